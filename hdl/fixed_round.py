@@ -1,0 +1,47 @@
+"""The one rounder of fixed-point numbers."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed
+
+from ..golden.formats import Format
+from .rounding import increment_floor
+
+
+def round_fixed(m: Module, value: Signal, frac_bits: int, out: Format, *, rounding: str, overflow: str) -> Value:
+    """``value * 2**-frac_bits`` rounded to the fixed-point format ``out``, then saturated or wrapped.
+
+    Parameters
+    ----------
+    m : Module
+        Where the logic is put.
+    value : Signal
+        An integer, signed or not by its shape.
+    frac_bits : int
+        Fraction bits of ``value``.
+    out : Format
+        The format of the result.
+    rounding, overflow : str
+        As in :data:`formats.ROUNDINGS` and :data:`formats.FIXED_OVERFLOWS`.
+    """
+    cut = frac_bits - out.frac_bits
+    rounded = value
+    if cut < 0:
+        rounded = Signal((value << -cut).shape(), name="scaled")
+        m.d.comb += rounded.eq(value << -cut)
+    elif cut > 0:
+        wide = Signal(signed(max(len(value), cut) + 1), name="extended")
+        rounded = Signal(signed(len(wide) - cut + 1), name="rounded")
+        increment = Signal(name="increment")
+        m.d.comb += [
+            wide.eq(value),
+            increment.eq(increment_floor(rounding, wide[-1], wide[cut], wide[cut - 1], wide[: cut - 1].any())),
+            rounded.eq((wide >> cut) + increment),
+        ]
+    if overflow == "wrap":
+        return rounded
+    clamped = Signal(len(rounded) + 1, name="clamped")
+    low = Mux(rounded < out.min_int, out.min_int, rounded) if rounded.shape().signed else rounded
+    m.d.comb += clamped.eq(Mux(rounded > out.max_int, out.max_int, low))
+    return clamped
+

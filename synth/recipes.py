@@ -1,0 +1,129 @@
+"""Synthesis recipes as data: the Yosys commands between a design's Verilog and its mapped cells.
+
+A recipe favours one number format over another (a Booth multiplier pays from some 8 bits up, a carry-save tree only
+where several numbers are added), so every design is run through the whole set of its target and the best is kept.
+A job runs in a folder that holds the design as ``design.v`` and, where the target has one, its Liberty as
+``library.lib``; so a recipe holds no path, and the same recipe reads the same on every machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: File names in the folder of a job.
+DESIGN_FILE = "design.v"
+LIBERTY_FILE = "library.lib"
+#: The cells of the finished netlist, and those after technology-independent synthesis (where flip-flops have a type).
+CELLS_REPORT = "cells.json"
+GENERIC_REPORT = "generic.json"
+
+# Structural choices and the least area: DAG-aware rewriting, then area-oriented mapping by structural choices; gates
+# keep their least size. `stime -p` prints the delay.
+_ABC_AREA = "+strash;ifraig;dc2;dch,-f;amap,-m;topo;stime,-p"
+# Delay: SOP balancing (`if -g`) shortens carry chains before delay-oriented mapping; then buffers and gate sizes.
+_ABC_SPEED = "+strash;ifraig;dch;if,-g;strash;dch;map,-B,0.9;topo;buffer,-c;upsize;dnsize;stime,-p"
+# The area script again, on Yosys' own gates, which have no delay and no sizes.
+_ABC_GATES = "+strash;ifraig;dc2;dch,-f;amap,-m"
+
+_KOGGE_STONE = "-extra-map +/choices/kogge-stone.v"
+# Operands at their least widths, which Booth's recoding has to see. Its low-power architecture (a row of adders instead
+# of a tree: smaller and slower) is made for signed operands only; other multiplications are left to the next command.
+_NARROW = ("opt", "wreduce", "peepopt", "opt_clean")
+_BOOTH_LOW_POWER = (*_NARROW, "booth -lowpower t:$mul r:A_SIGNED=1 %i r:B_SIGNED=1 %i")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way through Yosys.
+
+    Parameters
+    ----------
+    name : str
+        The name by which records call it.
+    commands : tuple of str
+        Yosys commands in order; ``{top}`` stands for the name of the top module.
+    uses_dsp : bool
+        The recipe may spend the target's hard multipliers.
+    """
+
+    name: str
+    commands: tuple[str, ...]
+    uses_dsp: bool = False
+
+    def script(self, top: str) -> tuple[str, ...]:
+        """The commands for a design whose top module is ``top``."""
+        return tuple(command.replace("{top}", top) for command in self.commands)
+
+
+def _read(*attributes: str) -> tuple[str, ...]:
+    return (f"read_verilog {DESIGN_FILE}", "hierarchy -check -top {top}", "proc", "flatten -noscopeinfo", *attributes)
+
+
+def _stat(options: str = "") -> str:
+    return f"tee -q -o {CELLS_REPORT} stat -json {options}".rstrip()
+
+
+def _gates(before: tuple[str, ...], options: str) -> tuple[str, ...]:
+    # A flip-flop of a chip wakes up in either state: initial values are an FPGA's, and reset is what sets them here.
+    return (*_read("setattr -unset init w:*"), *before, f"synth -top {{top}} -noabc {options}".rstrip(), "opt_merge")
+
+
+def _liberty(name: str, abc: str, options: str = "", before: tuple[str, ...] = ()) -> Recipe:
+    mapping = (
+        f"tee -q -o {GENERIC_REPORT} stat -json",
+        f"dfflibmap -liberty {LIBERTY_FILE}",
+        f"abc -liberty {LIBERTY_FILE} -script {abc}",
+        "opt_clean -purge",
+        _stat(f"-liberty {LIBERTY_FILE}"),
+    )
+    return Recipe(name, (*_gates(before, options), *mapping))
+
+
+def _cmos(name: str, options: str = "", before: tuple[str, ...] = ()) -> Recipe:
+    # The transistor table of `stat -tech cmos` knows the plain flip-flop only: enable and reset become gates before it.
+    mapping = ("dfflegalize -cell $_DFF_P_ x", f"abc -g cmos -script {_ABC_GATES}", "opt_clean -purge")
+    return Recipe(name, (*_gates(before, options), *mapping, _stat("-tech cmos")))
+
+
+def _fpga(name: str, synth: tuple[str, ...], before: tuple[str, ...] = (), uses_dsp: bool = False) -> Recipe:
+    return Recipe(name, (*_read(), *before, *synth, _stat()), uses_dsp)
+
+
+#: For every Liberty library: three for area, three for delay.
+LIBERTY_RECIPES = (
+    _liberty("plain area", _ABC_AREA),
+    _liberty("booth area", _ABC_AREA, "-booth -arith_tree"),
+    _liberty("low-power booth area", _ABC_AREA, "-booth -arith_tree", _BOOTH_LOW_POWER),
+    _liberty("tree speed", _ABC_SPEED, "-arith_tree"),
+    _liberty("kogge-stone tree speed", _ABC_SPEED, f"-arith_tree {_KOGGE_STONE}"),
+    _liberty("booth tree speed", _ABC_SPEED, "-booth -arith_tree"),
+)
+
+#: Gates and transistors, without any library.
+CMOS_RECIPES = (
+    _cmos("plain"),
+    _cmos("booth", "-booth -arith_tree"),
+    _cmos("low-power booth", "-booth -arith_tree", _BOOTH_LOW_POWER),
+)
+
+
+def _fpga_recipes(with_dsp: tuple[str, ...], without_dsp: tuple[str, ...]) -> tuple[Recipe, ...]:
+    """With hard multipliers, and in logic alone as Yosys' carry-save tree or by Booth's recoding."""
+    return (
+        _fpga("dsp", with_dsp, uses_dsp=True),
+        _fpga("plain", without_dsp),
+        _fpga("booth", without_dsp, (*_NARROW, "booth")),
+    )
+
+
+# Ports stay bare (no I/O and clock buffers) and memories become flip-flops: a unit is measured as a part of a design.
+# Skipping the first step of synth_xilinx, which reads the simulation models of every hard block, saves 3 s a job.
+_XC7 = "synth_xilinx -run prepare:check -family xc7 -flatten -noiopad -noclkbuf -nobram -nolutram -top {top}"
+_XC7_CELLS = "read_verilog -lib -specify +/xilinx/cells_sim.v"
+# PFUMX and L6MUX21 join LUT4s into wider functions for free, but the LUT4 count is what the area is measured in.
+_ECP5 = "synth_ecp5 -noiopad -nobram -nolutram -nowidelut -top {top}"
+_ICE40 = "synth_ice40 -nobram -flatten -top {top}"
+
+XC7_RECIPES = _fpga_recipes((_XC7_CELLS, _XC7), (_XC7_CELLS, f"{_XC7} -nodsp"))
+ICE40_RECIPES = _fpga_recipes((f"{_ICE40} -dsp",), (_ICE40,))
+ECP5_RECIPES = _fpga_recipes((_ECP5,), (f"{_ECP5} -nodsp",))

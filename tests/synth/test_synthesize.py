@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from polymac import synth
+from polymac.golden.formats import ParameterError
+from polymac.synth import Record
+from polymac.synth.runner import Job, SynthesisError, Workers
+
+
+def _cell_areas(text: str) -> dict[str, float]:
+    """Areas by cell name, as the Liberty's own lines say them."""
+    return {name: float(area) for name, area in re.findall(r"\bcell \((\w+)\) \{.*?\barea\s*:\s*([\d.]+);", text, re.DOTALL)}
+
+
+def _figures(record: Record) -> Record:
+    return dataclasses.replace(record, seconds=0.0)
+
+
+def test_nangate45_areas_are_the_sums_of_the_librarys_cells(mul4):
+    result = synth.synthesize(mul4, "nangate45")
+    library = synth.target("nangate45").liberty
+    assert library is not None
+    areas = _cell_areas(library.locate().read_text())
+    assert len(result.records) == 6
+    assert result.failures == []
+    for record in result.records:
+        assert record.area_um2 == pytest.approx(sum(areas[cell] * count for cell, count in record.cells.items()))
+        assert record.area_ge == pytest.approx(record.area_um2 / areas["NAND2_X1"], abs=1e-3)
+        assert record.ffs == 8
+        assert record.sequential_area_um2 == pytest.approx(8 * areas["DFF_X1"])
+        assert record.delay_ns is not None
+        assert 0.1 < record.delay_ns < 2
+        assert (record.transistors, record.area_luts, record.dsps) == (None, None, None)
+        assert record.library == "NangateOpenCellLibrary"
+        assert record.library_sha256 == hashlib.sha256(library.locate().read_bytes()).hexdigest()
+        assert record.verilog_sha256 == hashlib.sha256(mul4.verilog.encode()).hexdigest()
+        assert (record.design, record.unit, record.parameters) == ("mul4", "multiplier", {"a": "int4"})
+        assert list(record.versions) == ["polymac", "python", "yosys"]
+        assert re.match(r"\d+\.\d+", record.versions["yosys"])
+        assert Record.from_json(record.to_json()) == record
+    assert result.best_area.area_um2 == min(record.area_um2 or 0 for record in result.records)
+    assert result.best_delay is not None
+    assert result.best_delay.delay_ns == min(record.delay_ns or 0 for record in result.records)
+    assert result.best_delay.recipe != result.best_area.recipe
+    assert result.best_dsp is None
+    assert (result.area_um2, result.delay_ns, result.cells, result.recipe) == (
+        result.best_area.area_um2,
+        result.best_area.delay_ns,
+        result.best_area.cells,
+        result.best_area.recipe,
+    )
+
+
+def test_cmos_counts_transistors(design):
+    # An AND of three in static CMOS: a NAND2 (4), an inverter (2) and again; or a NOR of a NAND and an inverter.
+    verilog = "module gate (input clk, input a, input b, output y, output reg q); assign y = ~(a & b); always @(posedge clk) q <= y; endmodule"
+    result = synth.synthesize(design("gate", verilog), "cmos", recipes=["plain"])
+    assert result.cells == {"$_NAND_": 1, "$_DFF_P_": 1}
+    assert (result.gates, result.ffs, result.transistors) == (1, 1, 4 + 16)
+    assert (result.area_um2, result.delay_ns, result.best_delay) == (None, None, None)
+
+
+def test_cmos_multiplier_is_its_gates_and_registers(mul4):
+    result = synth.synthesize(mul4, "cmos")
+    assert result.ffs == 8
+    assert result.gates == sum(count for cell, count in result.cells.items() if cell != "$_DFF_P_")
+    assert result.transistors == min(record.transistors or 0 for record in result.records)
+    # Sixteen partial products need an AND each; every gate takes from 2 to 12 transistors.
+    assert result.gates >= 16
+    assert 8 * 16 + 2 * result.gates <= (result.transistors or 0) <= 8 * 16 + 12 * result.gates
+
+
+@pytest.mark.parametrize(
+    ("target", "lut", "luts_per_carry", "dsp"),
+    [("xc7", r"LUT\d", 0, "DSP48E1"), ("ice40", "SB_LUT4", 0, "SB_MAC16"), ("ecp5", "LUT4", 2, "MULT18X18D")],
+)
+def test_fpga_with_and_without_hard_multipliers(design, target, lut, luts_per_carry, dsp):
+    verilog = """module mul8 (input clk, input rst, input signed [7:0] a, input signed [7:0] b, output reg signed [15:0] y);
+      always @(posedge clk) if (rst) y <= 0; else y <= a * b;
+    endmodule
+    """
+    result = synth.synthesize(design("mul8", verilog), target, recipes=["dsp", "booth"])
+    logic, hard = result.best_area, result.best_dsp
+    assert (logic.recipe, logic.dsps, logic.ffs) == ("booth", 0, 16)
+    assert logic.luts == sum(count for cell, count in logic.cells.items() if re.fullmatch(lut, cell))
+    assert 80 < logic.luts < 180
+    assert logic.carries is not None
+    assert logic.carries > 0
+    assert logic.area_luts == logic.luts + luts_per_carry * logic.carries
+    assert hard is not None
+    assert (hard.recipe, hard.dsps, hard.cells[dsp]) == ("dsp", 1, 1)
+    assert hard.luts is not None
+    assert hard.luts < 20
+    assert result.best_delay is None
+
+
+def test_a_small_liberty_counted_by_hand(design, write_liberty):
+    verilog = "module chain (input a, input b, input c, output y); assign y = ~(~(a & b) & c); endmodule"
+    result = synth.synthesize(design("chain", verilog), liberty=write_liberty(), recipes=["plain area"])
+    assert result.target == "small"
+    assert result.cells == {"NAND": 2}
+    assert (result.area_um2, result.area_ge, result.ffs) == (4, 2, 0)
+    assert result.delay_ns == pytest.approx(0.02)  # two gates of 10 ps
+
+
+def test_delays_follow_the_librarys_unit_of_time(design, write_liberty):
+    verilog = "module inverter (input a, output y); assign y = ~a; endmodule"
+    liberty = write_liberty(time_unit="1ns")
+    result = synth.synthesize(design("inverter", verilog), liberty=liberty, recipes=["plain area"])
+    assert (result.cells, result.delay_ns) == ({"INV": 1}, 10)
+
+
+def test_a_design_without_logic_has_no_delay(design, write_liberty):
+    verilog = "module delay (input clk, input d, output reg q = 1); always @(posedge clk) q <= d; endmodule"
+    result = synth.synthesize(design("delay", verilog), liberty=write_liberty(), recipes=["plain area"])
+    assert (result.cells, result.area_um2, result.sequential_area_um2) == ({"DFF": 1}, 10, 10)
+    assert (result.ffs, result.delay_ns) == (1, 0)
+
+
+def test_the_same_design_gives_the_same_figures(mul4):
+    recipes = ["low-power booth area", "booth tree speed"]
+    first, second = (synth.synthesize(mul4, recipes=recipes, jobs=jobs) for jobs in (1, 2))
+    assert [_figures(record) for record in first.records] == [_figures(record) for record in second.records]
+
+
+def test_a_changed_library_of_the_same_name_and_date_is_read_again(design, write_liberty):
+    verilog = "module inverter (input a, output y); assign y = ~a; endmodule"
+    path = write_liberty()
+    dates = path.stat()
+    delays = []
+    for value in ("10", "30"):
+        path.write_text(path.read_text().replace('"10"', f'"{value}"'))
+        __import__("os").utime(path, ns=(dates.st_atime_ns, dates.st_mtime_ns))
+        delays.append(synth.synthesize(design("inverter", verilog), liberty=path, recipes=["plain area"]).delay_ns)
+    assert delays == pytest.approx([0.01, 0.03])
+
+
+def test_compare_gives_a_result_per_design_and_target(mul4, design, write_liberty):
+    other = design("nand", "module nand2 (input a, input b, output y); assign y = ~(a & b); endmodule".replace("nand2", "nand_"))
+    other = dataclasses.replace(other, name="nand_")
+    targets = ["cmos", synth.liberty_target(write_liberty())]
+    chosen = {"cmos": "plain", "small": "plain area"}
+    targets = [
+        dataclasses.replace(target, recipes=target.choose_recipes([chosen[target.name]]))
+        for target in map(synth.target, targets)
+    ]
+    calls: list[tuple[int, int, str]] = []
+    results = synth.compare([mul4, other], targets, jobs=2, progress=lambda *call: calls.append(call))
+    assert [(result.design, result.target) for result in results] == [
+        ("mul4", "cmos"),
+        ("mul4", "small"),
+        ("nand_", "cmos"),
+        ("nand_", "small"),
+    ]
+    assert results[3].cells == {"NAND": 1}
+    assert [call[:2] for call in calls] == [(done, 4) for done in range(5)]
+    assert {call[2] for call in calls[1:]} >= {"mul4 on cmos by recipe 'plain'", "nand_ on small by recipe 'plain area'"}
+
+
+def test_broken_verilog_is_one_line(design):
+    with pytest.raises(SynthesisError) as error:
+        synth.synthesize(design("top", "module top (input a, output y);\n  assign y = ;\nendmodule\n"), "cmos")
+    assert str(error.value) == "top on cmos by recipe 'plain': design.v:2: syntax error, unexpected ';'"
+
+
+def test_another_top_module_is_one_line(design):
+    with pytest.raises(SynthesisError) as error:
+        synth.synthesize(design("top", "module other (input a, output y); assign y = a; endmodule\n"), "cmos")
+    assert str(error.value) == "top on cmos by recipe 'plain': Module `top' not found!"
+
+
+def test_a_cell_that_the_target_cannot_count_is_an_error(design, mul4):
+    ecp5 = synth.target("ecp5")
+    blind = dataclasses.replace(ecp5, counts={key: count for key, count in ecp5.counts.items() if key != "carries"})
+    verilog = "module add (input [7:0] a, input [7:0] b, output [7:0] y); assign y = a + b; endmodule"
+    with pytest.raises(SynthesisError) as error:
+        synth.synthesize(design("add", verilog), blind, recipes=["plain"])
+    assert str(error.value) == (
+        "add on ecp5 by recipe 'plain': the netlist holds cells CCU2C, which the target cannot count"
+    )
+
+
+def test_a_recipe_that_fails_leaves_the_others(mul4):
+    cmos = synth.target("cmos")
+    broken = dataclasses.replace(cmos.recipes[1], commands=("read_verilog none.v",))
+    result = synth.synthesize(mul4, dataclasses.replace(cmos, recipes=(cmos.recipes[0], broken)))
+    assert [record.recipe for record in result.records] == ["plain"]
+    assert result.failures == ["mul4 on cmos by recipe 'booth': File `none.v' not found or is a directory"]
+
+
+def test_the_time_limit_is_one_line(design):
+    verilog = "module wide (input [63:0] a, input [63:0] b, output [127:0] y); assign y = a * b; endmodule"
+    with pytest.raises(SynthesisError) as error:
+        synth.synthesize(design("wide", verilog), "cmos", recipes=["plain"], timeout=0.5)
+    assert str(error.value) == "wide on cmos by recipe 'plain': no result within the time limit of 0.5 s"
+
+
+def test_a_name_that_is_no_identifier(mul4):
+    with pytest.raises(ParameterError) as error:
+        synth.synthesize(dataclasses.replace(mul4, name="a; shell"), "cmos")
+    assert str(error.value) == "design name must be a Verilog identifier, not 'a; shell'"
+
+
+def test_a_target_and_a_liberty_are_one_too_many(mul4, write_liberty):
+    with pytest.raises(ParameterError) as error:
+        synth.synthesize(mul4, "xc7", liberty=write_liberty())
+    assert str(error.value) == "target must be left out where liberty is given, not 'xc7'"
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        (["INV", "NOR", "DFF"], "Yosys made DFF, INV, NOR of them"),
+        (["INV", "NAND", "NOR"], "?"),
+        (["DFF"], "?"),
+    ],
+)
+def test_a_liberty_that_lacks_what_every_design_needs(mul4, write_liberty, cells, reason):
+    path = write_liberty(*cells)
+    calls: list[object] = []
+    with pytest.raises(ParameterError) as error:
+        synth.synthesize(mul4, liberty=path, progress=lambda *call: calls.append(call))
+    assert str(error.value) == (
+        f"liberty must be a Liberty file with a two-input NAND and a D flip-flop, not '{path}': {reason}"
+    )
+    assert calls == []
+
+
+def test_a_liberty_that_yosys_cannot_read(mul4, tmp_path: Path):
+    path = tmp_path / "cells.lib"
+    path.write_text("library (x) { cell (NAND) { area : 2;\n")
+    with pytest.raises(ParameterError) as error:
+        synth.synthesize(mul4, liberty=path)
+    assert str(error.value) == (
+        f"liberty must be a Liberty file with a two-input NAND and a D flip-flop, not '{path}': ?"
+    )
+
+
+# What each target's cells compute, for the proof below.
+MODELS: dict[str, tuple[str, ...]] = {
+    "nangate45": ("read_liberty -ignore_miss_func library.lib",),
+    "cmos": (),
+    "xc7": ("read_verilog -overwrite +/xilinx/cells_sim.v",),
+    "ice40": ("read_verilog -D NO_ICE40_DEFAULT_ASSIGNMENTS -overwrite +/ice40/cells_sim.v",),
+    "ecp5": ("read_verilog -overwrite -D NO_INCLUDES +/ecp5/cells_sim.v",),
+}
+PROOF = (
+    "proc",
+    "flatten",
+    "rename mapped gate",
+    "read_verilog design.v",
+    "rename mapped gold",
+    "proc gold",
+    "miter -equiv -flatten -make_outputs gold gate both",
+    "hierarchy -top both",
+    "proc",
+    "flatten",
+    "techmap",
+    "opt",
+    "sat -verify -prove trigger 0 both",
+)
+
+
+@pytest.mark.parametrize("target", ["nangate45", "cmos", "ice40", "ecp5"])
+@pytest.mark.parametrize("signs", ["signed,signed", "unsigned,unsigned"])
+def test_every_recipes_netlist_still_multiplies(target, signs):
+    sign_a, sign_b = ("signed" if sign == "signed" else "" for sign in signs.split(","))
+    verilog = f"module mapped (input {sign_a} [4:0] a, input {sign_b} [3:0] b, output [8:0] y); assign y = a * b; endmodule"
+    chosen = synth.target(target)
+    links = {} if chosen.liberty is None else {"library.lib": chosen.liberty.locate()}
+    jobs = [
+        Job(recipe.name, (*recipe.script("mapped"), *MODELS[target], *PROOF), {"design.v": verilog}, links)
+        for recipe in chosen.recipes
+        if not recipe.uses_dsp
+    ]
+    for outcome in Workers(2, 60.0).run(jobs):
+        assert not isinstance(outcome, SynthesisError), outcome
+        assert "SAT proof finished - no model found: SUCCESS!" in outcome.log
