@@ -215,7 +215,7 @@ class Format:
     def has_signaling_nan(self) -> bool:
         """Whether a NaN's most significant fraction bit tells quiet (1) from signaling (0), as in IEEE 754-2008."""
         quiet = 1 << (self.frac_bits - 1) if self.frac_bits else 0
-        return quiet > 0 and self.nan_codes[1:] != range(0) and not self.nan_codes[0] & quiet
+        return quiet > 0 and bool(self.nan_codes[1:]) and not self.nan_codes[0] & quiet
 
     @property
     def nan_code(self) -> int | None:

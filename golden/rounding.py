@@ -142,14 +142,14 @@ def _pack_fixed(value: Unpacked, fmt: Format, rounding: str, overflow: str) -> t
     length = bit_length(magnitude)
     shift = -fmt.frac_bits - value.exponent
     kept, inexact = _round_shift(magnitude, length, shift, negative, rounding)
-    bounds = (np.uint64(-fmt.min_int), np.uint64(fmt.max_int)) if fast else (-fmt.min_int, fmt.max_int)
-    beyond = kept > np.where(negative, *bounds)
+    limit = np.where(negative, *(np.array(bound, magnitude.dtype) for bound in (-fmt.min_int, fmt.max_int)))
+    beyond = kept > limit
     if fast:
         # A left shift has dropped bits of a magnitude that needs more than 64; the low ones are right, modulo 2^64.
         beyond |= (length - shift > 64) & (magnitude != 0)
     beyond = beyond | value.inf
     if overflow == "saturate":
-        kept = np.where(beyond, np.where(negative, *bounds), kept)
+        kept = np.where(beyond, limit, kept)
     mask: Any = np.uint64(fmt.code_mask) if fast else fmt.code_mask
     codes = np.where(negative, -kept, kept) & mask
     return codes, _flags(inexact, overflow=beyond & ~value.inf)
@@ -233,4 +233,4 @@ def _with_specials(
         signed = value.negative & (codes != 0) if fmt.negative_zero == "nan" else value.negative
         unsigned = unsigned | (signed.astype(unsigned.dtype) << (fmt.width - 1))
     nan_code = fmt.nan_code
-    return unsigned if nan_code is None else np.where(nan, nan_code, unsigned)
+    return unsigned if nan_code is None else np.where(nan, np.array(nan_code, unsigned.dtype), unsigned)

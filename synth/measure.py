@@ -73,7 +73,9 @@ def nand_area(liberty: LibertyFile, outcome: Outcome | SynthesisError) -> float:
     ParameterError
         Yosys cannot read the library, or it lacks what every design needs.
     """
-    wanted = f"liberty must be a Liberty file with a two-input NAND and a D flip-flop, not {liberty.path!r}"
+    wanted = (
+        f"liberty must be a Liberty file with buffer, inverter, two-input NAND and D flip-flop, not {liberty.path!r}"
+    )
     if isinstance(outcome, SynthesisError):
         raise ParameterError(f"{wanted}: {str(outcome).partition(': ')[2]}")
     design = outcome.reports[CELLS_REPORT]["design"]
@@ -149,13 +151,18 @@ def _transistors(label: str, report: dict[str, Any]) -> int | None:
     return int(estimate)
 
 
-def _delay_ns(label: str, log: str) -> float:
-    """The delay that ABC printed last, in ns; 0 for a design without combinational logic, which ABC never sees."""
+def _delay_ns(label: str, log: str) -> float | None:
+    """The delay that ABC printed last, in ns; 0 for a design without combinational logic, which ABC never sees.
+
+    None where Yosys is the WebAssembly build.
+    """
     delays = _ABC_DELAY.findall(log)
     if delays:
         return round(float(delays[-1]) / 1000, 5)
     if "Don't call ABC as there is nothing to map" in log:
         return 0.0
+    if NO_ABC_OUTPUT in log:
+        return None
     raise SynthesisError(f"{label}: ABC printed no delay")
 
 

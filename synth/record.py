@@ -33,7 +33,8 @@ class Record:
         ``area_um2`` in gate equivalents: over the area of the library's least two-input NAND.
     delay_ns : float or None
         The longest combinational path, from a port or register to a port or register, by ABC's static timing: no
-        wires, ideal input slew, no load on outputs, without the flip-flops' clock-to-output and set-up times.
+        wires, ideal input slew, no load on outputs, without the flip-flops' clock-to-output and set-up times. None
+        too where Yosys is the WebAssembly build (no wheel of pyosys), which loses what ABC prints.
     transistors, gates : int or None
         Target cmos: transistors (flip-flops included, 16 each) and combinational gates.
     area_luts : int or None

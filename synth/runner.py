@@ -154,7 +154,7 @@ class Workers:
 
     def _start(self, folder: Path, log: int) -> subprocess.Popen[str]:
         # A session of its own: its ABC is ended with it, and Ctrl-C reaches the parent alone, which ends all in order.
-        # A TMPDIR of its own: Yosys keeps converted libraries there under the library's name and date, not its bytes.
+        # A TMPDIR of its own: Yosys leaves a converted copy of the library there, to be found by name and date.
         environment = {**os.environ, "TMPDIR": str(folder)}
         with self._lock:
             if self._stopped:

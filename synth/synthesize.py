@@ -60,6 +60,10 @@ class Result:
         return self.best_area.area_um2
 
     @property
+    def sequential_area_um2(self) -> float | None:
+        return self.best_area.sequential_area_um2
+
+    @property
     def area_ge(self) -> float | None:
         return self.best_area.area_ge
 
@@ -228,7 +232,7 @@ def _result(
         target=target.name,
         # Where only the recipe with hard multipliers was asked for, its figures are the best there are.
         best_area=min(logic or dsp, key=area),
-        best_delay=min(logic, key=delay) if target.liberty is not None else None,
+        best_delay=min((item for item in logic if item.delay_ns is not None), key=delay, default=None),
         best_dsp=min(dsp, key=area) if dsp else None,
         records=[item for _, item in records],
         failures=[str(error) for error in failures],

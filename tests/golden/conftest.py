@@ -7,7 +7,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-
 from polymac.golden import Flag, Format
 
 

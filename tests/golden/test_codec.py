@@ -5,7 +5,6 @@ from fractions import Fraction
 import ml_dtypes
 import numpy as np
 import pytest
-
 from polymac import golden
 from polymac.golden import Format, ParameterError
 from polymac.golden.formats import FLOAT_OVERFLOWS, ROUNDINGS
@@ -31,8 +30,7 @@ def assert_same_codes(fmt: Format, found: np.ndarray, expected: np.ndarray) -> N
 
 def oracle_codes(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     with np.errstate(all="ignore"):
-        codes = x.astype(dtype).view(f"u{dtype.itemsize}")
-    return codes
+        return x.astype(dtype).view(f"u{dtype.itemsize}")
 
 
 def floats_over_all_exponents(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -51,6 +49,11 @@ def neighbourhoods(fmt: Format) -> np.ndarray:
     points = np.concatenate([values, (values[1:] + values[:-1]) / 2, values[-1:] * 1.25, values[-1:] * 2])
     around = np.concatenate([points, np.nextafter(points, np.inf), np.nextafter(points, -np.inf)])
     return np.concatenate([around, -around, [0.0, -0.0]])
+
+
+def float32_neighbourhoods(fmt: Format) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return neighbourhoods(fmt).astype(np.float32)
 
 
 def test_decode_every_fp16_code():
@@ -85,8 +88,8 @@ def test_decode_every_code_like_ml_dtypes(twin):
 def test_encode_like_ml_dtypes(twin, rng):
     # From float32: ml_dtypes itself takes float64 through float32.
     name, fmt = twin[0], golden.format(twin[1])
-    x = np.concatenate([floats_over_all_exponents(rng, 50_000), neighbourhoods(fmt).astype(np.float32)])
-    x = np.concatenate([x, np.float32([np.inf, -np.inf, *([np.nan] if fmt.has_nan else [])])])
+    x = np.concatenate([floats_over_all_exponents(rng, 50_000), float32_neighbourhoods(fmt)])
+    x = np.concatenate([x, np.array([np.inf, -np.inf, *([np.nan] if fmt.has_nan else [])], np.float32)])
     assert_same_codes(fmt, fmt.encode(x), oracle_codes(x, np.dtype(getattr(ml_dtypes, name))))
 
 
@@ -94,9 +97,17 @@ def test_e8m0_like_ml_dtypes(rng):
     fmt, dtype = golden.format("e8m0"), np.dtype(ml_dtypes.float8_e8m0fnu)
     codes = all_codes(fmt)
     assert_same_reals(fmt.decode(codes), codes.view(dtype).astype(np.float64))
-    x = np.concatenate([floats_over_all_exponents(rng, 50_000), np.float32([0, -0.0, 1.5, 3, np.inf, -np.inf, np.nan])])
+    x = np.concatenate(
+        [floats_over_all_exponents(rng, 50_000), np.array([0, -0.0, 1.5, 3, np.inf, -np.inf, np.nan], np.float32)]
+    )
+    # ml_dtypes 0.6 rounds every float32 subnormal above 2^-127 up to 2^-126; the nearest is below 1.5 * 2^-127.
+    least = 2.0**-127
+    np.testing.assert_array_equal(fmt.encode(least * np.array([0.5, 1, 1.25, 1.5, 1.75])), [0, 0, 0, 1, 1])
+    x = x[~((x > least) & (x < 2 * least))]
     assert_same_codes(fmt, fmt.encode(x), oracle_codes(x, dtype))
-    np.testing.assert_array_equal(fmt.encode([0.0, -1.0, 1e-60, 1e60, np.inf], overflow="saturate"), [0, 0, 0, 254, 254])
+    np.testing.assert_array_equal(
+        fmt.encode([0.0, -1.0, 1e-60, 1e60, np.inf], overflow="saturate"), [0, 0, 0, 254, 254]
+    )
 
 
 @pytest.mark.parametrize("name", ["fp32", "fp64", "tf32"])
@@ -116,7 +127,9 @@ def test_wide_formats_like_numpy(name, rng):
     assert_same_reals(golden.decode(golden.encode(x, name), name), expected)
 
 
-@pytest.mark.parametrize(("name", "digits", "steps"), [("bf16", 8, 1), ("fp8_e4m3", 4, 1), ("fp8_e5m2", 3, 1), ("fp16", 11, 1)])
+@pytest.mark.parametrize(
+    ("name", "digits", "steps"), [("bf16", 8, 1), ("fp8_e4m3", 4, 1), ("fp8_e5m2", 3, 1), ("fp16", 11, 1)]
+)
 @pytest.mark.parametrize("sign", [1, -1])
 def test_no_double_rounding_through_fp32(name, digits, steps, sign):
     # Just above the middle of 1 and its successor: fp32 rounds that to the middle, from where ties to even go down.
@@ -135,7 +148,8 @@ def test_every_policy_by_search(name, rounding, overflow, subnormals, round_floa
     fmt = golden.format(name)
     x = neighbourhoods(fmt)
     expected = [
-        round_float(fmt, bool(np.signbit(value)), abs(Fraction(value)), rounding, overflow, subnormals)[0] for value in x
+        round_float(fmt, bool(np.signbit(value)), abs(Fraction(value)), rounding, overflow, subnormals)[0]
+        for value in x
     ]
     np.testing.assert_array_equal(
         fmt.encode(x, rounding=rounding, overflow=overflow, subnormals=subnormals), np.array(expected)
@@ -165,7 +179,9 @@ def integer_near(value: Fraction, rounding: str) -> int:
 
 @pytest.mark.parametrize("overflow", ["saturate", "wrap"])
 @pytest.mark.parametrize("rounding", ROUNDINGS)
-@pytest.mark.parametrize("name", ["int8", "uint8", "q3.5", "uq0.8", "int32", "q1.31", "int62", "int64", "uint64", "q33.31"])
+@pytest.mark.parametrize(
+    "name", ["int8", "uint8", "q3.5", "uq0.8", "int32", "q1.31", "int62", "int64", "uint64", "q33.31"]
+)
 def test_encode_fixed_by_fractions(name, rounding, overflow, rng):
     fmt = golden.format(name)
     scale = 2.0 ** (fmt.width - fmt.frac_bits)
@@ -174,7 +190,21 @@ def test_encode_fixed_by_fractions(name, rounding, overflow, rng):
             rng.uniform(-scale, scale, 100),
             np.round(rng.uniform(-scale, scale, 100) * 2.0 ** (fmt.frac_bits + 1)) / 2.0 ** (fmt.frac_bits + 1),
             np.ldexp(rng.uniform(-2, 2, 200), rng.integers(-90, 90, 200)),
-            [0.0, -0.0, scale, -scale, scale / 2, -scale / 2, 1e300, -1e300, 5e-324, -5e-324, 2.0**63, 2.0**64, -(2.0**63)],
+            [
+                0.0,
+                -0.0,
+                scale,
+                -scale,
+                scale / 2,
+                -scale / 2,
+                1e300,
+                -1e300,
+                5e-324,
+                -5e-324,
+                2.0**63,
+                2.0**64,
+                -(2.0**63),
+            ],
         ]
     )
     expected = []
@@ -204,8 +234,10 @@ def test_decode_wide_codes():
     assert golden.decode(2**64 - 1, "uint64") == 2.0**64
     # Ties to even: 2^53 + 1 down, 2^53 + 3 up.
     assert golden.decode([2**53 + 1, 2**53 + 3], "int64").tolist() == [2.0**53, 2.0**53 + 4]
-    quad = Format("quad", "float", 128, 112, bias=16383, inf_code=0x7FFF << 112, nan_codes=range((0x7FFF << 112) + 1, 1 << 127))
-    x = np.array([1.5, -2.0**-1074, 1e308, np.inf, -0.0])
+    quad = Format(
+        "quad", "float", 128, 112, bias=16383, inf_code=0x7FFF << 112, nan_codes=range((0x7FFF << 112) + 1, 1 << 127)
+    )
+    x = np.array([1.5, -(2.0**-1074), 1e308, np.inf, -0.0])
     codes = quad.encode(x)
     assert codes.dtype == object
     assert_same_reals(quad.decode(codes), x)
@@ -246,7 +278,11 @@ def test_shapes_are_kept():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: golden.encode([1.0, np.nan], "int8"), ParameterError, "x must be free of NaN for int8, not nan at index 1"),
+        (
+            lambda: golden.encode([1.0, np.nan], "int8"),
+            ParameterError,
+            "x must be free of NaN for int8, not nan at index 1",
+        ),
         (
             lambda: golden.encode([np.nan], "fp4_e2m1"),
             ParameterError,

@@ -3,7 +3,6 @@
 from fractions import Fraction
 
 import pytest
-
 from polymac import golden
 from polymac.golden import Format, ParameterError
 from polymac.golden.formats import check_int, choose, fixed_point, ieee_float, product_format, sum_format
@@ -16,7 +15,17 @@ def power(exponent: int) -> Fraction:
 # Typed from the standards (IEEE 754 table 3.5; OFP8 1.0 table 1; MX 1.0 tables 5 to 7; the A100 white paper):
 # width, exponent bits, fraction bits, bias, largest, least normal, least subnormal, +inf, first NaN.
 PUBLISHED = {
-    "fp64": (64, 11, 52, 1023, (2 - power(-52)) * power(1023), power(-1022), power(-1074), 0x7FF << 52, (0x7FF << 52) + 1),
+    "fp64": (
+        64,
+        11,
+        52,
+        1023,
+        (2 - power(-52)) * power(1023),
+        power(-1022),
+        power(-1074),
+        0x7FF << 52,
+        (0x7FF << 52) + 1,
+    ),
     "fp32": (32, 8, 23, 127, (2 - power(-23)) * power(127), power(-126), power(-149), 0x7F800000, 0x7F800001),
     "tf32": (19, 8, 10, 127, (2 - power(-10)) * power(127), power(-126), power(-136), 0x3FC00, 0x3FC01),
     "fp16": (16, 5, 10, 15, 65504, power(-14), power(-24), 0x7C00, 0x7C01),
@@ -135,32 +144,35 @@ def test_name_of_a_wrong_type():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        (dict(kind="complex", width=8), "kind must be one of float, fixed, binary, not 'complex'"),
-        (dict(kind="fixed", width=0), "width must be at least 1, not 0"),
-        (dict(kind="float", width=4, frac_bits=3), "width must leave at least one exponent bit, not 4 with frac_bits=3"),
+        ({"kind": "complex", "width": 8}, "kind must be one of float, fixed, binary, not 'complex'"),
+        ({"kind": "fixed", "width": 0}, "width must be at least 1, not 0"),
         (
-            dict(kind="fixed", width=8, bias=1),
+            {"kind": "float", "width": 4, "frac_bits": 3},
+            "width must leave at least one exponent bit, not 4 with frac_bits=3",
+        ),
+        (
+            {"kind": "fixed", "width": 8, "bias": 1},
             "bias, inf_code, nan_codes and negative_zero belong to float formats, not fixed",
         ),
-        (dict(kind="binary", width=2), "width must be 1 and frac_bits 0 in a binary format, not 2 and 0"),
+        ({"kind": "binary", "width": 2}, "width must be 1 and frac_bits 0 in a binary format, not 2 and 0"),
         (
-            dict(kind="float", width=8, frac_bits=3, inf_code=0x80),
+            {"kind": "float", "width": 8, "frac_bits": 3, "inf_code": 0x80},
             "inf_code and nan_codes must be in 1 … 0x7f, not 0x80",
         ),
         (
-            dict(kind="float", width=8, frac_bits=3, nan_codes=range(0x70, 0x71)),
+            {"kind": "float", "width": 8, "frac_bits": 3, "nan_codes": range(0x70, 0x71)},
             "inf_code and nan_codes must end at 0x7f, not 0x70",
         ),
         (
-            dict(kind="float", width=8, frac_bits=3, inf_code=0x7F, nan_codes=range(0x7F, 0x80)),
+            {"kind": "float", "width": 8, "frac_bits": 3, "inf_code": 0x7F, "nan_codes": range(0x7F, 0x80)},
             "inf_code must not be in nan_codes, not 0x7f",
         ),
         (
-            dict(kind="float", width=8, frac_bits=3, inf_code=0x70, nan_codes=range(0x7F, 0x80)),
+            {"kind": "float", "width": 8, "frac_bits": 3, "inf_code": 0x70, "nan_codes": range(0x7F, 0x80)},
             "inf_code and nan_codes must be one run of codes, inf_code first",
         ),
         (
-            dict(kind="float", width=8, frac_bits=3, signed=False, negative_zero="nan"),
+            {"kind": "float", "width": 8, "frac_bits": 3, "signed": False, "negative_zero": "nan"},
             "negative_zero must be 'zero' in a format without sign, not 'nan'",
         ),
     ],

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from polymac.golden.formats import ParameterError
 from polymac.synth.runner import Job, Outcome, SynthesisError, Workers
 
@@ -79,9 +78,7 @@ def test_an_error_of_the_progress_callback_ends_all(left_behind):
 
 
 def test_ctrl_c_ends_all_workers(tmp_path: Path, left_behind):
-    process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, str(tmp_path)], stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", INTERRUPTED, str(tmp_path)], stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 30
         while sum("sleep 300" in command for command in left_behind()) < 2:

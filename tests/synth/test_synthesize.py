@@ -2,21 +2,23 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from polymac import synth
 from polymac.golden.formats import ParameterError
 from polymac.synth import Record
 from polymac.synth.runner import Job, SynthesisError, Workers
 
+INVERTER = "module inverter (input a, output y); assign y = ~a; endmodule"
+
 
 def _cell_areas(text: str) -> dict[str, float]:
     """Areas by cell name, as the Liberty's own lines say them."""
-    return {name: float(area) for name, area in re.findall(r"\bcell \((\w+)\) \{.*?\barea\s*:\s*([\d.]+);", text, re.DOTALL)}
+    found = re.findall(r"\bcell \((\w+)\) \{.*?\barea\s*:\s*([\d.]+);", text, re.DOTALL)
+    return {name: float(area) for name, area in found}
 
 
 def _figures(record: Record) -> Record:
@@ -59,11 +61,15 @@ def test_nangate45_areas_are_the_sums_of_the_librarys_cells(mul4):
 
 
 def test_cmos_counts_transistors(design):
-    # An AND of three in static CMOS: a NAND2 (4), an inverter (2) and again; or a NOR of a NAND and an inverter.
-    verilog = "module gate (input clk, input a, input b, output y, output reg q); assign y = ~(a & b); always @(posedge clk) q <= y; endmodule"
+    verilog = """module gate (input clk, input a, input b, output y, output reg q);
+      assign y = ~(a & b);
+      always @(posedge clk) q <= y;
+    endmodule
+    """
     result = synth.synthesize(design("gate", verilog), "cmos", recipes=["plain"])
     assert result.cells == {"$_NAND_": 1, "$_DFF_P_": 1}
-    assert (result.gates, result.ffs, result.transistors) == (1, 1, 4 + 16)
+    assert (result.gates, result.ffs) == (1, 1)
+    assert result.transistors == 4 + 16  # static NAND2; flip-flop
     assert (result.area_um2, result.delay_ns, result.best_delay) == (None, None, None)
 
 
@@ -82,7 +88,7 @@ def test_cmos_multiplier_is_its_gates_and_registers(mul4):
     [("xc7", r"LUT\d", 0, "DSP48E1"), ("ice40", "SB_LUT4", 0, "SB_MAC16"), ("ecp5", "LUT4", 2, "MULT18X18D")],
 )
 def test_fpga_with_and_without_hard_multipliers(design, target, lut, luts_per_carry, dsp):
-    verilog = """module mul8 (input clk, input rst, input signed [7:0] a, input signed [7:0] b, output reg signed [15:0] y);
+    verilog = """module mul8 (input clk, input rst, input signed [7:0] a, input signed [7:0] b, output reg [15:0] y);
       always @(posedge clk) if (rst) y <= 0; else y <= a * b;
     endmodule
     """
@@ -105,22 +111,40 @@ def test_a_small_liberty_counted_by_hand(design, write_liberty):
     verilog = "module chain (input a, input b, input c, output y); assign y = ~(~(a & b) & c); endmodule"
     result = synth.synthesize(design("chain", verilog), liberty=write_liberty(), recipes=["plain area"])
     assert result.target == "small"
-    assert result.cells == {"NAND": 2}
-    assert (result.area_um2, result.area_ge, result.ffs) == (4, 2, 0)
-    assert result.delay_ns == pytest.approx(0.02)  # two gates of 10 ps
+    assert result.cells == {"NAND2_X1": 2}
+    assert (result.area_um2, result.area_ge, result.ffs) == (pytest.approx(2 * 0.798), 2, 0)
 
 
 def test_delays_follow_the_librarys_unit_of_time(design, write_liberty):
-    verilog = "module inverter (input a, output y); assign y = ~a; endmodule"
-    liberty = write_liberty(time_unit="1ns")
-    result = synth.synthesize(design("inverter", verilog), liberty=liberty, recipes=["plain area"])
-    assert (result.cells, result.delay_ns) == ({"INV": 1}, 10)
+    delays = []
+    for unit in ("1ns", "100ps"):
+        liberty = write_liberty(time_unit=unit)
+        result = synth.synthesize(design("inverter", INVERTER), liberty=liberty, recipes=["plain area"])
+        assert result.cells == {"INV_X1": 1}
+        delays.append(result.delay_ns)
+    # An unloaded inverter of a 45 nm process takes a few picoseconds.
+    assert 0.001 < delays[0] < 0.02
+    assert delays[1] == pytest.approx(delays[0] / 10, abs=1e-5)
+
+
+def test_a_changed_library_of_the_same_name_and_date_is_read_again(design, write_liberty, tmp_path, monkeypatch):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    monkeypatch.setenv("TMPDIR", str(shared))  # where Yosys would keep its copies
+    delays = []
+    for unit in ("1ns", "100ps"):
+        path = write_liberty(time_unit=unit)
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        delays.append(synth.synthesize(design("inverter", INVERTER), liberty=path, recipes=["plain area"]).delay_ns)
+    assert delays[1] < delays[0] / 5
+    assert list(shared.iterdir()) == []
 
 
 def test_a_design_without_logic_has_no_delay(design, write_liberty):
     verilog = "module delay (input clk, input d, output reg q = 1); always @(posedge clk) q <= d; endmodule"
     result = synth.synthesize(design("delay", verilog), liberty=write_liberty(), recipes=["plain area"])
-    assert (result.cells, result.area_um2, result.sequential_area_um2) == ({"DFF": 1}, 10, 10)
+    assert result.cells == {"DFF_X1": 1}
+    assert (result.area_um2, result.sequential_area_um2) == (4.522, 4.522)
     assert (result.ffs, result.delay_ns) == (1, 0)
 
 
@@ -130,21 +154,8 @@ def test_the_same_design_gives_the_same_figures(mul4):
     assert [_figures(record) for record in first.records] == [_figures(record) for record in second.records]
 
 
-def test_a_changed_library_of_the_same_name_and_date_is_read_again(design, write_liberty):
-    verilog = "module inverter (input a, output y); assign y = ~a; endmodule"
-    path = write_liberty()
-    dates = path.stat()
-    delays = []
-    for value in ("10", "30"):
-        path.write_text(path.read_text().replace('"10"', f'"{value}"'))
-        __import__("os").utime(path, ns=(dates.st_atime_ns, dates.st_mtime_ns))
-        delays.append(synth.synthesize(design("inverter", verilog), liberty=path, recipes=["plain area"]).delay_ns)
-    assert delays == pytest.approx([0.01, 0.03])
-
-
 def test_compare_gives_a_result_per_design_and_target(mul4, design, write_liberty):
-    other = design("nand", "module nand2 (input a, input b, output y); assign y = ~(a & b); endmodule".replace("nand2", "nand_"))
-    other = dataclasses.replace(other, name="nand_")
+    other = design("other", "module other (input a, input b, output y); assign y = ~(a & b); endmodule")
     targets = ["cmos", synth.liberty_target(write_liberty())]
     chosen = {"cmos": "plain", "small": "plain area"}
     targets = [
@@ -156,12 +167,15 @@ def test_compare_gives_a_result_per_design_and_target(mul4, design, write_libert
     assert [(result.design, result.target) for result in results] == [
         ("mul4", "cmos"),
         ("mul4", "small"),
-        ("nand_", "cmos"),
-        ("nand_", "small"),
+        ("other", "cmos"),
+        ("other", "small"),
     ]
-    assert results[3].cells == {"NAND": 1}
+    assert results[3].cells == {"NAND2_X1": 1}
     assert [call[:2] for call in calls] == [(done, 4) for done in range(5)]
-    assert {call[2] for call in calls[1:]} >= {"mul4 on cmos by recipe 'plain'", "nand_ on small by recipe 'plain area'"}
+    assert {call[2] for call in calls[1:]} >= {
+        "mul4 on cmos by recipe 'plain'",
+        "other on small by recipe 'plain area'",
+    }
 
 
 def test_broken_verilog_is_one_line(design):
@@ -217,19 +231,22 @@ def test_a_target_and_a_liberty_are_one_too_many(mul4, write_liberty):
 @pytest.mark.parametrize(
     ("cells", "reason"),
     [
-        (["INV", "NOR", "DFF"], "Yosys made DFF, INV, NOR of them"),
-        (["INV", "NAND", "NOR"], "?"),
-        (["DFF"], "?"),
+        (["BUF_X1", "INV_X1", "AND2_X1", "DFF_X1"], "Yosys made AND2_X1, DFF_X1, INV_X1 of them"),
+        (["BUF_X1", "INV_X1", "DFF_X1"], "Can't open ABC output file `output.blif'."),
+        (["INV_X1", "NAND2_X1", "NOR2_X1", "DFF_X1"], "failed: return code 139 (errno=0)."),
+        (["BUF_X1", "INV_X1", "NAND2_X1"], "D flip-flops are not supported"),
     ],
 )
 def test_a_liberty_that_lacks_what_every_design_needs(mul4, write_liberty, cells, reason):
-    path = write_liberty(*cells)
+    path = write_liberty(cells)
     calls: list[object] = []
     with pytest.raises(ParameterError) as error:
         synth.synthesize(mul4, liberty=path, progress=lambda *call: calls.append(call))
-    assert str(error.value) == (
-        f"liberty must be a Liberty file with a two-input NAND and a D flip-flop, not '{path}': {reason}"
+    message = str(error.value)
+    assert message.startswith(
+        f"liberty must be a Liberty file with buffer, inverter, two-input NAND and D flip-flop, not '{path}': "
     )
+    assert message.endswith(reason)
     assert calls == []
 
 
@@ -239,44 +256,44 @@ def test_a_liberty_that_yosys_cannot_read(mul4, tmp_path: Path):
     with pytest.raises(ParameterError) as error:
         synth.synthesize(mul4, liberty=path)
     assert str(error.value) == (
-        f"liberty must be a Liberty file with a two-input NAND and a D flip-flop, not '{path}': ?"
+        f"liberty must be a Liberty file with buffer, inverter, two-input NAND and D flip-flop, not '{path}': "
+        "Syntax error in liberty file on line 2."
     )
 
 
-# What each target's cells compute, for the proof below.
+# What reads the functions of each target's cells, for the proof below. (Those of iCE40 take half a minute to read.)
 MODELS: dict[str, tuple[str, ...]] = {
     "nangate45": ("read_liberty -ignore_miss_func library.lib",),
     "cmos": (),
-    "xc7": ("read_verilog -overwrite +/xilinx/cells_sim.v",),
-    "ice40": ("read_verilog -D NO_ICE40_DEFAULT_ASSIGNMENTS -overwrite +/ice40/cells_sim.v",),
-    "ecp5": ("read_verilog -overwrite -D NO_INCLUDES +/ecp5/cells_sim.v",),
+    "xc7": ("read_verilog +/xilinx/cells_sim.v",),
+    "ecp5": ("read_verilog -D NO_INCLUDES +/ecp5/cells_sim.v",),
 }
+NETLIST = ("write_verilog -noattr netlist.v", "design -reset", "read_verilog netlist.v")
 PROOF = (
+    "hierarchy -top mapped",
     "proc",
-    "flatten",
+    "flatten -wb",
     "rename mapped gate",
     "read_verilog design.v",
     "rename mapped gold",
     "proc gold",
     "miter -equiv -flatten -make_outputs gold gate both",
     "hierarchy -top both",
-    "proc",
-    "flatten",
     "techmap",
     "opt",
     "sat -verify -prove trigger 0 both",
 )
 
 
-@pytest.mark.parametrize("target", ["nangate45", "cmos", "ice40", "ecp5"])
-@pytest.mark.parametrize("signs", ["signed,signed", "unsigned,unsigned"])
-def test_every_recipes_netlist_still_multiplies(target, signs):
-    sign_a, sign_b = ("signed" if sign == "signed" else "" for sign in signs.split(","))
-    verilog = f"module mapped (input {sign_a} [4:0] a, input {sign_b} [3:0] b, output [8:0] y); assign y = a * b; endmodule"
+@pytest.mark.parametrize("target", list(MODELS))
+@pytest.mark.parametrize("sign", ["signed", ""])
+def test_every_recipes_netlist_still_multiplies(target, sign):
+    ports = f"input {sign} [3:0] a, input {sign} [3:0] b, output [7:0] y"
+    verilog = f"module mapped ({ports}); assign y = a * b; endmodule"
     chosen = synth.target(target)
     links = {} if chosen.liberty is None else {"library.lib": chosen.liberty.locate()}
     jobs = [
-        Job(recipe.name, (*recipe.script("mapped"), *MODELS[target], *PROOF), {"design.v": verilog}, links)
+        Job(recipe.name, (*recipe.script("mapped"), *NETLIST, *MODELS[target], *PROOF), {"design.v": verilog}, links)
         for recipe in chosen.recipes
         if not recipe.uses_dsp
     ]
