@@ -134,7 +134,7 @@ def _product(a: Unpacked, b: Unpacked, wide: bool) -> tuple[Unpacked, Integers]:
         a.negative ^ b.negative,
         magnitude * b.magnitude,
         a.exponent + b.exponent,
-        inf=(a.inf | b.inf) & ~nan,
+        inf=a.inf | b.inf,
         nan=nan,
         signaling=np.zeros(1, bool),
     )

@@ -24,7 +24,7 @@ class Unpacked:
     """Numbers as ``(-1)**negative * magnitude * 2**exponent``, exactly; element by element, all arrays broadcastable.
 
     ``magnitude`` is uint64 of at most FAST_BITS bits, or Python integers of any size. Where ``inf`` or ``nan`` is set,
-    the magnitude is 0 and stands for nothing; ``signaling`` marks those NaNs whose use is an invalid operation.
+    the magnitude is 0 and stands for nothing; NaN prevails where both are. ``signaling`` marks those NaNs whose use is an invalid operation.
     """
 
     negative: Bools

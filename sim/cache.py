@@ -147,3 +147,10 @@ def _prune(folder: Path) -> None:
         except FileNotFoundError:
             # Another process was quicker.
             continue
+
+
+@contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """A folder below ``folder`` for what is needed while building, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="scratch-", dir=folder) as name:
+        yield Path(name)

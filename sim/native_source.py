@@ -213,8 +213,8 @@ struct Wires {
 extern "C" int64_t polymac_streams(void* handle, Beats* in, Beats* out, int64_t cycle, int64_t end) {
     auto& top = static_cast<Model*>(handle)->top;
     constexpr int inputs = $input_count, outputs = $output_count;
-    const Wires from[] = {$inputs};
-    const Wires to[] = {$outputs};
+    const Wires from[inputs + 1] = {$inputs};
+    const Wires to[outputs + 1] = {$outputs};
     for (; cycle < end; ++cycle) {
         bool complete = true;
         for (int k = 0; k < outputs; ++k) complete = complete && out[k].done == out[k].beats;

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from ..golden.formats import ParameterError
 from .library import LibertyFile
-from .recipes import CELLS_REPORT, DESIGN_FILE, LIBERTY_FILE, Recipe
+from .recipes import CELLS_REPORT, DESIGN_FILE, LIBERTY_FILE, NO_ABC_OUTPUT, Recipe
 from .record import Record
 from .runner import Job, Outcome, SynthesisError
 from .targets import Target

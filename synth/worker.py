@@ -13,9 +13,9 @@ import resource
 import sys
 from pathlib import Path
 
+from .recipes import NO_ABC_OUTPUT
+
 _SCRIPT = "job.ys"
-#: The line of the log that says that there will be none of ABC's: the WebAssembly build loses what ABC prints.
-NO_ABC_OUTPUT = "polymac: this Yosys gives no output of ABC's"
 
 
 def main() -> int:

@@ -69,11 +69,12 @@ def test_exact_sums_with_zero_points(name_a, name_b, rng):
     assert found.dtype == (np.int64 if fa.width + fb.width < 57 else object)
 
 
-@pytest.mark.parametrize("depth", [1, 1023, 1024, 1025, 3000])
-def test_int8_at_the_bound_of_float32(depth):
-    # Every product is 2^14: up to K = 1024 the sums are at most 2^24, where float32 ceases to hold all integers.
-    a, b = np.full((2, depth), 0x80, np.uint8), np.full((depth, 2), 0x80, np.uint8)
-    a[0, 0] = 0x81
+@pytest.mark.parametrize("code", [0x7F, 0x80])
+@pytest.mark.parametrize("depth", [1, 1024, 1025, 1041, 3001])
+def test_int8_at_the_bound_of_float32(depth, code):
+    # Sums of up to 1024 products are at most 2^24, where float32 ceases to hold all integers: 1041 · 127^2 is odd
+    # and above it.
+    a, b = np.full((2, depth), code, np.uint8), np.full((depth, 2), code, np.uint8)
     expected = a.astype(np.int8).astype(np.int64) @ b.astype(np.int8).astype(np.int64)
     np.testing.assert_array_equal(golden.gemm(a, b, "int8", "int8"), expected)
 

@@ -24,7 +24,8 @@ def reference(acc: int, scale: float, zero_point: int, out: golden.Format, relu:
 
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize(
-    ("name", "zero_point"), [("int8", -128), ("int8", 3), ("uint8", 7), ("int4", 0), ("int16", -5), ("int64", 2**62)]
+    ("name", "zero_point"),
+    [("int8", -128), ("int8", 3), ("uint8", 7), ("int4", 0), ("int16", -5), ("int64", 2**63 - 1)],
 )
 def test_like_python_integers(name, zero_point, relu, rng):
     out = golden.format(name)
