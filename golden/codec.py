@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .codes import Integers, Unpacked, as_codes, as_integers, to_int, unpack
+from .codes import Integers, Unpacked, as_array, as_codes, as_integers, to_int, unpack
 from .formats import FORMATS, Format, format
 from .rounding import check_policies, pack
 
@@ -50,7 +50,7 @@ def encode(
     """
     fmt = format(fmt)
     overflow = check_policies(fmt, rounding, overflow, subnormals)
-    array = np.asarray(x)
+    array = as_array(x)
     if array.dtype.kind == "f" and array.dtype.itemsize <= 8:
         # A float64 holds every narrower float exactly.
         value = unpack(array.astype(np.float64).reshape(-1).view(np.uint64), _FP64)

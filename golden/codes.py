@@ -24,7 +24,8 @@ class Unpacked:
     """Numbers as ``(-1)**negative * magnitude * 2**exponent``, exactly; element by element, all arrays broadcastable.
 
     ``magnitude`` is uint64 of at most FAST_BITS bits, or Python integers of any size. Where ``inf`` or ``nan`` is set,
-    the magnitude is 0 and stands for nothing; NaN prevails where both are. ``signaling`` marks those NaNs whose use is an invalid operation.
+    the magnitude is 0 and stands for nothing; where both are, it is NaN. ``signaling`` marks those NaNs whose use is an
+    invalid operation.
     """
 
     negative: Bools
@@ -48,6 +49,19 @@ def code_dtype(fmt: Format) -> np.dtype[Any]:
     return np.dtype(object)
 
 
+def as_array(values: ArrayLike) -> NDArray[Any]:
+    """``values`` as an array in which no integer has been rounded.
+
+    NumPy makes float64 of a list of Python integers of which some need int64 and some uint64.
+    """
+    array = np.asarray(values)
+    if array.dtype == np.float64 and not isinstance(values, (np.ndarray, np.generic)):
+        items = np.asarray(values, object)
+        if items.size and all(isinstance(item, (int, np.integer)) for item in items.flat):
+            return items
+    return array
+
+
 def as_integers(argument: str, values: ArrayLike) -> Integers:
     """``values`` as an array of a NumPy integer dtype or of Python integers.
 
@@ -56,7 +70,7 @@ def as_integers(argument: str, values: ArrayLike) -> Integers:
     TypeError
         They are not integers.
     """
-    array = np.asarray(values)
+    array = as_array(values)
     if array.dtype == object:
         for item in array.flat:
             if isinstance(item, (bool, np.bool_)) or not isinstance(item, (int, np.integer)):

@@ -4,5 +4,7 @@ from .array import Array
 from .emit import Design, generate
 from .mac import Mac
 from .multiplier import Multiplier
+from .requantizer import Requantizer
+from .unit import Unit
 
-__all__ = ["Array", "Design", "Mac", "Multiplier", "generate"]
+__all__ = ["Array", "Design", "Mac", "Multiplier", "Requantizer", "Unit", "generate"]

@@ -90,7 +90,9 @@ def write_files(folder: Path, files: dict[str, str], *, force: bool) -> list[Pat
         for path, target in zip(temporary, targets, strict=True):
             path.replace(target)
     except OSError as error:
-        raise ParameterError(f"output must be a folder that can be written to, not {folder}: {error.strerror}") from None
+        raise ParameterError(
+            f"output must be a folder that can be written to, not {folder}: {error.strerror}"
+        ) from None
     finally:
         for path in temporary:
             path.unlink(missing_ok=True)

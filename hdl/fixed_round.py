@@ -44,4 +44,3 @@ def round_fixed(m: Module, value: Signal, frac_bits: int, out: Format, *, roundi
     low = Mux(rounded < out.min_int, out.min_int, rounded) if rounded.shape().signed else rounded
     m.d.comb += clamped.eq(Mux(rounded > out.max_int, out.max_int, low))
     return clamped
-

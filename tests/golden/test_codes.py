@@ -43,6 +43,14 @@ def test_lone_values_keep_their_shape():
         assert int(golden.to_int(codes, fmt)) == 3
 
 
+def test_lists_of_long_integers_are_not_rounded():
+    # NumPy alone makes float64 of these, of which 2^63 + 1 is none.
+    assert golden.to_int([2**63 + 1, 5], "uint64").tolist() == [2**63 + 1, 5]
+    assert golden.encode([2**63 + 1, -5], "int64").tolist() == [2**63 - 1, 2**64 - 5]
+    assert golden.encode([2**63 + 1, -5], "uint64").tolist() == [2**63 + 1, 0]
+    assert golden.encode([[1.5], [2]], "q4.4").tolist() == [[24], [32]]
+
+
 def test_bit_length_at_every_power_of_two():
     values = [value for bit in range(63) for value in ((1 << bit) - 1, 1 << bit, (1 << bit) + 1)]
     expected = [value.bit_length() for value in values]
