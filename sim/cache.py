@@ -86,7 +86,9 @@ def lock(folder: Path, name: str) -> Iterator[None]:
         (folder / _LOCKS).mkdir(parents=True, exist_ok=True)
         file = (folder / _LOCKS / name).open("w")
     except OSError as error:
-        raise ParameterError(f"the folder of built simulations must be writable, not {folder}: {error.strerror}") from None
+        raise ParameterError(
+            f"the folder of built simulations must be writable, not {folder}: {error.strerror}"
+        ) from None
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,7 +1,7 @@
 """The native batch simulator: a Verilated model as a shared library, called with whole NumPy arrays.
 
-Some tens of millions of evaluations a second of a small unit, on one core: fast enough for every pair of 16-bit operands.
-The library knows nothing of VPI, waves or time; the benches that look at every cycle run under cocotb.
+Some tens of millions of evaluations a second of a small unit, on one core: fast enough for every pair of 16-bit
+operands. The library knows nothing of VPI, waves or time; the benches that look at every cycle run under cocotb.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from . import cache, runtime
 from .native_source import PREFIX, TOP, Member, top_verilog, wrapper
 from .packing import port_format
 from .ports import DesignLike, Port, ports_of, streams_of
-from .simulators import Simulator, compiler, find, run_tool
+from .simulators import Simulator, find, run_tool
 
 #: How a model is compiled: to run fast, to be built fast, or as its size suggests.
 OPTIMIZATIONS: dict[str, str | None] = {"auto": None, "fast-run": "-O2", "fast-compile": "-O1"}
@@ -36,9 +36,9 @@ _FIRST_STEPS = 256
 class Model:
     """One or several designs as one Verilated model in this process.
 
-    Made by :meth:`build`. Values of a port of up to 64 bits are an array of the least unsigned dtype that holds them, of
-    shape (n,); those of a wider port an array of bytes of shape (n, ceil(width / 8)), least significant byte first, as
-    :func:`polymac.sim.packing.pack` makes them.
+    Made by :meth:`build`. Values of a port of up to 64 bits are an array of the least unsigned dtype that holds them,
+    of shape (n,); those of a wider port an array of bytes of shape (n, ceil(width / 8)), least significant byte first,
+    as :func:`polymac.sim.packing.pack` makes them.
 
     Attributes
     ----------
@@ -81,15 +81,13 @@ class Model:
         _check_modules(listed)
         members = [_member(index, design) for index, design in enumerate(listed)]
         simulator = find("verilator")
-        compiler()
-        library = _library(simulator, members, listed, opt)
-        return cls(members, library, simulator)
+        return cls(members, _library(simulator, members, listed, opt), simulator)
 
     def evaluate(self, inputs: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
         """The outputs of a single design for arrays of inputs, aligned: output i belongs to input i.
 
-        A combinational design is evaluated item by item. One with a clock takes an item per clock cycle, starting after a
-        cycle of reset, and its outputs are read ``latency`` cycles later, as its metadata says. Its enables are 1
+        A combinational design is evaluated item by item. One with a clock takes an item per clock cycle, starting after
+        a cycle of reset, and its outputs are read ``latency`` cycles later, as its metadata says. Its enables are 1
         and its resets 0 unless ``inputs`` gives them values of their own for every cycle.
 
         Parameters
@@ -166,9 +164,9 @@ class Model:
 
 
 def in_steps(call: Callable[[int, int], int], steps: int) -> int:
-    """Call ``call(begin, end) -> reached`` until ``steps`` are reached or a call stops early, in calls of a tenth of a second.
+    """Call ``call(begin, end) -> reached`` up to ``steps``, or until a call stops early; returns where that was.
 
-    Python looks at signals between the calls only.
+    Each call takes about a tenth of a second: Python looks at signals between the calls only.
     """
     done, size = 0, _FIRST_STEPS
     while done < steps:

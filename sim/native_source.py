@@ -91,9 +91,7 @@ def _wires(members: Sequence[Member], role: str) -> Iterator[str]:
 def _arrays(members: Sequence[Member]) -> Iterator[str]:
     """Typed pointers to the arrays of every port, inputs and outputs counted apart, all members in a row."""
     for kind, const in (("in", "const "), ("out", "")):
-        ports = [
-            (member, port) for member in members for port in (member.inputs if kind == "in" else member.outputs)
-        ]
+        ports = [(member, port) for member in members for port in (member.inputs if kind == "in" else member.outputs)]
         for number, (member, port) in enumerate(ports):
             yield f"auto {member.wire(port)} = static_cast<{const}{_c_type(port)}*>({kind}[{number}]);"
 

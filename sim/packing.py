@@ -1,4 +1,4 @@
-"""Packed vectors: many codes in one wide word, element 0 in the least significant bits, the word as little-endian bytes."""
+"""Packed vectors: many codes in one wide word, element 0 in the least significant bits, as little-endian bytes."""
 
 from __future__ import annotations
 

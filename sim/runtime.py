@@ -1,7 +1,8 @@
 """From Verilog to C++ to object code: Verilator run without make, with its run-time compiled once per user.
 
 Most of the time of a Verilator build goes into the run-time library, which is the same for every design, and into its
-headers. Both are compiled once per version of Verilator, of the compiler and of the flags, and kept in the user's cache.
+headers. Both are compiled once per version of Verilator, of the compiler and of the flags, and kept in the user's
+cache.
 """
 
 from __future__ import annotations
@@ -19,7 +20,16 @@ from .simulators import Simulator, compiler, run_tool
 
 #: What every compilation has in common. A model may be part of a shared library: unique symbols would tie the models
 #: of one process together.
-_FLAGS = ("-std=c++20", "-fPIC", "-fno-gnu-unique", "-w", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
+_FLAGS = (
+    "-std=c++20",
+    "-fPIC",
+    "-fno-gnu-unique",
+    "-w",
+    "-DVERILATOR=1",
+    "-DVM_COVERAGE=0",
+    "-DVM_SC=0",
+    "-DVM_TIMING=0",
+)
 _NO_TRACE = ("-DVM_TRACE=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_VCD=0", "-DVM_TRACE_SAIF=0")
 _VCD_TRACE = ("-DVM_TRACE=1", "-DVM_TRACE_FST=0", "-DVM_TRACE_VCD=1", "-DVM_TRACE_SAIF=0")
 #: A translation unit takes sources up to this size: small designs are one unit, large ones keep every core busy.

@@ -81,7 +81,9 @@ def compiler() -> Path:
     """
     found = shutil.which("g++")
     if found is None:
-        raise ParameterError("g++ must be on PATH for Verilator, not missing (install it, for example `apt install g++`)")
+        raise ParameterError(
+            "g++ must be on PATH for Verilator, not missing (install it, for example `apt install g++`)"
+        )
     return Path(found)
 
 
@@ -91,10 +93,15 @@ def run_tool(command: Sequence[str | Path], what: str, environment: Mapping[str,
     Raises
     ------
     SimulationError
-        It failed; the message holds the end of what it printed.
+        It failed; the message holds the first lines that it printed.
     """
     done = subprocess.run(
-        command, env={**os.environ, **(environment or {})}, capture_output=True, text=True, errors="replace", check=False
+        command,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
     if done.returncode:
         lines = (done.stdout + done.stderr).strip().splitlines()

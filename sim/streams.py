@@ -1,4 +1,4 @@
-"""Beats through a design's ready/valid streams in the native batch simulator: the whole handshake runs in compiled code."""
+"""Beats through a design's ready/valid streams in the native batch simulator: the handshake runs in compiled code."""
 
 from __future__ import annotations
 
@@ -147,11 +147,13 @@ def run_streams(
     check_int("max_cycles", max_cycles, 1)
     _check_names("inputs", inputs, [stream.name for stream in member.streams if stream.is_input])
     _check_names("outputs", outputs, [stream.name for stream in member.streams if not stream.is_input])
-    generators = dict(zip((s.name for s in member.streams), np.random.default_rng(seed).spawn(len(member.streams))))
+    spawned = np.random.default_rng(seed).spawn(len(member.streams))
+    generators = {stream.name: generator for stream, generator in zip(member.streams, spawned, strict=True)}
     sources = [_source(s, inputs[s.name], generators[s.name]) for s in member.streams if s.is_input]
     sinks = [_sink(s, outputs[s.name], generators[s.name]) for s in member.streams if not s.is_input]
     c_sources, c_sinks = (_Beats * len(sources))(), (_Beats * len(sinks))()
-    for side, beats in (*zip(sources, c_sources, strict=True), *zip(sinks, c_sinks, strict=True)):
+    sides = (*zip(sources, c_sources, strict=True), *zip(sinks, c_sinks, strict=True))
+    for side, beats in sides:
         side.fill(beats)
     call = model.library.polymac_streams
     call.restype = ctypes.c_int64
@@ -162,12 +164,12 @@ def run_streams(
     if reset:
         model.clear()
     cycles = in_steps(step, max_cycles)
-    progress = [
-        (side, beats.done) for side, beats in (*zip(sources, c_sources, strict=True), *zip(sinks, c_sinks, strict=True))
-    ]
+    progress = [(side, beats.done) for side, beats in sides]
     if any(done < len(side.cycles) for side, done in progress[len(sources) :]):
         counts = ", ".join(f"{side.stream.name} {done} of {len(side.cycles)}" for side, done in progress)
-        raise SimulationError(f"{member.name} must deliver its beats in {max_cycles} cycles, not more (beats: {counts})")
+        raise SimulationError(
+            f"{member.name} must deliver its beats in {max_cycles} cycles, not more (beats: {counts})"
+        )
     return StreamRun(cycles, {side.stream.name: side.transfers(done) for side, done in progress})
 
 
@@ -180,7 +182,9 @@ def _source(stream: Stream, source: Source, generator: np.random.Generator) -> _
     data = packed_values(stream.data, source.data)
     last = None if source.last is None else np.array(source.last, np.uint8)
     if (last is None) != (stream.last is None):
-        raise ParameterError(f"last of stream {stream.name} must be {'given' if stream.last else 'None'}, not the reverse")
+        raise ParameterError(
+            f"last of stream {stream.name} must be {'given' if stream.last else 'None'}, not the reverse"
+        )
     if last is not None and last.shape != data.shape[:1]:
         raise ParameterError(f"last of stream {stream.name} must have shape ({len(data)},), not {last.shape}")
     pattern = _pattern(f"valid of stream {stream.name}", source.valid, generator)

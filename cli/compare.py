@@ -1,0 +1,213 @@
+"""``polymac compare``: what each format costs in area and delay."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .. import golden, hdl, synth
+from ..synth import Record, Result, Target
+from .options import UNITS, command_line, comma_list, make_unit, unit_options
+from .output import check_new_file, json_text, lines, print_table, progress, write_file
+
+#: Rows and columns of an array where they are not given: a large one takes minutes.
+SIDE = 2
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Formats × targets: what synthesis made of one kind of unit.
+
+    Members
+    -------
+    unit : str
+        The kind of unit.
+    formats : list of str
+        The formats of both operands; the first is what the others are compared with.
+    targets : list of Target
+        What was synthesized for.
+    results : list of Result
+        All targets of the first format first.
+    """
+
+    unit: str
+    formats: list[str]
+    targets: list[Target]
+    results: list[Result]
+
+    def of_target(self, index: int) -> list[Result]:
+        """The results for one target, in the order of the formats."""
+        return self.results[index :: len(self.targets)]
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        names = [name for name in self.formats for _ in self.targets]
+        results = [{"format": name} | asdict(result) for name, result in zip(names, self.results, strict=True)]
+        return {"unit": self.unit, "results": results}
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  polymac compare --formats int8,fp16,bf16
+  polymac compare --formats int4,int8 --target cmos,ice40 --json -
+  polymac compare --unit mac --formats int4 --target ecp5
+  polymac compare --formats fp8_e5m2 --target xc7 --flags off --stages 2
+""",
+)
+@click.option("--unit", metavar="|".join(UNITS), default="multiplier", show_default=True, help="What is compared.")
+@click.option(
+    "--formats",
+    metavar="A,B,…",
+    default="int8,fp16,bf16",
+    show_default=True,
+    callback=comma_list,
+    help="Formats of both operands; ratios are to the first.",
+)
+@click.option(
+    "--target",
+    "targets",
+    metavar="T,…",
+    callback=comma_list,
+    help=f"Of {', '.join(synth.TARGETS)}.  [default: nangate45, or the --liberty]",
+)
+@click.option("--liberty", metavar="FILE", help="A Liberty file of your own as one more target.")
+@click.option(
+    "--jobs", metavar="N", type=int, default=os.cpu_count() or 1, help="Worker processes.  [default: all cores]"
+)
+@unit_options(side=SIDE, without=("a", "b"))
+@click.option(
+    "--json", "json_file", metavar="FILE", help="Write JSON with every record and recipe to a file; - prints it."
+)
+@click.option("--force", is_flag=True, help="Overwrite an existing JSON file.")
+def compare(
+    unit: str,
+    formats: list[str],
+    targets: list[str] | None,
+    liberty: str | None,
+    jobs: int,
+    json_file: str | None,
+    force: bool,
+    **options: Any,
+) -> None:
+    """Synthesize a unit in several formats and print area and delay side by side.
+
+    Each design is run through all recipes of a target; the table names the ones with the least area and delay.
+    """
+    chosen: list[str | Target] = list(targets or ([] if liberty else ["nangate45"]))
+    if liberty:
+        chosen.append(synth.liberty_target(liberty))
+    if json_file not in (None, "-"):
+        check_new_file("--json", Path(json_file), force=force)
+    comparison = measure(unit, formats, chosen, jobs=jobs, options=options)
+    text = json_text(comparison.plain())
+    if json_file == "-":
+        click.echo(text, nl=False)
+        return
+    if json_file:
+        write_file(Path(json_file), text, force=force)
+    print_comparison(comparison)
+
+
+def measure(
+    unit: str, formats: Sequence[str], targets: Sequence[str | Target], *, jobs: int, options: dict[str, Any]
+) -> Comparison:
+    """Generate and synthesize a unit in each format for each target, with progress.
+
+    Raises
+    ------
+    ParameterError, TypeError
+        A unit, format, target or option that cannot be used.
+    SynthesisError
+        No recipe gave a figure.
+    """
+    found = [synth.target(item) for item in targets]
+    each = [{"a": golden.format(name).name} | options for name in formats]
+    units = [make_unit(unit, item, side=SIDE) for item in each]
+    with progress(f"comparing {len(units)} formats on {len(found)} targets") as report:
+        designs = [
+            hdl.generate(
+                component, f"{unit}_{item['a'].replace('.', '_')}", command=command_line(unit, item, side=SIDE)
+            )
+            for component, item in zip(units, each, strict=True)
+        ]
+        results = synth.compare(designs, found, jobs=jobs, progress=report)
+    return Comparison(unit, [item["a"] for item in each], found, results)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """One table per target, and under it all that is needed to repeat it."""
+    for index, target in enumerate(comparison.targets):
+        results = comparison.of_target(index)
+        columns = {"format": lambda result: ""} | _columns(target, results[0])
+        rows = [
+            [name, *(show(result) for show in list(columns.values())[1:])]
+            for name, result in zip(comparison.formats, results, strict=True)
+        ]
+        left = [name for name in columns if name == "format" or name.startswith("recipe")]
+        print_table(f"{comparison.unit} on {target.name}: {target.title}", list(columns), rows, left=left)
+        for name, result in zip(comparison.formats, results, strict=True):
+            click.echo(f"{name}: " + ", ".join(f"{key}={value}" for key, value in result.parameters.items()))
+            for failure in result.failures:
+                click.echo(f"no figure: {failure}")
+        best = results[0].best_area
+        lines(
+            versions=", ".join(f"{tool} {number}" for tool, number in best.versions.items()),
+            library=None if best.library is None else f"{best.library}, sha256 {best.library_sha256}",
+        )
+        click.echo("The commands of every recipe: polymac compare --json FILE.")
+
+
+Show = Callable[[Result], str]
+
+
+def _columns(target: Target, first: Result) -> dict[str, Show]:
+    """The columns that a target has figures for, each with what it shows of a result."""
+
+    def ratio(result: Result) -> str:
+        base = getattr(first.best_area, target.cost)
+        return f"{getattr(result.best_area, target.cost) / base:.2f}" if base else "–"
+
+    costs: dict[str, dict[str, Show]] = {
+        "area_um2": {
+            "area µm²": lambda result: _figure(result.area_um2, ",.2f"),
+            "GE": lambda result: _figure(result.area_ge, ",.1f"),
+            "ratio": ratio,
+            "recipe (area)": lambda result: result.recipe,
+            "delay ns": lambda result: _figure(result.best_delay and result.best_delay.delay_ns, ".3f"),
+            "recipe (delay)": lambda result: result.best_delay.recipe if result.best_delay else "–",
+            "FF": lambda result: _figure(result.ffs),
+        },
+        "transistors": {
+            "transistors": lambda result: _figure(result.transistors),
+            "gates": lambda result: _figure(result.gates),
+            "FF": lambda result: _figure(result.ffs),
+            "ratio": ratio,
+            "recipe": lambda result: result.recipe,
+        },
+        "area_luts": {
+            "LUT area": lambda result: _figure(result.area_luts),
+            "LUT": lambda result: _figure(result.luts),
+            "carry": lambda result: _figure(result.carries),
+            "FF": lambda result: _figure(result.ffs),
+            "ratio": ratio,
+            "recipe": lambda result: result.recipe,
+            "with DSP": lambda result: _with_dsp(result.best_dsp),
+        },
+    }
+    return costs[target.cost]
+
+
+def _with_dsp(record: Record | None) -> str:
+    if record is None:
+        return "–"
+    return f"{_figure(record.dsps)} DSP + {_figure(record.luts)} LUT + {_figure(record.ffs)} FF"
+
+
+def _figure(value: float | None, style: str = ",") -> str:
+    return "–" if value is None else f"{value:{style}}"

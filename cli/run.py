@@ -1,0 +1,92 @@
+"""``polymac run``: a quantized network on the generated hardware."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .. import synth
+from .compare import Comparison, measure, print_comparison
+from .options import Choices
+from .output import lines, print_json, progress
+
+if TYPE_CHECKING:
+    from ..sim.digits import DigitsResult
+
+_AREA_FORMATS = ("int8", "fp16", "bf16")
+
+
+@click.group(
+    cls=Choices,
+    choice="dataset",
+    no_args_is_help=False,
+    epilog="\b\nExamples:\n  polymac run digits",
+)
+def run() -> None:
+    """Run a quantized network on the generated RTL and check every result against the NumPy model."""
+
+
+@run.command(
+    epilog="\b\nExamples:\n  polymac run digits\n  polymac run digits --rows 8 --cols 8 --no-area --json",
+)
+@click.option("--format", "fmt", metavar="FMT", default="int8", show_default=True, help="Of weights and activations.")
+@click.option("--rows", metavar="N", type=int, default=16, show_default=True, help="Rows of the array.")
+@click.option("--cols", metavar="N", type=int, default=16, show_default=True, help="Columns of the array.")
+@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of the split and the training.")
+@click.option("--no-area", is_flag=True, help="Leave out the table of what multipliers cost.")
+@click.option("--output", "folder", metavar="DIR", type=Path, default=Path("build"), show_default=True, help="Folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def digits(
+    context: click.Context, fmt: str, rows: int, cols: int, seed: int, no_area: bool, folder: Path, as_json: bool
+) -> None:
+    """Classify handwritten digits on a generated systolic array, then show what multipliers cost.
+
+    A small network is trained on scikit-learn's digits and quantized; the half that it has not seen runs through the
+    simulated RTL. Exit status 1 where one result differs from the NumPy model's.
+    """
+    from ..sim import digits as network  # scikit-learn is of no use to the other commands
+
+    with progress("digits") as report:
+        staged = None if report is None else lambda stage, done, total: report(done, total, stage)
+        result = network.run(format=fmt, rows=rows, cols=cols, seed=seed, folder=folder, progress=staged)
+    if not as_json:
+        _print(result)
+    area = None if no_area else _areas(quiet=as_json)
+    if as_json:
+        print_json({"digits": asdict(result), "area": area and area.plain()})
+    elif area:
+        click.echo()
+        print_comparison(area)
+    if result.mismatches:
+        context.exit(1)
+
+
+def _areas(*, quiet: bool) -> Comparison:
+    """The multipliers' areas on nangate45, or in gates where its library is not installed."""
+    target = synth.target("nangate45")
+    if reason := target.missing():
+        if not quiet:
+            click.echo(f"\nArea in transistors, since {reason}.")
+        target = synth.target("cmos")
+    return measure("multiplier", _AREA_FORMATS, [target], jobs=os.cpu_count() or 1, options={})
+
+
+def _print(result: DigitsResult) -> None:
+    lines(
+        accuracy_fp32=f"{result.accuracy_float:.2%}",
+        accuracy_golden=f"{result.accuracy_golden:.2%}",
+        accuracy_RTL=f"{result.accuracy_rtl:.2%} of {result.test_rows:,} digits",
+        results_compared=f"{result.results_compared:,}",
+        mismatches=f"{result.mismatches:,}",
+        cycles=f"{result.cycles:,}",
+        array_utilization=f"{result.utilization:.1%}",
+        time=f"{result.seconds:.1f} s",
+        weights=result.weights,
+        simulator=result.simulator,
+        Verilog=", ".join(map(str, result.verilog)),
+    )

@@ -1,0 +1,87 @@
+"""``polymac verify``: a unit, simulated against the NumPy model."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .generate import SIDE
+from .options import UNIT_NAMES, make_unit, unit_options
+from .output import lines, print_json, progress
+
+if TYPE_CHECKING:
+    from ..sim import Verification
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  polymac verify multiplier --a int4 --exhaustive
+  polymac verify multiplier --a fp16 --rounding rtz --vectors 100000 --seed 7
+  polymac verify array --a int8 --rows 4 --cols 4 --simulator verilator --waves
+""",
+)
+@click.argument("unit", metavar=UNIT_NAMES)
+@unit_options(side=SIDE)
+@click.option("--simulator", metavar="icarus|verilator", help="[default: a Verilator that is new enough]")
+@click.option("--seed", metavar="N", type=int, default=1, show_default=True, help="Of the random operands.")
+@click.option("--vectors", metavar="N", type=int, help="How many operands are tried.")
+@click.option("--exhaustive", is_flag=True, help="Try all operands.")
+@click.option("--waves", is_flag=True, help="Write the waves, and say where.")
+@click.option("--output", "folder", metavar="DIR", type=Path, default=Path("build"), show_default=True, help="Folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def verify(
+    context: click.Context,
+    unit: str,
+    simulator: str | None,
+    seed: int,
+    vectors: int | None,
+    exhaustive: bool,
+    waves: bool,
+    folder: Path,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Simulate a unit and compare every result with the NumPy model, bit for bit. Exit status 1 where one differs."""
+    from .. import sim  # a simulator and cocotb are of no use to the other commands
+
+    component = make_unit(unit, options, side=SIDE)
+    with progress(f"verifying {unit}") as report:
+        result = sim.verify(
+            component,
+            vectors=vectors,
+            seed=seed,
+            exhaustive=exhaustive,
+            simulator=simulator,
+            waves=waves,
+            folder=folder,
+            progress=report,
+        )
+    if as_json:
+        print_json(asdict(result))
+    else:
+        _print(unit, result)
+    if not result.passed:
+        context.exit(1)
+
+
+def _print(unit: str, result: Verification) -> None:
+    click.echo(f"{'PASSED' if result.passed else 'FAILED'}: {unit}, {result.how}")
+    lines(
+        checked=f"{result.checked:,}",
+        mismatches=f"{result.mismatches:,}",
+        cycles=None if result.cycles is None else f"{result.cycles:,}",
+        seed=result.seed,
+        time=f"{result.seconds:.1f} s",
+        simulator=result.simulator,
+        waves=result.waves,
+        log=result.log,
+        junit=result.junit,
+        reproduce=None if result.passed else result.reproduce,
+    )
+    for detail in result.details:
+        click.echo(f"  {detail}")

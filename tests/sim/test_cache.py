@@ -1,0 +1,98 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from polymac.golden import ParameterError
+from polymac.sim import cache
+
+_RACER = """
+import pathlib, sys, time
+from polymac.sim import cache
+
+folder = pathlib.Path(sys.argv[1])
+
+def build(path):
+    with (folder / "builds").open("a") as file:
+        file.write("built\\n")
+    time.sleep(1)
+    (path / "part").write_text("whole")
+
+print((cache.entry(folder, "name", build) / "part").read_text())
+"""
+
+
+def _build(folder: Path) -> None:
+    with (folder.parent / "builds").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    (folder / "part").write_text("whole")
+
+
+def _builds(folder: Path) -> int:
+    return len((folder / "builds").read_text().splitlines())
+
+
+def test_an_entry_is_built_once(tmp_path: Path) -> None:
+    first = cache.entry(tmp_path, "name", _build)
+    assert cache.entry(tmp_path, "name", _build) == first == tmp_path / "name"
+    assert _builds(tmp_path) == 1
+
+
+@pytest.mark.parametrize("damage", ["truncated", "changed", "missing", "no manifest", "bad manifest"])
+def test_a_damaged_entry_is_built_again(tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = cache.entry(tmp_path, "name", _build)
+    part, manifest = folder / "part", folder / "manifest.json"
+    match damage:
+        case "truncated":
+            part.write_text("who")
+        case "changed":
+            part.write_text("whale")
+        case "missing":
+            part.unlink()
+        case "no manifest":
+            manifest.unlink()
+        case _:
+            manifest.write_text("[1")
+    # As in a new process: bytes are checked once in each.
+    monkeypatch.setattr(cache, "_checked", set())
+    assert (cache.entry(tmp_path, "name", _build) / "part").read_text() == "whole"
+    assert _builds(tmp_path) == 2
+
+
+def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
+    def fail(folder: Path) -> None:
+        _build(folder)
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match=r"^no$"):
+        cache.entry(tmp_path, "name", fail)
+    assert {path.name for path in tmp_path.iterdir()} == {".locks", "builds"}
+
+
+def test_processes_that_race_build_once(tmp_path: Path) -> None:
+    racers = [
+        subprocess.Popen([sys.executable, "-c", _RACER, tmp_path], stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    assert [racer.communicate(timeout=30)[0] for racer in racers] == ["whole\n"] * 3
+    assert _builds(tmp_path) == 1
+
+
+def test_entries_unused_for_long_go(tmp_path: Path) -> None:
+    old, kept = cache.entry(tmp_path, "old", _build), cache.entry(tmp_path, "kept", _build)
+    os.utime(old, (0, 0))
+    cache.entry(tmp_path, "new", _build, prune=True)
+    assert not old.exists()
+    assert kept.exists()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ParameterError) as error:
+        cache.entry(tmp_path / "file", "name", _build)
+    text = f"the folder of built simulations must be writable, not {tmp_path / 'file'}: Not a directory"
+    assert str(error.value) == text
+
+
+def test_digest_depends_on_where_parts_end() -> None:
+    assert cache.digest("ab", "c") != cache.digest("a", "bc")
