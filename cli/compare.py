@@ -11,10 +11,13 @@ from typing import Any
 import click
 
 from .. import golden, hdl, synth
+from ..golden.formats import choose
 from ..synth import Record, Result, Target
-from .options import UNITS, command_line, comma_list, make_unit, unit_options
+from .options import comma_list, command_line, make_unit, unit_options
 from .output import check_new_file, json_text, lines, print_table, progress, write_file
 
+#: The units whose operands have formats.
+_UNITS = ("multiplier", "mac", "array")
 #: Rows and columns of an array where they are not given: a large one takes minutes.
 SIDE = 2
 
@@ -60,7 +63,7 @@ Examples:
   polymac compare --formats fp8_e5m2 --target xc7 --flags off --stages 2
 """,
 )
-@click.option("--unit", metavar="|".join(UNITS), default="multiplier", show_default=True, help="What is compared.")
+@click.option("--unit", metavar="|".join(_UNITS), default="multiplier", show_default=True, help="What is compared.")
 @click.option(
     "--formats",
     metavar="A,B,…",
@@ -126,6 +129,7 @@ def measure(
     SynthesisError
         No recipe gave a figure.
     """
+    choose("unit", unit, _UNITS)
     found = [synth.target(item) for item in targets]
     each = [{"a": golden.format(name).name} | options for name in formats]
     units = [make_unit(unit, item, side=SIDE) for item in each]
@@ -144,6 +148,8 @@ def print_comparison(comparison: Comparison) -> None:
     """One table per target, and under it all that is needed to repeat it."""
     for index, target in enumerate(comparison.targets):
         results = comparison.of_target(index)
+        if index:
+            click.echo()
         columns = {"format": lambda result: ""} | _columns(target, results[0])
         rows = [
             [name, *(show(result) for show in list(columns.values())[1:])]
@@ -152,7 +158,10 @@ def print_comparison(comparison: Comparison) -> None:
         left = [name for name in columns if name == "format" or name.startswith("recipe")]
         print_table(f"{comparison.unit} on {target.name}: {target.title}", list(columns), rows, left=left)
         for name, result in zip(comparison.formats, results, strict=True):
-            click.echo(f"{name}: " + ", ".join(f"{key}={value}" for key, value in result.parameters.items()))
+            click.echo(
+                f"{name}: "
+                + ", ".join(f"{key}={value}" for key, value in result.parameters.items() if value is not None)
+            )
             for failure in result.failures:
                 click.echo(f"no figure: {failure}")
         best = results[0].best_area

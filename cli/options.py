@@ -14,7 +14,9 @@ from .. import hdl
 from ..golden.formats import ParameterError, choose
 
 #: The units by their names.
-UNITS: dict[str, type[hdl.Unit]] = {unit.kind: unit for unit in (hdl.Multiplier, hdl.Mac, hdl.Array, hdl.Requantizer)}
+UNITS: dict[str, Callable[..., hdl.Unit]] = {
+    unit.kind: unit for unit in (hdl.Multiplier, hdl.Mac, hdl.Array, hdl.Requantizer)
+}
 UNIT_NAMES = f"{{{'|'.join(UNITS)}}}"
 
 _DATAFLOWS = ("os",)
@@ -115,16 +117,24 @@ def make_unit(kind: str, options: Mapping[str, Any], *, side: int) -> hdl.Unit:
     return UNITS[kind](**given)
 
 
-def command_line(kind: str, options: Mapping[str, Any], name: str | None = None, *, side: int) -> str:
-    """The ``polymac generate`` command of a unit: options in one order, without those that say the default."""
+def command_line(
+    command: str, kind: str, options: Mapping[str, Any], *, side: int, more: Mapping[str, Any] | None = None
+) -> str:
+    """A reproducible ``polymac`` command for a unit: options in one order, without those that say the default.
+
+    ``more`` are the command's own options; as everywhere, None and False are left out.
+    """
     defaults: dict[str, Any] = {key: item.default for key, item in inspect.signature(UNITS[kind]).parameters.items()}
     defaults |= {"b": options.get("a") or "int8", "rows": side, "cols": side, "dataflow": "os"}
-    words = ["polymac", "generate", kind]
+    words = ["polymac", command, kind]
     for key, option in _OPTIONS.items():
         value = options.get(key)
         if value is not None and value != defaults[key]:
             words += [_flag(key)] if option.is_flag else [_flag(key), str(value)]
-    return shlex.join(words + (["--name", name] if name not in (None, kind) else []))
+    for key, value in (more or {}).items():
+        if value is not None and value is not False:
+            words += [_flag(key)] if value is True else [_flag(key), str(value)]
+    return shlex.join(words)
 
 
 def comma_list(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:

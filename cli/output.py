@@ -32,7 +32,9 @@ class _Pipe(Console):
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[str] = ()) -> None:
     """Print a table; columns are right-aligned but for those named in ``left``."""
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    if title:
+        click.echo(title)  # as a table's title it would be wrapped to the table's width
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, justify="left" if column in left else "right")
     for row in rows:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .generate import SIDE
-from .options import UNIT_NAMES, make_unit, unit_options
+from .options import UNIT_NAMES, command_line, make_unit, unit_options
 from .output import lines, print_json, progress
 
 if TYPE_CHECKING:
@@ -61,15 +61,17 @@ def verify(
             folder=folder,
             progress=report,
         )
+    own = {"simulator": simulator, "seed": seed, "vectors": vectors, "exhaustive": exhaustive}
+    reproduce = command_line("verify", unit, options, side=SIDE, more=own)
     if as_json:
-        print_json(asdict(result))
+        print_json(asdict(result) | {"reproduce": reproduce})
     else:
-        _print(unit, result)
+        _print(unit, result, reproduce)
     if not result.passed:
         context.exit(1)
 
 
-def _print(unit: str, result: Verification) -> None:
+def _print(unit: str, result: Verification, reproduce: str) -> None:
     click.echo(f"{'PASSED' if result.passed else 'FAILED'}: {unit}, {result.how}")
     lines(
         checked=f"{result.checked:,}",
@@ -81,7 +83,7 @@ def _print(unit: str, result: Verification) -> None:
         waves=result.waves,
         log=result.log,
         junit=result.junit,
-        reproduce=None if result.passed else result.reproduce,
+        reproduce=None if result.passed else reproduce,
     )
     for detail in result.details:
         click.echo(f"  {detail}")

@@ -8,8 +8,8 @@ from amaranth.lib.wiring import In, Out
 
 from ..golden.formats import Format, check_int
 from .accumulator import Accumulation
-from .multiplier import MAX_STAGES
 from .grid import Grid
+from .multiplier import MAX_STAGES
 from .skew import Skew
 from .unit import Unit, place, shape_of
 
@@ -195,9 +195,8 @@ class Array(Unit):
             self.c.valid.eq(holds_one | holds_two),
             Cat(self.c.payload.data.as_value(), self.c.payload.last).eq(head),
         ]
-        with m.If(holds_two):
-            with m.If(pop):
-                m.d.sync += [head.eq(tail), holds_one.eq(1), holds_two.eq(0)]
+        with m.If(holds_two), m.If(pop):
+            m.d.sync += [head.eq(tail), holds_one.eq(1), holds_two.eq(0)]
         with m.Elif(push):
             with m.If(holds_one & ~pop):
                 m.d.sync += [tail.eq(beat), holds_one.eq(0), holds_two.eq(1)]

@@ -1,11 +1,13 @@
 """Simulation: simulators, cocotb benches, the native batch simulator, and verification against the golden model."""
 
+from .gemm import GemmRun, gemm
 from .native import Model
 from .simulators import SimulationError, Simulator, find
 from .streams import Sink, Source, run_streams
 from .verify import Verification, verify
 
 __all__ = [
+    "GemmRun",
     "Model",
     "SimulationError",
     "Simulator",
@@ -13,6 +15,7 @@ __all__ = [
     "Source",
     "Verification",
     "find",
+    "gemm",
     "run_streams",
     "verify",
 ]

@@ -88,15 +88,24 @@ def run(
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:
             if simulator.name == "icarus":
-                source = folder / f"{design.name}.v"
-                source.write_text(design.verilog)
+                sources = [folder / f"{design.name}.v"]
+                sources[0].write_text(design.verilog)
+                # With -g2012, cocotb's default, an `always @*` may never run at time 0.
+                build_args = ["-g2005"]
+                if waves:
+                    # In the place of cocotb's own dump module, which is SystemVerilog.
+                    dump = f"{design.name}_dump"
+                    sources.append(folder / f"{dump}.v")
+                    calls = f'$dumpfile("{design.name}.fst"); $dumpvars(0, {design.name});'
+                    sources[1].write_text(f"module {dump}; initial begin {calls} end endmodule\n")
+                    build_args += ["-s", dump]
                 runner.build(
-                    sources=[source],
+                    sources=sources,
                     hdl_toplevel=design.name,
                     build_dir=build,
-                    # With -g2012, cocotb's default, an `always @*` may never run at time 0.
-                    build_args=["-g2005"],
-                    waves=waves,
+                    build_args=build_args,
+                    # The same folder may hold a build with waves, or of another design.
+                    always=True,
                     timescale=("1ns", "1ps"),
                     log_file=folder / "build.log",
                 )

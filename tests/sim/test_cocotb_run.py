@@ -17,7 +17,7 @@ from cocotb.triggers import Timer
 
 @cocotb.test()
 async def products(dut):
-    assert cocotb.RANDOM_SEED == {seed}
+    assert os.environ["COCOTB_RANDOM_SEED"] == "{seed}"
     for line in Path(os.environ["POLYMAC_BENCH"]).read_text().splitlines():
         a, b, y = (int(word) for word in line.split())
         dut.a.value, dut.b.value = a, b
@@ -90,5 +90,5 @@ def test_waves_are_written_where_it_says(designs: Any, bench: str, simulator: Si
 
 
 def test_a_bench_that_is_not_there(designs: Any, simulator: Simulator, tmp_path: Path) -> None:
-    with pytest.raises(SimulationError, match="ended without results on product: .*no_such_bench"):
+    with pytest.raises(SimulationError, match=r"ended without results on product: .*no_such_bench"):
         _run(designs, "no_such_bench", simulator, tmp_path, "")
