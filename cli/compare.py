@@ -136,7 +136,9 @@ def measure(
     with progress(f"comparing {len(units)} formats on {len(found)} targets") as report:
         designs = [
             hdl.generate(
-                component, f"{unit}_{item['a'].replace('.', '_')}", command=command_line(unit, item, side=SIDE)
+                component,
+                f"{unit}_{item['a'].replace('.', '_')}",
+                command=command_line("generate", unit, item, side=SIDE),
             )
             for component, item in zip(units, each, strict=True)
         ]

@@ -47,6 +47,7 @@ class DigitsResult:
     seconds: float
     simulator: str
     seed: int
+    weights: str
     verilog: list[Path]
 
 
@@ -151,6 +152,7 @@ def run(
         seconds=time.perf_counter() - started,
         simulator=f"{array_model.simulator}, native",
         seed=seed,
+        weights=f"64-{HIDDEN}-10 MLP, trained in this run with seed {seed}",
         verilog=written,
     )
     tell("done", 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import time
 from collections.abc import Callable
@@ -54,6 +55,8 @@ class Verification:
         Simulated clock cycles, where there is a clock.
     details : list of str
         The first mismatches: operands and both results, as codes and values.
+    reproduce : str
+        The command that gives this result again.
     log, junit, waves : Path or None
         Files that a cocotb bench left.
     """
@@ -67,6 +70,7 @@ class Verification:
     simulator: str
     cycles: int | None = None
     details: list[str] = field(default_factory=list)
+    reproduce: str = ""
     log: Path | None = None
     junit: Path | None = None
     waves: Path | None = None
@@ -128,8 +132,27 @@ def verify(
             f"exhaustive must be left out for {unit.kind} under cocotb, it is for multipliers natively"
         )
     if cocotb:
-        return _cocotb(unit, design, vectors or DEFAULT_CYCLES, seed, simulator, waves, Path(folder), started)
-    return _native(unit, design, vectors, seed, exhaustive, progress, started)
+        result = _cocotb(unit, design, vectors or DEFAULT_CYCLES, seed, simulator, waves, Path(folder), started)
+    else:
+        result = _native(unit, design, vectors, seed, exhaustive, progress, started)
+    return dataclasses.replace(result, reproduce=_command(unit, vectors, seed, exhaustive, simulator, waves))
+
+
+def _command(
+    unit: hdl.Unit, vectors: int | None, seed: int, exhaustive: bool, simulator: str | None, waves: bool
+) -> str:
+    """The command line of a verification; a unit's parameters are its options."""
+    words = ["polymac verify", unit.kind]
+    given = dict(unit.parameters)
+    if isinstance(unit, hdl.Multiplier) and unit.rounding is None:
+        del given["out"]  # the exact product, which is the default and has no rounding
+    given |= {"seed": seed, "vectors": vectors, "simulator": simulator}
+    for name, value in given.items():
+        if isinstance(value, bool):
+            words += [f"--{name} {'on' if value else 'off'}"] if name == "flags" else [f"--{name}"] * value
+        elif value is not None:
+            words.append(f"--{name} {value}")
+    return " ".join([*words, *["--exhaustive"] * exhaustive, *["--waves"] * waves])
 
 
 # The native batch simulator.
@@ -258,7 +281,7 @@ def _cocotb(
     started: float,
 ) -> Verification:
     chosen = find(simulator)
-    folder = folder / f"{design.name}-{chosen.name}"
+    folder = folder.resolve() / f"{design.name}-{chosen.name}"
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(unit, hdl.Array):
         bench, job, how = "array", *_array_job(unit, cycles, seed)
@@ -283,9 +306,9 @@ def _cocotb(
         str(chosen),
         job["cycles"],
         details,
-        result.log,
-        result.junit,
-        result.waves,
+        log=result.log,
+        junit=result.junit,
+        waves=result.waves,
     )
 
 

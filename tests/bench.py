@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
+
 from polymac import golden, hdl, sim
 
 
@@ -15,10 +17,8 @@ def main() -> None:
         fmt = golden.format(name)
         model = sim.Model.build(hdl.generate(hdl.Multiplier(a=name, b=name), f"bench_{name}"))
         a, b = generator.integers(0, fmt.codes, (2, 4_000_000)).astype(golden.code_dtype(fmt))
-        native, reference = (
-            min(_seconds(call) for _ in range(3))
-            for call in (lambda: model.evaluate({"a": a, "b": b}), lambda: golden.multiply(a, b, fmt, fmt))
-        )
+        native = min(_seconds(model.evaluate, {"a": a, "b": b}) for _ in range(3))
+        reference = min(_seconds(golden.multiply, a, b, fmt, fmt) for _ in range(3))
         million = len(a) / 1e6
         print(
             f"{name:9} native {million / native:6.1f} M/s, golden {million / reference:6.1f} M/s, "
@@ -26,9 +26,9 @@ def main() -> None:
         )
 
 
-def _seconds(call) -> float:
+def _seconds(call: Callable[..., object], *arguments: object) -> float:
     started = time.perf_counter()
-    call()
+    call(*arguments)
     return time.perf_counter() - started
 
 

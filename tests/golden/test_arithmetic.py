@@ -5,6 +5,7 @@ from fractions import Fraction
 import ml_dtypes
 import numpy as np
 import pytest
+
 from polymac import golden
 from polymac.golden import Flag, Format, ParameterError
 from polymac.golden.formats import FLOAT_OVERFLOWS, ROUNDINGS, SUBNORMALS

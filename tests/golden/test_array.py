@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from polymac import golden
 from polymac.golden import OutputStationary, ParameterError, Trace
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from polymac import golden
 from polymac.golden import ParameterError
 from polymac.golden.codes import Unpacked

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+
 from polymac import golden
 from polymac.golden import Flag, Format
 from polymac.golden.formats import FIXED_OVERFLOWS, ROUNDINGS, fixed_point, product_format

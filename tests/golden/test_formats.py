@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 import pytest
+
 from polymac import golden
 from polymac.golden import Format, ParameterError
 from polymac.golden.formats import check_int, choose, fixed_point, ieee_float, product_format, sum_format

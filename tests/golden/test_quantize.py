@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+
 from polymac import golden
 from polymac.golden import MinMax, ParameterError
 

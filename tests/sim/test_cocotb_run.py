@@ -3,6 +3,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+
 from polymac.golden import ParameterError
 from polymac.sim import SimulationError, Simulator, cocotb_run, find
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from polymac.golden import ParameterError
 from polymac.sim import Model, SimulationError, cache, native
 from polymac.sim.packing import operand_pairs

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from polymac.golden import ParameterError
 from polymac.sim.packing import operand_pairs, pack, packed_bytes, unpack
 

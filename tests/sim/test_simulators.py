@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from polymac.golden import ParameterError
 from polymac.sim import find, simulators
 

@@ -2,6 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from polymac.golden import ParameterError
 from polymac.sim import Model, SimulationError, Sink, Source, run_streams
 from polymac.sim.packing import pack, unpack

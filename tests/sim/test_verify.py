@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+
 from polymac import hdl, sim
 
 
@@ -38,6 +39,7 @@ def test_multiplier(options: dict[str, object]) -> None:
 def test_every_operand_pair_of_every_integer_format_up_to_8_bits() -> None:
     """All pairs of all 14 × 14 formats, in one model."""
     import numpy as np
+
     from polymac import golden
     from polymac.sim.packing import operand_pairs
 
@@ -89,12 +91,17 @@ def _broken(unit: hdl.Unit, before: str, after: str) -> hdl.Design:
     return dataclasses.replace(design, verilog=design.verilog.replace(before, after, 1))
 
 
+#: 1 is added where a is -123.
+FAULT = "$signed(a) * $signed(b) + $signed({15'h0, a == 8'h85})"
+
+
 def test_native_checker_fails_on_a_broken_multiplier() -> None:
     unit = hdl.Multiplier(a="int8", b="int8")
-    result = sim.verify(unit, design=_broken(unit, "$signed(a) * $signed(b)", "$signed(a) * $signed(b) ^ (a == 8'h85)"))
+    result = sim.verify(unit, design=_broken(unit, "$signed(a) * $signed(b)", FAULT))
     assert not result.passed
     assert result.mismatches == 256
     assert result.details[0] == "a=0x85 (-123), b=0x0 (0): hardware y=0x1 (1), golden y=0x0 (0)"
+    assert result.reproduce == "polymac verify multiplier --a int8 --b int8 --stages 0 --seed 1"
 
 
 @pytest.mark.parametrize(

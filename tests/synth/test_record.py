@@ -4,6 +4,7 @@ import json
 from dataclasses import FrozenInstanceError, fields
 
 import pytest
+
 from polymac.golden.formats import ParameterError
 from polymac.synth import Record
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from polymac.golden.formats import ParameterError
 from polymac.synth.runner import Job, Outcome, SynthesisError, Workers
 

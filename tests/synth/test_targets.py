@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from polymac import synth
 from polymac.golden.formats import ParameterError
 

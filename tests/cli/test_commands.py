@@ -1,0 +1,220 @@
+"""What the commands print and write where nothing is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from polymac import golden, hdl, sim
+from polymac.cli import generate as generate_module
+from polymac.cli import options
+from polymac.cli.application import polymac as command
+
+# The examples that take a minute each: their command lines are checked, and the test below runs small ones.
+SLOW = ("compare", "verify", "run")
+
+
+def examples() -> list[str]:
+    """Every command line under "Examples:" in every --help."""
+
+    def walk(item: click.Command, context: click.Context) -> list[str]:
+        text = item.get_help(context).partition("Examples:\n")[2]
+        found = [line.strip() for line in text.splitlines() if line.strip()]
+        assert found, f"{context.command_path} --help has no example"
+        if isinstance(item, click.Group):
+            for name, below in item.commands.items():
+                found += walk(below, click.Context(below, context, name))
+        return found
+
+    return walk(command, click.Context(command, info_name="polymac"))
+
+
+@pytest.mark.parametrize("line", examples())
+def test_examples_of_help(polymac, line):
+    program, *arguments = shlex.split(line)
+    assert program == "polymac"
+    if arguments and arguments[0] in SLOW:
+        # Parsed to the end, but not run: the values of options are checked by the unit and the targets.
+        assert polymac(*arguments, "--help").status == 0
+        context = command.make_context("polymac", arguments.copy())
+        name, below, rest = command.resolve_command(context, arguments)
+        while isinstance(below, click.Group):
+            name, below, rest = below.resolve_command(context, rest)
+        parsed = below.make_context(name, rest, parent=context).params
+        kind = parsed.pop("unit", None)
+        if kind:
+            given = {key: parsed.get(key) for key in options._OPTIONS} | {
+                "a": (parsed.get("formats") or [parsed.get("a")])[0]
+            }
+            assert options.make_unit(kind, given, side=2).kind == kind
+    else:
+        result = polymac(*arguments)
+        assert (result.status, result.err) == (0, "")
+        assert result.out
+
+
+def test_alone_shows_first_steps(polymac):
+    result = polymac()
+    assert result.status == 0
+    commands = re.findall(r"^  polymac (\w+)", result.out, re.MULTILINE)
+    assert set(commands) == set(command.commands)
+
+
+def test_version(polymac):
+    assert re.fullmatch(r"polymac \d+\.\d+\.\d+\n", polymac("--version").out)
+
+
+def test_formats_json_has_every_format(polymac):
+    listed = json.loads(polymac("formats", "--json").out)
+    assert [item["name"] for item in listed] == list(golden.FORMATS)
+    fp16 = next(item for item in listed if item["name"] == "fp16")
+    assert (fp16["max"], fp16["min_normal"], fp16["min_positive"]) == (65504.0, 2.0**-14, 2.0**-24)
+    assert fp16["specials"] == ["-0", "Inf", "NaN"]
+    (int64,) = json.loads(polymac("formats", "int64", "--json").out)
+    assert int64["max"] == 2**63 - 1
+
+
+def test_formats_table_is_whole_and_plain_when_piped(polymac):
+    out = polymac("formats").out
+    assert "\x1b" not in out and "…" not in out
+    for name, item in golden.FORMATS.items():
+        (row,) = [line for line in out.splitlines() if line.split()[:1] == [name]]
+        assert item.source in row
+    assert len([line for line in out.splitlines() if ", as " in line]) == 5
+
+
+def test_generate_writes_what_it_says(polymac, tmp_path):
+    result = polymac("generate", "array", "--a", "int8", "--rows", "3", "--cols", "2", "--name", "gemm")
+    paths = [Path("build", f"gemm.{end}") for end in ("v", "json", "core")]
+    assert result.out.splitlines() == [
+        *map(str, paths),
+        "latency:     6 clock cycles",
+        "throughput:  one beat of a and b per clock cycle while K/lanes ≥ rows",
+        "accumulator: int32, exact for K up to 131,071 products",
+    ]
+    assert sorted(path.name for path in (tmp_path / "build").iterdir()) == sorted(path.name for path in paths)
+    assert json.loads(paths[1].read_text())["command"] == "polymac generate array --rows 3 --cols 2 --name gemm"
+
+
+def test_generate_json(polymac):
+    plain = json.loads(polymac("generate", "mac", "--a", "int4", "--json").out)
+    assert plain["files"] == ["build/mac.v", "build/mac.json", "build/mac.core"]
+    assert plain["metadata"] == json.loads(Path("build/mac.json").read_text())
+    assert plain["exact_k"] == golden.exact_depth("int4", "int4", plain["metadata"]["parameters"]["acc"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "multiplier --a fp16 --rounding rtz --subnormals flush --flags off --stages 2 --name mul",
+        "multiplier --a uint4 --b q3.2 --out int6 --overflow wrap",
+        "mac --a int4 --max-k 100 --lanes 2",
+        "requantizer --acc int24 --relu --stages 1",
+        "array --a int4 --rows 2 --cols 2 --dataflow os --acc int12 --overflow saturate",
+    ],
+)
+def test_the_command_in_the_header_gives_the_same_bytes(polymac, tmp_path, line):
+    assert polymac("generate", *line.split(), "--output", "first").status == 0
+    (core,) = Path("first").glob("*.v")
+    quoted = re.search(r"^// Generated by polymac \S+: (.*)$", core.read_text(), re.MULTILINE)
+    assert quoted and str(tmp_path) not in core.read_text()
+    program, *arguments = shlex.split(quoted[1])
+    assert program == "polymac" and polymac(*arguments, "--output", "second").status == 0
+    for path in Path("first").iterdir():
+        assert path.read_bytes() == Path("second", path.name).read_bytes()
+
+
+def test_options_of_a_unit_reach_it(polymac):
+    assert polymac("generate", "multiplier", "--a", "bf16", "--flags", "off", "--rounding", "rup").status == 0
+    parameters = json.loads(Path("build/multiplier.json").read_text())["parameters"]
+    assert parameters == hdl.Multiplier(a="bf16", b="bf16", flags=False, rounding="rup").parameters
+
+
+def test_force_overwrites(polymac):
+    assert polymac("generate", "mac", "--a", "int4").status == 0
+    assert polymac("generate", "mac", "--a", "int8", "--force").status == 0
+    assert json.loads(Path("build/mac.json").read_text())["parameters"]["a"] == "int8"
+
+
+def _verification(**changes):
+    plain = {"passed": True, "checked": 9, "mismatches": 0, "how": "all 9", "seed": 3, "seconds": 1.0, "simulator": "S"}
+    return sim.Verification(**plain | changes)
+
+
+def test_verify_passes_on_what_is_asked(polymac, monkeypatch):
+    calls = []
+    monkeypatch.setattr(sim, "verify", lambda unit, **how: calls.append((unit, how)) or _verification())
+    result = polymac("verify", "multiplier", "--a", "int4", "--seed", "3", "--vectors", "9", "--waves")
+    assert result.status == 0 and result.out.startswith("PASSED: multiplier, all 9\n")
+    ((unit, how),) = calls
+    assert unit.parameters == hdl.Multiplier(a="int4", b="int4").parameters
+    assert how == {
+        "vectors": 9,
+        "seed": 3,
+        "exhaustive": False,
+        "simulator": None,
+        "waves": True,
+        "folder": Path("build"),
+        "progress": None,
+    }
+
+
+def test_verify_fails_with_status_1_and_says_how_to_repeat(polymac, monkeypatch):
+    failed = _verification(passed=False, mismatches=2, details=["a=1 b=2: 3, not 2"])
+    monkeypatch.setattr(sim, "verify", lambda unit, **how: failed)
+    arguments = ("verify", "multiplier", "--a", "int4", "--seed", "3")
+    result = polymac(*arguments)
+    assert result.status == 1 and result.out.startswith("FAILED: multiplier, all 9\n")
+    assert "reproduce:  polymac verify multiplier --a int4 --seed 3\n" in result.out
+    assert result.out.endswith("  a=1 b=2: 3, not 2\n")
+    result = polymac(*arguments, "--json")
+    assert result.status == 1
+    plain = json.loads(result.out)
+    assert plain["details"] == failed.details
+    assert plain["reproduce"] == "polymac verify multiplier --a int4 --seed 3"
+
+
+def test_compare_table_and_json(polymac):
+    arguments = ("compare", "--formats", "int2,int3", "--target", "cmos,ice40")
+    result = polymac(*arguments)
+    assert (result.status, result.err) == (0, "")
+    plain = json.loads(polymac(*arguments, "--json", "-").out)
+    assert [(item["format"], item["target"]) for item in plain["results"]] == [
+        ("int2", "cmos"),
+        ("int2", "ice40"),
+        ("int3", "cmos"),
+        ("int3", "ice40"),
+    ]
+    small, _, large, _ = (item["best_area"] for item in plain["results"])
+    rows = [line.split() for line in result.out.splitlines() if line.startswith((" int2 ", " int3 "))]
+    assert [row[0] for row in rows] == ["int2", "int3"] * 2
+    ratio = f"{large['transistors'] / small['transistors']:.2f}"
+    assert rows[0][1:5] == [str(small["transistors"]), str(small["gates"]), "0", "1.00"]
+    assert rows[1][1:5] == [str(large["transistors"]), str(large["gates"]), "0", ratio]
+    for tool, number in small["versions"].items():
+        assert f"{tool} {number}" in result.out
+
+
+def test_json_file_is_new(polymac, monkeypatch):
+    Path("areas.json").write_text("mine")
+    arguments = ("compare", "--formats", "int2", "--target", "cmos", "--json", "areas.json")
+    result = polymac(*arguments)
+    assert (result.status, result.out) == (2, "")
+    assert result.err == "polymac: --json must be a new file unless --force is given, not areas.json\n"
+    assert Path("areas.json").read_text() == "mine"
+    assert polymac(*arguments, "--force").status == 0
+    assert json.loads(Path("areas.json").read_text())["results"][0]["format"] == "int2"
+
+
+def test_a_defect_is_not_taken_for_the_users_mistake(polymac, monkeypatch):
+    def broken(*arguments, **how):
+        raise TypeError("a defect")
+
+    monkeypatch.setattr(generate_module.hdl, "generate", broken)
+    with pytest.raises(TypeError, match=r"^a defect$"):
+        polymac("generate", "mac")

@@ -1,0 +1,179 @@
+"""Bad input: one line on stderr, exit status 2, and nothing written. Each message is compared whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from polymac import golden, sim, synth
+from polymac.sim import simulators
+
+FORMATS = f"{', '.join(golden.FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY"
+TARGETS = ", ".join(synth.TARGETS)
+
+ERRORS = {
+    "generat": "command must be one of compare, formats, generate, run, verify, not 'generat'",
+    "run mnist": "dataset must be one of digits, not 'mnist'",
+    "run": "Missing command. (see `polymac run --help`)",
+    "generate": "Missing argument '{multiplier|mac|array|requantizer}'. (see `polymac generate --help`)",
+    "generate adder": "unit must be one of multiplier, mac, array, requantizer, not 'adder'",
+    "verify adder": "unit must be one of multiplier, mac, array, requantizer, not 'adder'",
+    "compare --unit adder": "unit must be one of multiplier, mac, array, not 'adder'",
+    "formats fp61": f"format must be one of {FORMATS}, not 'fp61'; did you mean fp16 or fp64?",
+    "generate multiplier --a bf61": f"format must be one of {FORMATS}, not 'bf61'; did you mean bf16?",
+    "compare --formats int8,": f"format must be one of {FORMATS}, not ''",
+    "generate multiplier --a int65": "the width of int65 must be in 2 … 64, not 65",
+    "generate mac --a int1": "the width of int1 must be in 2 … 64, not 1",
+    "generate array --rows 0": "rows must be in 1 … 1024, not 0",
+    "generate array --cols 1025": "cols must be in 1 … 1024, not 1025",
+    "generate array --lanes 0": "lanes must be in 1 … 128, not 0",
+    "generate array --dataflow ws": "dataflow must be one of os, not 'ws'",
+    "generate array --stages -1": "stages must be in 0 … 64, not -1",
+    "generate array --acc int15": "acc must hold one product, at least 16 bits for int8 × int8, not int15 (15 bits)",
+    "generate mac --acc uint32": (
+        "acc must be a signed fixed-point format with 0 fraction bits for int8 × int8, not uint32"
+    ),
+    "generate mac --a fp16": "a must be an integer or fixed-point format, not fp16 (float)",
+    "generate multiplier --rounding rne": (
+        "rounding must be left out with an exact product (no out format), not 'rne'"
+    ),
+    "generate multiplier --out int8 --rounding up": "rounding must be one of rne, rtz, rdn, rup, rna, not 'up'",
+    "generate multiplier --flags maybe": "flags must be one of off, on, not 'maybe'",
+    "generate multiplier --rows 4": "--rows belongs to array, not to multiplier",
+    "generate array --rounding rne": "--rounding belongs to multiplier, not to array",
+    "generate requantizer --a int8": "--a belongs to multiplier and mac and array, not to requantizer",
+    "generate mac --name 1st": "name must be a Verilog identifier, not '1st'",
+    "generate array --rows x": (
+        "Invalid value for '--rows': 'x' is not a valid integer. (see `polymac generate --help`)"
+    ),
+    "compare --target xc8": f"target must be one of {TARGETS}, not 'xc8'; did you mean xc7?",
+    "compare --jobs 0": "jobs must be at least 1, not 0",
+    "compare --liberty missing.lib": (
+        "liberty must be a readable Liberty file, not 'missing.lib': No such file or directory"
+    ),
+    "verify multiplier --simulator vcs": "simulator must be one of icarus, verilator, not 'vcs'",
+    "verify multiplier --vectors 0": "vectors must be at least 1, not 0",
+}
+
+
+@pytest.mark.parametrize("line", ERRORS)
+def test_one_line_status_2_nothing_written(polymac, tmp_path, line):
+    result = polymac(*line.split())
+    assert (result.status, result.out, result.err) == (2, "", f"polymac: {ERRORS[line]}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_option_is_one_line(polymac):
+    result = polymac("generate", "mac", "--colums", "4")
+    assert result.status == 2
+    assert result.err.startswith("polymac: No such option '--colums'") and result.err.count("\n") == 1
+
+
+def test_output_is_a_file(polymac, tmp_path):
+    Path("taken").write_text("mine")
+    result = polymac("generate", "mac", "--output", "taken")
+    assert (result.status, result.out) == (2, "")
+    assert result.err == "polymac: output must be a folder, not the file taken\n"
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("taken", "mine")]
+
+
+def test_output_holds_a_file(polymac, tmp_path):
+    Path("build").mkdir()
+    Path("build/mac.json").write_text("mine")
+    result = polymac("generate", "mac")
+    assert (result.status, result.out) == (2, "")
+    assert result.err == ("polymac: output must not hold mac.json unless --force is given, not build/mac.json\n")
+    assert [(path.name, path.read_text()) for path in Path("build").iterdir()] == [("mac.json", "mine")]
+
+
+def test_output_cannot_be_made(polymac):
+    # Root may write to a read-only folder, but nobody to this file system.
+    result = polymac("generate", "mac", "--output", "/proc/polymac")
+    assert (result.status, result.out) == (2, "")
+    assert result.err == (
+        "polymac: output must be a folder that can be written to, not /proc/polymac: No such file or directory\n"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to a read-only folder")
+def test_output_is_read_only(polymac):
+    Path("build").mkdir(mode=0o555)
+    result = polymac("generate", "mac")
+    assert (result.status, result.out) == (2, "")
+    assert result.err == ("polymac: output must be a folder that can be written to, not build: Permission denied\n")
+
+
+def test_output_is_full(polymac, monkeypatch):
+    real = os.fdopen
+
+    def full(handle, mode="r", *arguments, **options):
+        stream = real(handle, mode, *arguments, **options)
+        if "w" in mode and Path(f"/proc/self/fd/{handle}").readlink().parent.name == "build":
+            stream.write = refuse
+        return stream
+
+    def refuse(text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fdopen", full)
+    result = polymac("generate", "mac")
+    assert (result.status, result.out) == (2, "")
+    assert result.err == (
+        "polymac: output must be a folder that can be written to, not build: No space left on device\n"
+    )
+    assert list(Path("build").iterdir()) == []
+
+
+def _tool(folder: Path, name: str, text: str) -> None:
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(f"#!/bin/sh\necho '{text}'\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+ICARUS = "polymac: simulator must be Icarus Verilog 11 or newer on PATH, not"
+ADVICE = "(install it, for example `apt install iverilog`, or use simulator='verilator')\n"
+
+
+def test_simulator_missing(polymac, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    result = polymac("verify", "multiplier", "--simulator", "icarus")
+    assert (result.status, result.out, result.err) == (2, "", f"{ICARUS} missing {ADVICE}")
+
+
+def test_simulator_too_old(polymac, tmp_path, monkeypatch):
+    tools = tmp_path / "tools"
+    _tool(tools, "iverilog", "Icarus Verilog version 10.3 (stable)")
+    monkeypatch.setenv("PATH", str(tools))
+    result = polymac("verify", "multiplier", "--simulator", "icarus")
+    old = f"{ICARUS} version 10.3 at {tools}/iverilog {ADVICE}"
+    assert (result.status, result.out, result.err) == (2, "", old)
+
+
+def test_simulation_that_fails_has_status_1(polymac, monkeypatch):
+    def fail(unit, **options):
+        raise simulators.SimulationError("the simulator ended early")
+
+    monkeypatch.setattr(sim, "verify", fail)
+    result = polymac("verify", "multiplier")
+    assert (result.status, result.out, result.err) == (1, "", "polymac: the simulator ended early\n")
+
+
+def test_liberty_that_is_none(polymac):
+    Path("notes.txt").write_text("area 3\n")
+    result = polymac("compare", "--formats", "int2", "--liberty", "notes.txt", "--json", "areas.json")
+    assert (result.status, result.out) == (2, "")
+    assert result.err == ("polymac: liberty must be a Liberty file, not 'notes.txt': it holds no 'library (NAME)'\n")
+    assert not Path("areas.json").exists()
+
+
+def test_target_without_its_library(polymac, monkeypatch):
+    reason = "cells.lib of the Python package x is not installed"
+    monkeypatch.setattr(synth.Target, "missing", lambda target: reason)
+    result = polymac("compare", "--formats", "int2")
+    assert (result.status, result.out) == (2, "")
+    assert result.err == f"polymac: target must be available, not 'nangate45': {reason}\n"

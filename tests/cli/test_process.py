@@ -1,0 +1,90 @@
+"""The command as a process: pipes, a full disk, Ctrl-C and SIGTERM."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+COMMAND = (sys.executable, "-c", "from polymac.cli.main import main; main()")
+
+
+def start(*arguments: str, folder: Path, **options) -> subprocess.Popen[str]:
+    # A parent that ignores SIGINT, as a shell's background job does, would hand that down.
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(folder)},
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        **{"stdout": subprocess.PIPE} | options,
+    )
+
+
+def workers(folder: Path) -> list[str]:
+    """The command lines of all processes that run in a folder below ``folder``."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            place = (process / "cwd").readlink()
+            if place != folder and place.is_relative_to(folder):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:  # it has ended meanwhile, or is another user's
+            continue
+    return found
+
+
+def wait_for(what: Callable[[], object], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "message"),
+    [(signal.SIGINT, 130, "polymac: interrupted\n"), (signal.SIGTERM, 143, "")],
+)
+def test_interrupt_ends_the_workers_and_writes_nothing(tmp_path, number, status, message):
+    process = start("compare", "--formats", "int32", "--jobs", "2", "--json", "areas.json", folder=tmp_path)
+    wait_for(lambda: workers(tmp_path))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (status, "", message)
+    wait_for(lambda: not workers(tmp_path), 5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupted_generation_leaves_no_file(tmp_path):
+    process = start("generate", "array", "--rows", "64", "--cols", "64", folder=tmp_path)
+    wait_for(lambda: workers(tmp_path))
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (130, "", "polymac: interrupted\n")
+    wait_for(lambda: not workers(tmp_path), 5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path):
+    read, write = os.pipe()
+    os.close(read)
+    process = start("formats", folder=tmp_path, stdout=write)
+    os.close(write)
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (128 + signal.SIGPIPE, "")
+
+
+def test_stdout_that_is_full(tmp_path):
+    with Path("/dev/full").open("w") as full:
+        process = start("formats", "--json", folder=tmp_path, stdout=full)
+        _, err = process.communicate(timeout=20)
+    message = "polymac: output must be where there is room, not standard output or a temporary file: "
+    message += "No space left on device\n"
+    assert (process.returncode, err) == (2, message)
