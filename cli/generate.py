@@ -37,7 +37,7 @@ def generate(unit: str, name: str | None, folder: Path, force: bool, as_json: bo
     The same options give the same bytes on every machine.
     """
     component = make_unit(unit, options, side=SIDE)
-    command = command_line("generate", unit, options, side=SIDE, more={"name": name})
+    command = command_line("generate", unit, options, side=SIDE, more={"name": None if name == unit else name})
     with progress(f"generating {unit}"):
         design = hdl.generate(component, name, command=command)
     files = design.write(folder, force=force)

@@ -105,11 +105,7 @@ def make_unit(kind: str, options: Mapping[str, Any], *, side: int) -> hdl.Unit:
         if name not in _accepted(kind):
             owners = [other for other in UNITS if name in _accepted(other)]
             raise ParameterError(f"{_flag(name)} belongs to {' and '.join(owners)}, not to {kind}")
-    if "a" in _accepted(kind):
-        given = {"a": "int8"} | given
-        given = {"b": given["a"]} | given
-    if "rows" in _accepted(kind):
-        given = {"rows": side, "cols": side} | given
+    given = _complete(kind, given, side)
     if "flags" in given:
         given["flags"] = choose("flags", given["flags"], _SWITCH) == "on"
     if "dataflow" in given:
@@ -120,21 +116,30 @@ def make_unit(kind: str, options: Mapping[str, Any], *, side: int) -> hdl.Unit:
 def command_line(
     command: str, kind: str, options: Mapping[str, Any], *, side: int, more: Mapping[str, Any] | None = None
 ) -> str:
-    """A reproducible ``polymac`` command for a unit: options in one order, without those that say the default.
+    """A reproducible ``polymac`` command for a unit: options in one order, formats and sizes always, others not at their default.
 
     ``more`` are the command's own options; as everywhere, None and False are left out.
     """
     defaults: dict[str, Any] = {key: item.default for key, item in inspect.signature(UNITS[kind]).parameters.items()}
-    defaults |= {"b": options.get("a") or "int8", "rows": side, "cols": side, "dataflow": "os"}
+    given = _complete(kind, {key: value for key, value in options.items() if value is not None}, side)
+    defaults |= {"b": given.get("a"), "dataflow": "os"}
     words = ["polymac", command, kind]
     for key, option in _OPTIONS.items():
-        value = options.get(key)
+        value = given.get(key)
         if value is not None and value != defaults[key]:
             words += [_flag(key)] if option.is_flag else [_flag(key), str(value)]
     for key, value in (more or {}).items():
         if value is not None and value is not False:
             words += [_flag(key)] if value is True else [_flag(key), str(value)]
     return shlex.join(words)
+
+
+def _complete(kind: str, given: dict[str, Any], side: int) -> dict[str, Any]:
+    """The options with those added that the unit must have."""
+    if "a" in _accepted(kind):
+        given = {"a": "int8"} | given
+        given = {"b": given["a"]} | given
+    return ({"rows": side, "cols": side} if "rows" in _accepted(kind) else {}) | given
 
 
 def comma_list(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:

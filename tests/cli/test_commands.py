@@ -98,7 +98,9 @@ def test_generate_writes_what_it_says(polymac, tmp_path):
         "accumulator: int32, exact for K up to 131,071 products",
     ]
     assert sorted(path.name for path in (tmp_path / "build").iterdir()) == sorted(path.name for path in paths)
-    assert json.loads(paths[1].read_text())["command"] == "polymac generate array --rows 3 --cols 2 --name gemm"
+    assert (
+        json.loads(paths[1].read_text())["command"] == "polymac generate array --a int8 --rows 3 --cols 2 --name gemm"
+    )
 
 
 def test_generate_json(polymac):
@@ -106,6 +108,14 @@ def test_generate_json(polymac):
     assert plain["files"] == ["build/mac.v", "build/mac.json", "build/mac.core"]
     assert plain["metadata"] == json.loads(Path("build/mac.json").read_text())
     assert plain["exact_k"] == golden.exact_depth("int4", "int4", plain["metadata"]["parameters"]["acc"])
+
+
+def test_defaults_give_the_same_bytes_as_the_options_that_say_them(polymac):
+    assert polymac("generate", "array", "--rows", "2", "--output", "first").status == 0
+    said = ("--cols", "16", "--b", "int8", "--stages", "0", "--a", "int8", "--dataflow", "os", "--name", "array")
+    assert polymac("generate", "array", "--rows", "2", *said, "--output", "second").status == 0
+    for path in Path("first").iterdir():
+        assert path.read_bytes() == Path("second", path.name).read_bytes()
 
 
 @pytest.mark.parametrize(
