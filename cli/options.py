@@ -116,8 +116,9 @@ def make_unit(kind: str, options: Mapping[str, Any], *, side: int) -> hdl.Unit:
 def command_line(
     command: str, kind: str, options: Mapping[str, Any], *, side: int, more: Mapping[str, Any] | None = None
 ) -> str:
-    """A reproducible ``polymac`` command for a unit: options in one order, formats and sizes always, others not at their default.
+    """A reproducible ``polymac`` command for a unit: the same unit, the same text.
 
+    Options stand in one order; formats and sizes are always said, other options where they are not at their default.
     ``more`` are the command's own options; as everywhere, None and False are left out.
     """
     defaults: dict[str, Any] = {key: item.default for key, item in inspect.signature(UNITS[kind]).parameters.items()}

@@ -10,10 +10,12 @@ from pathlib import Path
 import click
 import pytest
 
-from polymac import golden, hdl, sim
+from polymac import golden, hdl, sim, synth
 from polymac.cli import generate as generate_module
 from polymac.cli import options
+from polymac.cli import run as run_module
 from polymac.cli.application import polymac as command
+from polymac.sim import digits
 
 # The examples that take a minute each: their command lines are checked, and the test below runs small ones.
 SLOW = ("compare", "verify", "run")
@@ -190,24 +192,95 @@ def test_verify_fails_with_status_1_and_says_how_to_repeat(polymac, monkeypatch)
 
 
 def test_compare_table_and_json(polymac):
-    arguments = ("compare", "--formats", "int2,int3", "--target", "cmos,ice40")
-    result = polymac(*arguments)
+    result = polymac("compare", "--formats", "int2,int3", "--target", "cmos,ice40", "--json", "areas.json")
     assert (result.status, result.err) == (0, "")
-    plain = json.loads(polymac(*arguments, "--json", "-").out)
+    plain = json.loads(Path("areas.json").read_text())
     assert [(item["format"], item["target"]) for item in plain["results"]] == [
         ("int2", "cmos"),
         ("int2", "ice40"),
         ("int3", "cmos"),
         ("int3", "ice40"),
     ]
-    small, _, large, _ = (item["best_area"] for item in plain["results"])
+    small, small_lut, large, large_lut = (item["best_area"] for item in plain["results"])
     rows = [line.split() for line in result.out.splitlines() if line.startswith((" int2 ", " int3 "))]
     assert [row[0] for row in rows] == ["int2", "int3"] * 2
     ratio = f"{large['transistors'] / small['transistors']:.2f}"
     assert rows[0][1:5] == [str(small["transistors"]), str(small["gates"]), "0", "1.00"]
     assert rows[1][1:5] == [str(large["transistors"]), str(large["gates"]), "0", ratio]
+    for row, record in zip(rows[2:], (small_lut, large_lut), strict=True):
+        assert row[1:5] == [str(record[name]) for name in ("area_luts", "luts", "carries", "ffs")]
+        assert row[5] == f"{record['area_luts'] / small_lut['area_luts']:.2f}"
     for tool, number in small["versions"].items():
         assert f"{tool} {number}" in result.out
+
+
+def test_compare_with_a_library_names_it(polymac):
+    library = synth.TARGETS["nangate45"].liberty
+    assert library is not None
+    result = polymac("compare", "--formats", "int2", "--liberty", library.locate())
+    assert result.status == 0
+    assert f"library:  {library.name}, sha256 {library.sha256}" in result.out
+    plain = json.loads(polymac("compare", "--formats", "int2", "--json", "-").out)["results"][0]
+    (row,) = [line for line in result.out.splitlines() if line.startswith(" int2 ")]
+    delay = plain["best_delay"]
+    for figure in (f"{plain['best_area']['area_um2']:.2f}", plain["best_area"]["recipe"], f"{delay['delay_ns']:.3f}"):
+        assert f" {figure} " in row
+    assert delay["recipe"] in row
+
+
+@pytest.fixture
+def network(monkeypatch):
+    """Stands in for the network; the function sets its mismatches and gives the arguments of its calls."""
+    calls = []
+
+    def use(mismatches):
+        plain = {"format": "int8", "test_rows": 899, "accuracy_float": 0.97, "accuracy_golden": 0.965}
+        plain |= {"accuracy_rtl": 0.9655, "results_compared": 12345, "mismatches": mismatches, "cycles": 5000}
+        plain |= {"utilization": 0.5, "seconds": 2.0, "simulator": "S", "seed": 0, "weights": "trained here"}
+        result = digits.DigitsResult(**plain, verilog=[Path("build/array.v")])
+        monkeypatch.setattr(digits, "run", lambda **how: calls.append(how) or result)
+        return calls
+
+    return use
+
+
+def test_run_digits_prints_what_was_measured(polymac, network):
+    calls = network(0)
+    result = polymac("run", "digits", "--rows", "8", "--seed", "4", "--no-area")
+    assert (result.status, result.err) == (0, "")
+    assert calls == [{"format": "int8", "rows": 8, "cols": 16, "seed": 4, "folder": Path("build"), "progress": None}]
+    assert dict(re.split(r": +", line, maxsplit=1) for line in result.out.splitlines()) == {
+        "accuracy fp32": "97.00%",
+        "accuracy golden": "96.50%",
+        "accuracy RTL": "96.55% of 899 digits",
+        "results compared": "12,345",
+        "mismatches": "0",
+        "cycles": "5,000",
+        "array utilization": "50.0%",
+        "time": "2.0 s",
+        "weights": "trained here",
+        "simulator": "S",
+        "Verilog": "build/array.v",
+    }
+
+
+def test_run_digits_fails_on_a_mismatch(polymac, network):
+    network(3)
+    result = polymac("run", "digits", "--no-area", "--json")
+    assert result.status == 1
+    plain = json.loads(result.out)
+    assert (plain["digits"]["mismatches"], plain["area"]) == (3, None)
+
+
+def test_run_digits_says_where_areas_are_in_transistors(polymac, network, monkeypatch):
+    network(0)
+    reason = "the library is not installed"
+    monkeypatch.setattr(synth.Target, "missing", lambda target: reason if target.liberty else "")
+    monkeypatch.setattr(run_module, "_AREA_FORMATS", ("int2", "int3"))
+    result = polymac("run", "digits")
+    assert result.status == 0
+    assert f"\nArea in transistors, since {reason}.\n" in result.out
+    assert "multiplier on cmos" in result.out
 
 
 def test_json_file_is_new(polymac, monkeypatch):
