@@ -30,6 +30,7 @@ def polymac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     def call(*arguments: str | Path) -> Outcome:
         capsys.readouterr()
         status = run([str(item) for item in arguments])
-        return Outcome(status, *capsys.readouterr())
+        texts = capsys.readouterr()
+        return Outcome(status, texts.out, texts.err)
 
     return call

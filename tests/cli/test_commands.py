@@ -47,6 +47,7 @@ def test_examples_of_help(polymac, line):
         name, below, rest = command.resolve_command(context, arguments)
         while isinstance(below, click.Group):
             name, below, rest = below.resolve_command(context, rest)
+        assert below is not None
         parsed = below.make_context(name, rest, parent=context).params
         kind = parsed.pop("unit", None)
         if kind:

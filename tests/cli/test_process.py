@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 COMMAND = (sys.executable, "-c", "from polymac.cli.main import main; main()")
 
 
-def start(*arguments: str, folder: Path, **options) -> subprocess.Popen[str]:
+def start(*arguments: str, folder: Path, stdout: int | IO[str] = subprocess.PIPE) -> subprocess.Popen[str]:
     # A parent that ignores SIGINT, as a shell's background job does, would hand that down.
     return subprocess.Popen(
         [*COMMAND, *arguments],
@@ -24,7 +26,7 @@ def start(*arguments: str, folder: Path, **options) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        **{"stdout": subprocess.PIPE} | options,
+        stdout=stdout,
     )
 
 
@@ -88,3 +90,23 @@ def test_stdout_that_is_full(tmp_path):
     message = "polymac: output must be where there is room, not standard output or a temporary file: "
     message += "No space left on device\n"
     assert (process.returncode, err) == (2, message)
+
+
+def test_progress_on_a_terminal_only(tmp_path):
+    """Standard error on a pseudo-terminal gets a bar, which is gone at the end; standard output stays plain."""
+    reader, terminal = pty.openpty()
+    process = subprocess.run(
+        [*COMMAND, "compare", "--formats", "int2", "--target", "cmos"],
+        cwd=tmp_path,
+        env={**os.environ, "TERM": "xterm"},
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        text=True,
+        timeout=20,
+    )
+    os.close(terminal)
+    shown = os.read(reader, 65536).decode()
+    os.close(reader)
+    assert process.returncode == 0
+    assert "comparing 1 formats on 1 targets" in shown and "3/3" in shown
+    assert "\x1b" not in process.stdout and "multiplier on cmos" in process.stdout
