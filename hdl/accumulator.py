@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Module, Signal, Value
 
 from ..golden.formats import (
     FIXED_OVERFLOWS,
@@ -17,6 +17,7 @@ from ..golden.formats import (
     product_format,
     sum_format,
 )
+from .fixed_round import saturate
 from .unit import shape_of
 
 #: The inner dimension that an accumulator is made for where nothing is said: int8 products then get 32 bits.
@@ -114,9 +115,5 @@ class Accumulation:
         exact = Signal((total + term).shape(), name="exact_sum")
         result = Signal(shape_of(acc), name="next_sum")
         m.d.comb += exact.eq(total + term)
-        if self.overflow == "wrap":
-            m.d.comb += result.eq(exact)
-        else:
-            low = Mux(exact < acc.min_int, acc.min_int, exact) if acc.signed else exact
-            m.d.comb += result.eq(Mux(exact > acc.max_int, acc.max_int, low))
+        m.d.comb += result.eq(exact if self.overflow == "wrap" else saturate(exact, acc))
         return result

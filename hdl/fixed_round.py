@@ -41,6 +41,11 @@ def round_fixed(m: Module, value: Signal, frac_bits: int, out: Format, *, roundi
     if overflow == "wrap":
         return rounded
     clamped = Signal(len(rounded) + 1, name="clamped")
-    low = Mux(rounded < out.min_int, out.min_int, rounded) if rounded.shape().signed else rounded
-    m.d.comb += clamped.eq(Mux(rounded > out.max_int, out.max_int, low))
+    m.d.comb += clamped.eq(saturate(rounded, out))
     return clamped
+
+
+def saturate(value: Signal, out: Format) -> Value:
+    """The nearest integer to ``value`` that a code of the fixed-point format ``out`` stands for."""
+    low = Mux(value < out.min_int, out.min_int, value) if value.shape().signed else value
+    return Mux(value > out.max_int, out.max_int, low)
