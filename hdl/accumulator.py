@@ -78,9 +78,9 @@ class Accumulation:
             raise ParameterError(f"max_k must be left out where acc is given, not {max_k} with acc={acc}")
         acc = format(acc)
         if acc.kind != "fixed" or acc.frac_bits != product.frac_bits or acc.signed != product.signed:
-            kind = "signed" if product.signed else "unsigned"
+            kind = "a signed" if product.signed else "an unsigned"
             raise ParameterError(
-                f"acc must be a {kind} fixed-point format with {product.frac_bits} fraction bits for {a} × {b}, not {acc}"
+                f"acc must be {kind} fixed-point format with {product.frac_bits} fraction bits for {a} × {b}, not {acc}"
             )
         if acc.width < product.width:
             raise ParameterError(

@@ -107,14 +107,14 @@ class Array(Unit):
         ends = take & self.a.payload.last
 
         # The drain chain holds a tile for `rows` cycles, so that the ends of two tiles are at least that far apart.
-        wait = Signal(range(self.rows))
+        hold = Signal(range(self.rows))
         with m.If(ends):
-            m.d.sync += wait.eq(self.rows - 1)
-        with m.Elif(advance & (wait != 0)):
-            m.d.sync += wait.eq(wait - 1)
+            m.d.sync += hold.eq(self.rows - 1)
+        with m.Elif(advance & (hold != 0)):
+            m.d.sync += hold.eq(hold - 1)
         free = Signal()
         m.d.comb += [
-            free.eq(advance & (~self.a.payload.last | (wait == 0))),
+            free.eq(advance & (~self.a.payload.last | (hold == 0))),
             self.a.ready.eq(free & self.b.valid),
             self.b.ready.eq(free & self.a.valid),
             take.eq(free & self.a.valid & self.b.valid),
@@ -134,11 +134,9 @@ class Array(Unit):
         """
         how = self.accumulation
         a_bits, b_bits, acc_bits = how.a.width * how.lanes, how.b.width * how.lanes, how.acc.width
-        a_skewed, b_skewed = Signal(a_bits * self.rows, name="a_skewed"), Signal(b_bits * self.cols, name="b_skewed")
-        skew_a = Skew(width=a_bits, count=self.rows, reverse=True)
-        skew_b = Skew(width=b_bits, count=self.cols, reverse=False)
-        place(m, platform, "skew_a", skew_a, i=self.a.payload.data, o=a_skewed, en=advance)
-        place(m, platform, "skew_b", skew_b, i=self.b.payload.data, o=b_skewed, en=advance)
+        a_data, b_data = self.a.payload.data.as_value(), self.b.payload.data.as_value()
+        a_skewed = _skewed(m, platform, "a", a_data, Skew(width=a_bits, count=self.rows, reverse=True), advance)
+        b_skewed = _skewed(m, platform, "b", b_data, Skew(width=b_bits, count=self.cols, reverse=False), advance)
 
         shift = Signal(self.rows)
         bottom = {name: Signal(name=f"{name}_bottom") for name in ("valid", "first", "last")}
@@ -168,22 +166,20 @@ class Array(Unit):
 
     def _align(
         self, m: Module, platform: object, advance: Signal, drained: Value, finished: Signal
-    ) -> tuple[Signal, Value, Value]:
+    ) -> tuple[Value, Value, Value]:
         """Results of one row of C side by side, with valid and last."""
         how = self.accumulation
-        aligned = Signal(how.acc.width * self.cols)
-        skew_c = Skew(width=how.acc.width, count=self.cols, reverse=True)
-        place(m, platform, "skew_c", skew_c, i=drained, o=aligned, en=advance)
-        begin = _delay(m, advance, finished, self.cols - 1, "begin")
+        aligned = _skewed(m, platform, "c", drained, Skew(width=how.acc.width, count=self.cols, reverse=True), advance)
+        arrives = _delay(m, advance, finished, self.cols - 1, "arrives")
         left = Signal(range(self.rows + 1), name="rows_left")
         with m.If(advance):
-            with m.If(begin):
+            with m.If(arrives):
                 m.d.sync += left.eq(self.rows)
             with m.Elif(left != 0):
                 m.d.sync += left.eq(left - 1)
         return aligned, left != 0, left == 1
 
-    def _buffer(self, m: Module, advance: Signal, out_data: Signal, out_valid: Value, out_last: Value) -> None:
+    def _buffer(self, m: Module, advance: Signal, out_data: Value, out_valid: Value, out_last: Value) -> None:
         """Two beats of C: ``advance`` depends on registers alone, and nothing is lost when ``ready`` falls."""
         head, tail = (Signal(len(out_data) + 1, name=name, reset_less=True) for name in ("head", "tail"))
         holds_one, holds_two, push, pop = (Signal(name=name) for name in ("holds_one", "holds_two", "push", "pop"))
@@ -204,6 +200,15 @@ class Array(Unit):
                 m.d.sync += [head.eq(beat), holds_one.eq(1)]
         with m.Elif(pop):
             m.d.sync += holds_one.eq(0)
+
+
+def _skewed(m: Module, platform: object, name: str, vector: Value, skew: Skew, enable: Signal) -> Value:
+    """The vector behind a skew; one element alone waits for nobody."""
+    if skew.count == 1:
+        return vector
+    result = Signal(len(vector), name=f"{name}_skewed")
+    place(m, platform, f"skew_{name}", skew, i=vector, o=result, en=enable)
+    return result
 
 
 def _delay(m: Module, enable: Signal, pulse: Value, cycles: int, name: str) -> Signal:

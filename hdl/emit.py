@@ -19,17 +19,20 @@ from amaranth.back import rtlil
 from ..golden.formats import ParameterError
 from .unit import FlatTop, Hierarchy, Unit
 
-# Processes become expressions (no `always @*`, which may never run at time 0 in Icarus), registers get their enable and
-# reset as `if`, and unnamed wires disappear.
+# Processes become expressions (no `always @*`, which may never run at time 0 in Icarus), and resets `if` again. Enables
+# stay multiplexers: as `if`, Yosys gives the data a value of x where no enable is set. Aliases disappear.
 _SCRIPT = """
 read_rtlil {source}
 proc
 opt_expr
-opt_clean
-opt_dff
-opt_clean
+opt_clean -purge
+opt_dff -nodffe
+opt_clean -purge
 write_verilog -noattr {target}
 """
+
+#: A Verilator configuration with the lint warnings that the generated Verilog may give, each with its reason.
+LINT_WAIVERS = Path(__file__).with_name("lint.vlt")
 
 
 @dataclass(frozen=True)
@@ -187,130 +190,32 @@ targets:
 """
 
 
-_KEYWORDS = frozenset(
-    [
-        "always",
-        "and",
-        "assign",
-        "automatic",
-        "begin",
-        "buf",
-        "bufif0",
-        "bufif1",
-        "case",
-        "casex",
-        "casez",
-        "cell",
-        "cmos",
-        "config",
-        "deassign",
-        "default",
-        "defparam",
-        "design",
-        "disable",
-        "edge",
-        "else",
-        "end",
-        "endcase",
-        "endconfig",
-        "endfunction",
-        "endgenerate",
-        "endmodule",
-        "endprimitive",
-        "endspecify",
-        "endtable",
-        "endtask",
-        "event",
-        "for",
-        "force",
-        "forever",
-        "fork",
-        "function",
-        "generate",
-        "genvar",
-        "highz0",
-        "highz1",
-        "if",
-        "ifnone",
-        "incdir",
-        "include",
-        "initial",
-        "inout",
-        "input",
-        "instance",
-        "integer",
-        "join",
-        "large",
-        "liblist",
-        "library",
-        "localparam",
-        "macromodule",
-        "medium",
-        "module",
-        "nand",
-        "negedge",
-        "nmos",
-        "nor",
-        "noshowcancelled",
-        "not",
-        "notif0",
-        "notif1",
-        "or",
-        "output",
-        "parameter",
-        "pmos",
-        "posedge",
-        "primitive",
-        "pull0",
-        "pull1",
-        "pulldown",
-        "pullup",
-        "pulsestyle_ondetect",
-        "pulsestyle_onevent",
-        "rcmos",
-        "real",
-        "realtime",
-        "reg",
-        "release",
-        "repeat",
-        "rnmos",
-        "rpmos",
-        "rtran",
-        "rtranif0",
-        "rtranif1",
-        "scalared",
-        "showcancelled",
-        "signed",
-        "small",
-        "specify",
-        "specparam",
-        "strong0",
-        "strong1",
-        "supply0",
-        "supply1",
-        "table",
-        "task",
-        "time",
-        "tran",
-        "tranif0",
-        "tranif1",
-        "tri",
-        "tri0",
-        "tri1",
-        "triand",
-        "trior",
-        "trireg",
-        "unsigned",
-        "use",
-        "vectored",
-        "wait",
-        "wand",
-        "weak0",
-        "weak1",
-        "while",
-        "wire",
-        "wor",
-        "xnor",
-        "xor",
-    ]
-)
+#: Of Verilog-2005 and SystemVerilog, since the file may be read as either.
+# fmt: off
+_KEYWORDS = frozenset([
+    "accept_on", "alias", "always", "always_comb", "always_ff", "always_latch", "and", "assert", "assign", "assume",
+    "automatic", "before", "begin", "bind", "bins", "binsof", "bit", "break", "buf", "bufif0", "bufif1", "byte", "case",
+    "casex", "casez", "cell", "chandle", "checker", "class", "clocking", "cmos", "config", "const", "constraint",
+    "context", "continue", "cover", "covergroup", "coverpoint", "cross", "deassign", "default", "defparam", "design",
+    "disable", "dist", "do", "edge", "else", "end", "endcase", "endchecker", "endclass", "endclocking", "endconfig",
+    "endfunction", "endgenerate", "endgroup", "endinterface", "endmodule", "endpackage", "endprimitive", "endprogram",
+    "endproperty", "endsequence", "endspecify", "endtable", "endtask", "enum", "event", "eventually", "expect",
+    "export", "extends", "extern", "final", "first_match", "for", "force", "foreach", "forever", "fork", "forkjoin",
+    "function", "generate", "genvar", "global", "highz0", "highz1", "if", "iff", "ifnone", "ignore_bins",
+    "illegal_bins", "implements", "implies", "import", "incdir", "include", "initial", "inout", "input", "inside",
+    "instance", "int", "integer", "interconnect", "interface", "intersect", "join", "join_any", "join_none", "large",
+    "let", "liblist", "library", "local", "localparam", "logic", "longint", "macromodule", "matches", "medium",
+    "modport", "module", "nand", "negedge", "nettype", "new", "nexttime", "nmos", "nor", "noshowcancelled", "not",
+    "notif0", "notif1", "null", "or", "output", "package", "packed", "parameter", "pmos", "posedge", "primitive",
+    "priority", "program", "property", "protected", "pull0", "pull1", "pulldown", "pullup", "pulsestyle_ondetect",
+    "pulsestyle_onevent", "pure", "rand", "randc", "randcase", "randsequence", "rcmos", "real", "realtime", "ref",
+    "reg", "reject_on", "release", "repeat", "restrict", "return", "rnmos", "rpmos", "rtran", "rtranif0", "rtranif1",
+    "s_always", "s_eventually", "s_nexttime", "s_until", "s_until_with", "scalared", "sequence", "shortint",
+    "shortreal", "showcancelled", "signed", "small", "soft", "solve", "specify", "specparam", "static", "string",
+    "strong", "strong0", "strong1", "struct", "super", "supply0", "supply1", "sync_accept_on", "sync_reject_on",
+    "table", "tagged", "task", "this", "throughout", "time", "timeprecision", "timeunit", "tran", "tranif0", "tranif1",
+    "tri", "tri0", "tri1", "triand", "trior", "trireg", "type", "typedef", "union", "unique", "unique0", "unsigned",
+    "until", "until_with", "untyped", "use", "var", "vectored", "virtual", "void", "wait", "wait_order", "wand", "weak",
+    "weak0", "weak1", "while", "wildcard", "wire", "with", "within", "wor", "xnor", "xor",
+])
+# fmt: on

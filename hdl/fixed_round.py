@@ -40,7 +40,7 @@ def round_fixed(m: Module, value: Signal, frac_bits: int, out: Format, *, roundi
         ]
     if overflow == "wrap":
         return rounded
-    clamped = Signal(len(rounded) + 1, name="clamped")
+    clamped = Signal(out.width, name="clamped")
     m.d.comb += clamped.eq(saturate(rounded, out))
     return clamped
 

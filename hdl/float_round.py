@@ -34,12 +34,14 @@ class FloatRound(Unit):
 
     Members
     -------
-    sign, zero, inf, nan, invalid : In(1)
-        The class of the result; ``invalid`` is passed on to the flags.
+    sign, zero, inf, nan : In(1)
+        The class of the result.
     exponent : In(exponent)
     significand : In(significand_bits)
     y : Out(fmt.width)
         The code.
+    invalid : In(1)
+        With ``flags``: the operation is invalid.
     flags : Out(5)
         :class:`formats.Flag`.
     """
@@ -70,11 +72,10 @@ class FloatRound(Unit):
             "zero": In(1),
             "inf": In(1),
             "nan": In(1),
-            "invalid": In(1),
             "y": Out(fmt.width),
         }
         super().__init__(
-            members | ({"flags": Out(5)} if flags else {}),
+            members | ({"invalid": In(1), "flags": Out(5)} if flags else {}),
             formats={"y": (fmt, 1)},
             parameters={
                 "fmt": fmt,

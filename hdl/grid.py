@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from .accumulator import Accumulation
 from .processing_element import Row
 from .skew import DIRECT_DEPTH
-from .unit import Unit, place, shape_of
+from .unit import Unit, place
 
 _PASSED = ("valid", "first", "last")
 
@@ -32,7 +31,7 @@ class Grid(Unit):
     -------
     en : In(1)
         While 0, no register changes.
-    a : In(ArrayLayout(a, rows * lanes))
+    a : In(rows * lanes elements)
         Operands, skewed, those of the top row in the *most* significant bits.
     shift : In(rows)
         For each row, that of the bottom row in the most significant bit.
@@ -50,12 +49,11 @@ class Grid(Unit):
         self.rows = rows
         self.columns = columns
         self.stages = stages
-        b = data.ArrayLayout(shape_of(how.b), how.lanes * columns)
-        acc = data.ArrayLayout(shape_of(how.acc), columns)
+        b, acc = how.b.width * how.lanes * columns, how.acc.width * columns
         super().__init__(
             {
                 "en": In(1),
-                "a": In(data.ArrayLayout(shape_of(how.a), how.lanes * rows)),
+                "a": In(how.a.width * how.lanes * rows),
                 "shift": In(rows),
                 "b": In(b),
                 "b_out": Out(b),
@@ -74,10 +72,10 @@ class Grid(Unit):
         m = Module()
         how = self.how
         a_bits = how.a.width * how.lanes
-        a, shift = self.a.as_value(), self.shift
+        a, shift = self.a, self.shift
         split = self.rows // 2 if self.rows > DIRECT_DEPTH else 0
         heights = [split, self.rows - split] if split else [1] * self.rows
-        north = {"b": self.b.as_value(), "drain_in": self.drain_in.as_value()}
+        north = {"b": self.b, "drain_in": self.drain_in}
         north |= {name: getattr(self, name) for name in _PASSED}
         above = 0
         for height in heights:

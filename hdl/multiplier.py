@@ -253,8 +253,10 @@ class Multiplier(Unit):
             flags=self.with_flags,
         )
         results = {"y": Signal(self.out_format.width, name="result")}
+        flags = {}
         if self.with_flags:
             results["flags"] = Signal(5, name="result_flags")
+            flags = {"invalid": invalid}
         place(
             m,
             platform,
@@ -266,7 +268,7 @@ class Multiplier(Unit):
             zero=zero,
             inf=inf,
             nan=nan,
-            invalid=invalid,
+            **flags,
             **results,
         )
         registered = pipeline.cut(2, *results.values())

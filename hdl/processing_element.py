@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from .accumulator import Accumulation
@@ -17,9 +16,8 @@ CONTROL = ("valid", "first", "last", "shift")
 
 
 def _members(how: Accumulation, columns: int) -> dict[str, In | Out]:
-    a = data.ArrayLayout(shape_of(how.a), how.lanes)
-    b = data.ArrayLayout(shape_of(how.b), how.lanes * columns)
-    acc = data.ArrayLayout(shape_of(how.acc), columns)
+    # Plain bits: Amaranth would show each element of a layout as a wire with brackets in its name.
+    a, b, acc = how.a.width * how.lanes, how.b.width * how.lanes * columns, how.acc.width * columns
     control = {name: In(1) for name in CONTROL}
     return {"en": In(1), "a": In(a), "b": In(b), "drain_in": In(acc), "b_out": Out(b), "drain": Out(acc)} | control
 
@@ -53,7 +51,7 @@ class ProcessingElement(Unit):
     def __init__(self, *, how: Accumulation, stages: int) -> None:
         self.how = how
         self.stages = stages
-        outputs = {"a_out": Out(data.ArrayLayout(shape_of(how.a), how.lanes))}
+        outputs = {"a_out": Out(how.a.width * how.lanes)}
         super().__init__(
             _members(how, 1) | outputs | {f"{name}_out": Out(1) for name in CONTROL},
             formats={"a": (how.a, how.lanes), "b": (how.b, how.lanes), "drain": (how.acc, 1)},
@@ -69,8 +67,8 @@ class ProcessingElement(Unit):
         mac = Mac(a=how.a, b=how.b, acc=how.acc, overflow=how.overflow, lanes=how.lanes, stages=self.stages)
         place(m, platform, "mac", mac, a=self.a, b=self.b, valid=self.valid, clear=self.first, en=self.en, acc=acc)
         done = Signal(self.stages + 1)  # bit i: the sum is complete in stages - i cycles
-        a_out = Signal(len(self.a.as_value()), name="a_out", reset_less=True)
-        b_out = Signal(len(self.b.as_value()), name="b_out", reset_less=True)
+        a_out = Signal(len(self.a), name="a_out", reset_less=True)
+        b_out = Signal(len(self.b), name="b_out", reset_less=True)
         drain = Signal(how.acc.width, name="drained", reset_less=True)
         with m.If(self.en):
             m.d.sync += [a_out.eq(self.a), b_out.eq(self.b), done.eq((done << 1) | (self.valid & self.last))]
@@ -119,8 +117,7 @@ class Row(Unit):
         m = Module()
         how = self.how
         b_bits, acc_bits = how.b.width * how.lanes, how.acc.width
-        b, drain_in = self.b.as_value(), self.drain_in.as_value()
-        b_out, drain = self.b_out.as_value(), self.drain.as_value()
+        b, drain_in, b_out, drain = self.b, self.drain_in, self.b_out, self.drain
         west: dict[str, Any] = {"a": self.a, **{name: getattr(self, name) for name in CONTROL}}
         for column in range(self.columns):
             pe = ProcessingElement(how=how, stages=self.stages)
