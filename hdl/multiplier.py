@@ -99,6 +99,9 @@ class Multiplier(Unit):
             self._check_float(out, rounding, overflow, subnormals, flags)
         else:
             self._check_fixed(out, rounding, overflow, subnormals, flags)
+        self.formula = "y = a * b, exact"
+        if self.rounding is not None:
+            self.formula = f"y = a * b, rounded once ({self.rounding}), overflow: {self.overflow}"
         members = {"a": In(shape_of(self.a_format)), "b": In(shape_of(self.b_format)), "y": Out(self.out_format.width)}
         parameters: dict[str, Any] = {"a": self.a_format.name, "b": self.b_format.name, "out": self.out_format.name}
         parameters |= {"rounding": self.rounding, "overflow": self.overflow}
@@ -111,13 +114,6 @@ class Multiplier(Unit):
             latency=stages,
             clocked=stages > 0,
         )
-
-    @property
-    def formula(self) -> str:
-        """What the unit computes, in one line."""
-        if self.rounding is None:
-            return "y = a * b, exact"
-        return f"y = a * b, rounded once ({self.rounding}), overflow: {self.overflow}"
 
     def _check_fixed(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from .accumulator import Accumulation
 from .mac import Mac
@@ -15,7 +15,7 @@ from .unit import Unit, place, shape_of
 CONTROL = ("valid", "first", "last", "shift")
 
 
-def _members(how: Accumulation, columns: int) -> dict[str, In | Out]:
+def _members(how: Accumulation, columns: int) -> dict[str, Member]:
     # Plain bits: Amaranth would show each element of a layout as a wire with brackets in its name.
     a, b, acc = how.a.width * how.lanes, how.b.width * how.lanes * columns, how.acc.width * columns
     control = {name: In(1) for name in CONTROL}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from amaranth.hdl import (
     ClockSignal,
@@ -13,7 +13,6 @@ from amaranth.hdl import (
     Shape,
     Signal,
     Value,
-    ValueLike,
     signed,
     unsigned,
 )
@@ -92,14 +91,14 @@ class Unit(wiring.Component):
     """
 
     kind: ClassVar[str]
-    formula: ClassVar[str]
+    formula: str
     throughput: ClassVar[str] = "one result per clock cycle"
     # A unit may be made for its ports or its parameters alone, and under a Hierarchy one stands for all that are equal.
     _MustUse__silence = True
 
     def __init__(
         self,
-        members: dict[str, In | Out],
+        members: dict[str, wiring.Member],
         *,
         formats: dict[str, tuple[Format, int]],
         parameters: dict[str, Any],
@@ -139,6 +138,11 @@ class Unit(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         raise NotImplementedError
 
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """The members of the signature are attributes, which Amaranth makes at run time."""
+
 
 def _fields(name: str, value: Any) -> list[tuple[str, Value]]:
     if isinstance(value, data.View) and isinstance(value.shape(), data.StructLayout):
@@ -176,7 +180,7 @@ class Hierarchy:
         return self._names[unit.key]
 
 
-def place(m: Module, platform: object, name: str, unit: Unit, /, **connections: ValueLike) -> None:
+def place(m: Module, platform: object, name: str, unit: Unit, /, **connections: Any) -> None:
     """Add ``unit`` to ``m`` as submodule ``name`` with its ports connected: inputs to values, outputs to signals.
 
     Under a :class:`Hierarchy` it is an instance of the one definition of all units like it, else an ordinary Amaranth

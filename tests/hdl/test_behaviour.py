@@ -57,7 +57,7 @@ OPTIONS = [
 @pytest.mark.parametrize(("rounding", "overflow", "subnormals"), OPTIONS)
 def test_all_pairs_of_small_floats_under_every_policy(rounding: str, overflow: str, subnormals: str) -> None:
     for a, b, out in (("e2m2", "e3m1", "e3m2"), ("fp4_e2m1", "e2m1", "e2m1")):
-        options = {"rounding": rounding, "overflow": overflow, "subnormals": subnormals}
+        options: Any = {"rounding": rounding, "overflow": overflow, "subnormals": subnormals}
         got = multiply_all(hdl.Multiplier(a=a, b=b, out=out, **options))
         fa, fb = golden.format(a), golden.format(b)
         x, y = np.tile(np.arange(fa.codes), fb.codes), np.repeat(np.arange(fb.codes), fa.codes)
