@@ -9,11 +9,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .calibrate import Calibration, MinMax
 from .codes import Integers, check_fixed, to_int
-from .formats import Format, ParameterError, format
+from .formats import Format, ParameterError, choose, format
 from .gemm import gemm as golden_gemm
-from .quantize import MinMax, Quantization, quantize
-from .requantize import quantize_multiplier, rescale
+from .quantize import Quantization, quantize
+from .requantize import FIXED_MODES, MODES, float_scale, quantize_multiplier, rescale, rescale_float
 
 #: Codes (M, K) and codes (K, N) to the integers Σ a·b, shape (M, N): the hook for hardware that multiplies matrices.
 Gemm = Callable[[Integers, Integers], Integers]
@@ -23,13 +24,24 @@ _BIAS_LIMIT = (1 << 30) - 1
 BIAS_BITS = 32
 
 
+class Method(Protocol):
+    """A calibration class, or a partial call of one such as ``functools.partial(Percentile, 99.9)``."""
+
+    def __call__(self, *, per_channel: bool) -> Calibration:
+        """A calibration without data."""
+        ...
+
+
 class Requantize(Protocol):
     """The hook for hardware that requantizes a hidden layer's accumulators."""
 
     def __call__(
         self, acc: Integers, bias: Integers, multiplier: Integers, shift: Integers, zero_point: int, relu: bool
     ) -> Integers:
-        """Codes of :func:`.requantize.rescale` for ``acc + bias``, shape (M, N); bias, multiplier and shift (N,)."""
+        """Codes of :func:`.requantize.rescale` for ``acc + bias``, shape (M, N); bias, multiplier and shift (N,).
+
+        The network's mode is that of the hardware which computes them: the caller of :func:`forward` sees to it.
+        """
         ...
 
 
@@ -89,11 +101,12 @@ class QuantizedLayer:
 
 @dataclass(frozen=True)
 class QuantizedMlp:
-    """A quantized MLP: the formats of its activations and weights, and its layers."""
+    """A quantized MLP: the formats of its activations and weights, its layers, and how it requantizes (one of MODES)."""
 
     activation: Format
     weight: Format
     layers: tuple[QuantizedLayer, ...]
+    mode: str = "single"
 
 
 def forward_float(mlp: FloatMlp, x: ArrayLike) -> NDArray[np.float64]:
@@ -102,12 +115,19 @@ def forward_float(mlp: FloatMlp, x: ArrayLike) -> NDArray[np.float64]:
 
 
 def quantize_mlp(
-    mlp: FloatMlp, calibration: ArrayLike, activation: str | Format = "int8", weight: str | Format = "int8"
+    mlp: FloatMlp,
+    calibration: ArrayLike,
+    activation: str | Format = "int8",
+    weight: str | Format = "int8",
+    *,
+    method: Method = MinMax,
+    weight_method: Method = MinMax,
+    mode: str = "single",
 ) -> QuantizedMlp:
     """Quantize an MLP after training.
 
-    Activations: per tensor, asymmetric, min/max over the calibration inputs' float activations. Weights: per output
-    channel, symmetric, min/max; a channel whose bias would not fit gets a coarser scale, S_W = |b| / (S_A · 2^30).
+    Activations: per tensor, asymmetric, from the calibration inputs' float activations. Weights: per output channel,
+    symmetric; a channel whose bias would not fit gets a coarser scale, S_W = |b| / (S_A · 2^30).
 
     Parameters
     ----------
@@ -117,18 +137,24 @@ def quantize_mlp(
         Inputs, shape (M, K).
     activation, weight : str or Format
         Fixed-point formats of the activations and (signed) of the weights.
+    method, weight_method : callable
+        How the scales of the activations and of the weights are chosen: a class of :mod:`.calibrate`, or a partial call
+        of one.
+    mode : str
+        How hidden layers are requantized, one of MODES.
 
     Raises
     ------
     ParameterError
-        A format cannot be used, calibration data are empty or not finite, or K is so large that a bias with the zero
-        point's term needs more than 32 bits.
+        A format or the mode cannot be used, calibration data are empty or not finite, or K is so large that a bias with
+        the zero point's term needs more than 32 bits.
     """
     activation, weight = check_fixed("activation", format(activation)), check_fixed("weight", format(weight))
+    choose("mode", mode, MODES)
     layers = []
     for layer, data in zip(mlp.layers, _activations(mlp, calibration), strict=False):
-        quantization = MinMax().update(data).quantization(activation)
-        by_range = MinMax(per_channel=True).update(layer.weight).quantization(weight, symmetric=True)
+        quantization = method(per_channel=False).update(data).quantization(activation)
+        by_range = weight_method(per_channel=True).update(layer.weight).quantization(weight, symmetric=True)
         scale = np.maximum(by_range.scale, np.abs(layer.bias) / (quantization.scale * _BIAS_LIMIT))
         codes = quantize(layer.weight, scale, 0, weight)
         zero_term = quantization.zero_point * to_int(codes, weight).sum(axis=0)
@@ -136,7 +162,7 @@ def quantize_mlp(
         if np.abs(bias).max(initial=0) >> (BIAS_BITS - 1):
             raise ParameterError(f"bias must fit {BIAS_BITS} bits, not {int(np.abs(bias).max())}")
         layers.append(QuantizedLayer(codes, scale, bias, quantization))
-    return QuantizedMlp(activation, weight, tuple(layers))
+    return QuantizedMlp(activation, weight, tuple(layers), mode)
 
 
 def forward(
@@ -145,7 +171,7 @@ def forward(
     """Logits (M, N) of inputs (M, K), computed on codes.
 
     The inputs are quantized. Each hidden layer is a GEMM, a bias, and a requantization to the next layer's activations
-    (mode "single", M and s from S_A · S_W / S_O for each channel) with ReLU as a clamp at the zero point. The last
+    (in the network's mode, by S_A · S_W / S_O for each channel) with ReLU as a clamp at the zero point. The last
     layer is not requantized: its integers times S_A · S_W are the logits, so that channels of different scales compare
     and no accuracy is lost where no hardware needs narrow codes.
 
@@ -159,24 +185,35 @@ def forward(
         Computes Σ a·w from codes (M, K) and (K, N); None: :func:`.gemm.gemm`.
     requantize : callable or None
         Computes the next layer's codes from ``(acc, bias, multiplier, shift, zero_point, relu)``; None:
-        :func:`.requantize.rescale` of ``acc + bias``.
+        :func:`.requantize.rescale` of ``acc + bias``. It has no meaning for a network of mode "float", which has neither
+        multiplier nor shift.
+
+    Raises
+    ------
+    ParameterError
+        ``x`` has another shape or is not finite, or ``requantize`` is given for a network of mode "float".
     """
+    if requantize is not None:
+        choose("mode", mlp.mode, FIXED_MODES, " where requantize is given")
 
     def model_gemm(a: Integers, b: Integers) -> Integers:
         return golden_gemm(a, b, mlp.activation, mlp.weight)
 
-    def model_requantize(
-        acc: Integers, bias: Integers, multiplier: Integers, shift: Integers, zero_point: int, relu: bool
-    ) -> Integers:
-        return rescale(acc + bias, multiplier, shift, zero_point, mlp.activation, relu=relu)
+    def requantized(acc: Integers, layer: QuantizedLayer, output: Quantization) -> Integers:
+        if mlp.mode == "float":
+            scale = float_scale(layer.input.scale, layer.weight_scale, output.scale)
+            return rescale_float(acc + layer.bias, scale, output.zero_point, output.fmt, relu=True)
+        multiplier, shift = quantize_multiplier(layer.acc_scale / output.scale)
+        if requantize is not None:
+            return requantize(acc, layer.bias, multiplier, shift, int(output.zero_point), True)
+        acc = acc + layer.bias
+        return rescale(acc, multiplier, shift, output.zero_point, output.fmt, relu=True, mode=mlp.mode)
 
-    gemm, requantize = gemm or model_gemm, requantize or model_requantize
+    gemm = gemm or model_gemm
     first, last = mlp.layers[0], mlp.layers[-1]
     codes = quantize(_inputs(first.weight, x), first.input.scale, first.input.zero_point, mlp.activation)
     for layer, following in zip(mlp.layers, mlp.layers[1:], strict=False):
-        multiplier, shift = quantize_multiplier(layer.acc_scale / following.input.scale)
-        acc = gemm(codes, layer.weight)
-        codes = requantize(acc, layer.bias, multiplier, shift, int(following.input.zero_point), True)
+        codes = requantized(gemm(codes, layer.weight), layer, following.input)
     return (gemm(codes, last.weight) + last.bias) * last.acc_scale
 
 

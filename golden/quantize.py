@@ -1,28 +1,48 @@
-"""Quantization r = scale · (q - zero_point), and scales from data: min/max calibration."""
+"""Quantization r = scale · (q - zero_point), and matrix products of quantized tensors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .codec import encode
 from .codes import Integers, as_integers, check_fixed, from_int, to_int
-from .formats import Format, ParameterError, fixed_point, format
-from .requantize import check_per_channel, real_scale
+from .formats import Format, ParameterError, choose, format
+from .gemm import gemm
+from .requantize import MODES, check_per_channel, clamped, float_scale, nearest_integer, real_scale, requantize
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Quantization:
-    """The scale and zero point that belong to a tensor of codes: r = scale · (q - zero_point).
+    """The scale, zero point and format that belong to a tensor of codes: r = scale · (q - zero_point).
 
-    Both arrays (float64 and int64) are of shape () for a whole tensor, or (N,) for the N channels of its last axis.
+    Both arrays (float64 and int64) are of shape () for a whole tensor, or (N,) for the N channels of its last axis;
+    numbers, sequences and a format's name are accepted.
+
+    Raises
+    ------
+    TypeError
+        ``scale`` is not real or ``zero_point`` not integer.
+    ParameterError
+        A scale is not finite or not above 0, a zero point is beyond the format, or it is no fixed-point format.
     """
 
     scale: NDArray[np.float64]
     zero_point: NDArray[np.int64]
+    fmt: Format
+
+    def __init__(self, scale: ArrayLike, zero_point: ArrayLike, fmt: str | Format) -> None:
+        fmt = check_fixed("fmt", format(fmt))
+        scales, zeros = real_scale(scale), as_integers("zero_point", zero_point)
+        _check_zero_point(zeros, fmt)
+        for argument, array in (("scale", scales), ("zero_point", zeros)):
+            if array.ndim > 1:
+                raise ParameterError(f"{argument} must be of shape () or (N,), not {array.shape}")
+        # Zero points beyond int64, of formats of 64 bits without sign, stay Python integers.
+        zeros = zeros.astype(np.int64 if fmt.max_int < 1 << 63 else object)
+        for name, value in (("scale", scales), ("zero_point", zeros), ("fmt", fmt)):
+            object.__setattr__(self, name, value)
 
 
 def quantize(
@@ -52,16 +72,11 @@ def quantize(
         format do not match.
     """
     fmt = check_fixed("fmt", format(fmt))
-    data = _finite("x", x)
+    data = finite("x", x)
     scales, zeros = _parameters(scale, zero_point, fmt, data.shape)
-    # Two bits more than the format: no quotient that saturates here would be in range with its zero point added.
-    quotient_format = fixed_point(max(62, fmt.width + 2))
     with np.errstate(over="ignore"):
-        codes = encode(data / scales, quotient_format, rounding=rounding)
-    if fmt.width > 60:
-        zeros = zeros.astype(object)
-    integers = np.asarray(to_int(codes, quotient_format) + zeros)
-    return from_int(np.clip(integers, fmt.min_int, fmt.max_int), fmt)
+        quotient = data / scales
+    return from_int(clamped(nearest_integer(quotient, fmt, rounding), zeros, fmt), fmt)
 
 
 def dequantize(codes: ArrayLike, scale: ArrayLike, zero_point: ArrayLike, fmt: str | Format) -> NDArray[np.float64]:
@@ -77,79 +92,82 @@ def dequantize(codes: ArrayLike, scale: ArrayLike, zero_point: ArrayLike, fmt: s
     return scales * np.asarray(integers - zeros).astype(np.float64)
 
 
-class MinMax:
-    """Min/max calibration: scales from the least and the greatest value of data that comes in batches.
+def qgemm(
+    a: ArrayLike,
+    b: ArrayLike,
+    qa: Quantization,
+    qb: Quantization,
+    qo: Quantization,
+    *,
+    bias: ArrayLike | None = None,
+    relu: bool = False,
+    mode: str = "single",
+) -> Integers:
+    """Codes of the matrix product of two quantized tensors: the real matrices in, the real matrix out, all as codes.
+
+    r_A · r_B = S_A·S_B · Σ (a - Z_A)(b - Z_B), the sum exact and expanded as in :func:`.gemm.gemm`; then the bias, and
+    :func:`.requantize.requantize` by S_A·S_B/S_O (in mode "float" as :func:`.requantize.float_scale` rounds it).
 
     Parameters
     ----------
-    per_channel : bool
-        One range for each channel, which is the last axis of the data; else one for all.
+    a, b : array_like of int
+        Codes, shapes (M, K) and (K, N).
+    qa, qb, qo : Quantization
+        Of a, for the whole tensor; of b and of the result, for the whole tensor or for each of the N columns.
+    bias : array_like of int or None
+        Integers in units of S_A·S_B, one for each column, shape (N,): round(bias / (S_A·S_B)) of a real bias.
+    relu : bool
+        Clamp negative real values to 0.
+    mode : str
+        One of MODES.
+
+    Returns
+    -------
+    ndarray of shape (M, N)
+        Codes of qo's format.
+
+    Raises
+    ------
+    TypeError
+        Codes or the bias are not integers.
+    ParameterError
+        Codes are out of range, shapes do not match, or the mode is unknown or cannot hold a scale or an accumulator.
     """
-
-    def __init__(self, *, per_channel: bool = False) -> None:
-        self.per_channel = per_channel
-        self._least: NDArray[np.float64] | None = None
-        self._greatest: NDArray[np.float64] | None = None
-
-    def update(self, x: ArrayLike) -> Self:
-        """Take a batch of real numbers, shape (..., N), into account.
-
-        Raises
-        ------
-        TypeError
-            ``x`` is not real.
-        ParameterError
-            ``x`` is not finite, or has other channels than the batches before.
-        """
-        data = _finite("x", x)
-        if self.per_channel and data.ndim == 0:
-            raise ParameterError("x must have a last axis of channels, not shape ()")
-        if data.size == 0:
-            return self
-        axes = tuple(range(data.ndim - self.per_channel))
-        least, greatest = data.min(axis=axes), data.max(axis=axes)
-        if self._least is None or self._greatest is None:
-            self._least, self._greatest = np.asarray(least), np.asarray(greatest)
-        elif least.shape != self._least.shape:
-            raise ParameterError(f"x must have {self._least.size} channels, not {least.size}")
-        else:
-            self._least, self._greatest = np.minimum(self._least, least), np.maximum(self._greatest, greatest)
-        return self
-
-    def quantization(self, fmt: str | Format, *, symmetric: bool = False) -> Quantization:
-        """The scale and zero point that map the range onto a format's integers q_min … q_max.
-
-        Asymmetric: the range, widened to hold 0, onto all of them: scale = (max - min) / (q_max - q_min), zero_point =
-        round(q_min - min / scale), ties to even. Symmetric: scale = max|x| / q_max and zero_point = 0, so that q_min of
-        a signed format is not used. A range of zero, or one so small that its scale would be 0, gets scale 1, which
-        says zero exactly.
-
-        Raises
-        ------
-        ParameterError
-            There were no data, ``fmt`` is no fixed-point format, or it is unsigned and ``symmetric`` was asked for.
-        """
-        fmt = check_fixed("fmt", format(fmt))
-        if self._least is None or self._greatest is None:
-            raise ParameterError("calibration data must hold at least one value, not none")
-        if symmetric and not fmt.signed:
-            raise ParameterError(f"fmt must be signed where symmetric is True, not {fmt}")
-        least, greatest = np.minimum(self._least, 0.0), np.maximum(self._greatest, 0.0)
-        if symmetric:
-            scale = _usable(np.maximum(-least, greatest) / fmt.max_int)
-            return Quantization(scale, np.zeros(scale.shape, np.int64))
-        steps = fmt.max_int - fmt.min_int
-        # Divided first: the difference of two float64 may overflow.
-        scale = _usable(greatest / steps - least / steps)
-        zero_point = np.clip(np.rint(fmt.min_int - least / scale), fmt.min_int, fmt.max_int)
-        return Quantization(scale, zero_point.astype(np.int64))
+    choose("mode", mode, MODES)
+    if qa.scale.ndim or qa.zero_point.ndim:
+        raise ParameterError(
+            f"qa must be of the whole tensor, scale and zero_point of shape (),"
+            f" not {qa.scale.shape} and {qa.zero_point.shape}"
+        )
+    acc = gemm(a, b, qa.fmt, qb.fmt, zero_a=int(qa.zero_point), zero_b=0 if qb.zero_point.ndim else int(qb.zero_point))
+    for argument, given in (("qb", qb), ("qo", qo)):
+        check_per_channel(f"{argument}.scale", given.scale.shape, acc.shape)
+        check_per_channel(f"{argument}.zero_point", given.zero_point.shape, acc.shape)
+    if qb.zero_point.ndim:
+        # The same expansion column by column: what a zero point of b adds is -Z_B · Σ_k (a - Z_A).
+        depth = np.shape(a)[1]
+        dtype = object if qa.fmt.width + qb.fmt.width + depth.bit_length() > 60 else np.int64
+        rows = (to_int(a, qa.fmt).astype(dtype) - int(qa.zero_point)).sum(axis=1, keepdims=True)
+        acc = acc - rows * qb.zero_point
+    if bias is not None:
+        offsets = as_integers("bias", bias)
+        if offsets.shape != acc.shape[1:]:
+            raise ParameterError(f"bias must be of shape {acc.shape[1:]}, one for each column, not {offsets.shape}")
+        acc = acc + offsets
+    scale = float_scale(qa.scale, qb.scale, qo.scale) if mode == "float" else real_scale(qa.scale * qb.scale / qo.scale)
+    return requantize(acc, scale, qo.zero_point, qo.fmt, mode=mode, relu=relu)
 
 
-def _usable(scale: Any) -> NDArray[np.float64]:
-    return np.where(scale > 0, scale, 1.0)
+def finite(argument: str, x: ArrayLike) -> NDArray[np.float64]:
+    """``x`` as float64.
 
-
-def _finite(argument: str, x: ArrayLike) -> NDArray[np.float64]:
+    Raises
+    ------
+    TypeError
+        It is not real.
+    ParameterError
+        One of the numbers is infinite or NaN.
+    """
     array = np.asarray(x)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{argument} must be an array of real numbers, not of {array.dtype}")
@@ -167,6 +185,10 @@ def _parameters(
     scales, zeros = real_scale(scale), as_integers("zero_point", zero_point)
     check_per_channel("scale", scales.shape, shape)
     check_per_channel("zero_point", zeros.shape, shape)
+    _check_zero_point(zeros, fmt)
+    return scales, zeros
+
+
+def _check_zero_point(zeros: Integers, fmt: Format) -> None:
     if zeros.size and not fmt.min_int <= int(zeros.min()) <= int(zeros.max()) <= fmt.max_int:
         raise ParameterError(f"zero_point must be in {fmt.min_int} … {fmt.max_int} of {fmt}, not {zeros.tolist()}")
-    return scales, zeros

@@ -17,6 +17,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
 from .. import golden, hdl
+from ..golden.formats import ParameterError
+from ..hdl.emit import write_files
 from .gemm import gemm
 from .native import Model
 
@@ -25,6 +27,8 @@ Stage = Callable[[str, int, int], None]
 
 HIDDEN = 64
 CALIBRATION_ROWS = 256
+#: Bits of a weight: in units of wider ones' products a bias may not fit the requantizer's 32 bits.
+WIDEST = 8
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class DigitsResult:
 def train(seed: int) -> tuple[golden.FloatMlp, NDArray[Any], NDArray[Any], NDArray[Any]]:
     """A 64-64-10 MLP trained on half of the digits; with it a calibration part of that half, and the other half."""
     images, labels = load_digits(return_X_y=True)
-    train_x, test_x, train_y, test_y = train_test_split(images / 16.0, labels, test_size=0.5, random_state=seed)
+    halves = train_test_split(images / 16.0, labels, test_size=0.5, random_state=seed)
+    train_x, test_x, train_y, test_y = map(np.asarray, halves)
     network = MLPClassifier((HIDDEN,), max_iter=150, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the number of passes is fixed, for reproducible weights
@@ -71,6 +76,7 @@ def run(
     cols: int = 16,
     seed: int = 0,
     folder: Path = Path("build"),
+    force: bool = False,
     progress: Stage | None = None,
 ) -> DigitsResult:
     """Train, quantize, generate an array and a requantizer, and run the held-out half through them.
@@ -78,20 +84,23 @@ def run(
     Parameters
     ----------
     format : str
-        Signed integer format of activations and weights.
+        Signed integer format of activations and weights, of at most ``WIDEST`` bits.
     rows, cols : int
         Shape of the array.
     seed : int
         Of the split and of the training.
     folder : Path
-        Where the Verilog is left.
+        Where the Verilog is left. The same format and shape give the same files, which may be there already.
+    force : bool
+        Replace files of those names that hold other bytes.
     progress : callable, optional
         Told of each stage.
 
     Raises
     ------
     ParameterError
-        A format that the array or the network cannot use, or a size out of range.
+        A format that the array or the network cannot use, a size out of range, a folder that cannot be written to,
+        or a file there with other bytes while ``force`` is not given.
     """
 
     def tell(stage: str, done: int) -> None:
@@ -99,14 +108,19 @@ def run(
             progress(stage, done, 4)
 
     started = time.perf_counter()
+    fmt = golden.format(format)
+    if fmt.kind != "fixed" or not fmt.signed or fmt.frac_bits or fmt.width > WIDEST:
+        raise ParameterError(f"format must be a signed integer format of at most {WIDEST} bits, not {fmt.name}")
     unit = hdl.Array(a=format, b=format, rows=rows, cols=cols)
     requantizer = hdl.Requantizer(acc="int32", out=format, relu=True)
     tell("training", 0)
     mlp, calibration, x, labels = train(seed)
     network = golden.quantize_mlp(mlp, calibration, format, format)
     tell("generating and compiling the array", 1)
-    designs = [hdl.generate(unit, "digits_array"), hdl.generate(requantizer, "digits_requantizer")]
-    written = [path for design in designs for path in design.write(folder, force=True)]
+    command = f"polymac run digits --format {format} --rows {rows} --cols {cols}"
+    named = {"digits_array": unit, "digits_requantizer": requantizer}
+    designs = [hdl.generate(part, name, command=command) for name, part in named.items()]
+    written = _write(folder, designs, force)
     array_model, requantizer_model = (Model.build(design) for design in designs)
     tell("simulating", 2)
     seen = {"compared": 0, "mismatches": 0, "cycles": 0, "products": 0}
@@ -123,15 +137,20 @@ def run(
         return compare(done.c, np.asarray(golden.gemm(a, b, network.activation, network.weight)))
 
     def rtl_requantize(
-        acc: NDArray[Any], bias: NDArray[Any], multiplier: NDArray[Any], shift: NDArray[Any], zero: int, relu: bool
+        acc: NDArray[Any],
+        bias: NDArray[Any],
+        multiplier: NDArray[Any],
+        shift: NDArray[Any],
+        zero_point: int,
+        relu: bool,
     ) -> NDArray[Any]:
         # Beyond 63 places a shift of a 32-bit accumulator gives 0 as 63 does.
         columns = {"bias": golden.from_int(bias, "int32"), "multiplier": multiplier, "shift": np.minimum(shift, 63)}
         inputs = {name: np.broadcast_to(values, acc.shape).ravel() for name, values in columns.items()}
         inputs["acc"] = golden.from_int(acc, "int32").ravel()
-        inputs["zero_point"] = np.broadcast_to(golden.from_int(np.array([zero]), network.activation), acc.size)
+        inputs["zero_point"] = np.broadcast_to(golden.from_int(np.array([zero_point]), network.activation), acc.size)
         codes = requantizer_model.evaluate(inputs)["y"].reshape(acc.shape)
-        return compare(codes, golden.rescale(acc + bias, multiplier, shift, zero, network.activation, relu=relu))
+        return compare(codes, golden.rescale(acc + bias, multiplier, shift, zero_point, network.activation, relu=relu))
 
     logits = golden.forward(network, x, gemm=rtl_gemm, requantize=rtl_requantize)
     tell("comparing", 3)
@@ -157,3 +176,11 @@ def run(
     )
     tell("done", 4)
     return result
+
+
+def _write(folder: Path, designs: list[hdl.Design], force: bool) -> list[Path]:
+    """Write the designs' files, all or none; files that are there with the same bytes are no obstacle."""
+    files = {name: text for design in designs for name, text in design.files.items()}
+    there = [folder / name for name in files if (folder / name).exists()]
+    same = all(path.is_file() and path.read_bytes() == files[path.name].encode() for path in there)
+    return write_files(folder, files, force=force or same)

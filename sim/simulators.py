@@ -105,7 +105,7 @@ def run_tool(command: Sequence[str | Path], what: str, environment: Mapping[str,
     )
     if done.returncode:
         lines = (done.stdout + done.stderr).strip().splitlines()
-        raise SimulationError(f"{what} failed:\n" + "\n".join(lines[:20]))
+        raise SimulationError(f"{what} failed: " + " | ".join(line.strip() for line in lines[:20]))
 
 
 def _find_icarus() -> Simulator:
@@ -116,7 +116,8 @@ def _find_icarus() -> Simulator:
     version = _printed_version(found, "-V", r"Icarus Verilog version (\d+\.\d+)")
     if version is None or _numbers(version) < LEAST_ICARUS:
         raise ParameterError(f"{needed}, not {_describe(version)} at {found} ({_ICARUS_ADVICE})")
-    if shutil.which("vvp") is None:
+    # Beside it: one of another installation need not understand what this iverilog writes.
+    if not Path(found).with_name("vvp").is_file():
         raise ParameterError(f"{needed} with its vvp, not without ({_ICARUS_ADVICE})")
     return Simulator("icarus", version, Path(found))
 

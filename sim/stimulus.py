@@ -49,8 +49,12 @@ def _moderate(fmt: Format, codes: NDArray[np.uint64], generator: np.random.Gener
 
 
 def tiles(rows: int, beats: int, generator: np.random.Generator) -> list[int]:
-    """Inner dimensions of tiles, about ``beats`` in all: the ones at which hand-over goes wrong, then random ones."""
-    sizes = [1, 2, 1, max(1, rows - 1), rows, rows, rows + 1, 1, 3 * rows]
+    """Inner dimensions of tiles, in all at least ``beats``: those at which hand-over goes wrong, then random ones."""
+    critical = [1, 2, 1, max(1, rows - 1), rows, rows, rows + 1, 1, 3 * rows]
+    sizes = list(critical)
     while sum(sizes) < beats:
-        sizes.append(int(generator.integers(1, 3 * rows + 2)))
+        if generator.random() < CORNER_SHARE:
+            sizes.append(critical[generator.integers(len(critical))])
+        else:
+            sizes.append(int(generator.integers(1, 3 * rows + 2)))
     return sizes

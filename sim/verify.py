@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import pickle
 import time
 from collections.abc import Callable
@@ -13,16 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import golden, hdl
-from ..golden.formats import Flag, Format, ParameterError
-from . import cocotb_run
+from .. import hdl
+from ..golden.formats import ParameterError, check_int
+from . import cocotb_run, jobs
+from .mismatch import SHOWN, ports_text, results_text
 from .native import Model
-from .packing import operand_pairs, pack
+from .reference import all_inputs, operand_bits, operand_names, ports_of, random_inputs, reference
 from .simulators import find
-from .stimulus import operands, tiles
 
 Progress = Callable[[int, int], None]
-Codes = NDArray[Any]
 
 #: Two operands of together at most this many bits are checked exhaustively unless a number of vectors is asked for.
 EXHAUSTIVE_BITS = 20
@@ -30,9 +28,7 @@ EXHAUSTIVE_BITS = 20
 MOST_EXHAUSTIVE_BITS = 36
 DEFAULT_VECTORS = 1_000_000
 #: cocotb runs some ten thousand cycles a second.
-DEFAULT_CYCLES = 2_000
-_CHUNK = 1 << 18
-_SHOWN = 5
+DEFAULT_CYCLES = 6_000
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,7 @@ class Verification:
     checked : int
         Results, or for an array clock cycles, that were compared.
     mismatches : int
-        How many of them differ; for a cocotb bench, which stops at the first, 0 or 1.
+        How many of them differ; 1 where a cocotb bench ended without comparing.
     how : str
         What that covers.
     seed, seconds, simulator
@@ -54,7 +50,7 @@ class Verification:
     cycles : int or None
         Simulated clock cycles, where there is a clock.
     details : list of str
-        The first mismatches: operands and both results, as codes and values.
+        The first mismatches: operands and both results, as codes and values, under cocotb with the clock cycle.
     reproduce : str
         The command that gives this result again.
     log, junit, waves : Path or None
@@ -86,6 +82,7 @@ def verify(
     waves: bool = False,
     folder: Path | str = Path("build/verify"),
     progress: Progress | None = None,
+    limit: float | None = None,
     design: hdl.Design | None = None,
 ) -> Verification:
     """Simulate a unit and compare it with the golden model.
@@ -109,33 +106,40 @@ def verify(
     waves : bool
         Record waves (cocotb).
     folder : Path
-        Where logs, JUnit results and waves go.
+        Where logs, JUnit results and waves go: for each run under cocotb into a folder of its own there.
     progress : callable, optional
-        Called with what is done and what there is to do.
+        Called with what is done and what there is to do: operand sets, or clock cycles under cocotb.
+    limit : float, optional
+        Seconds that a simulation under cocotb may take; by default as its cycles and its products need.
     design : Design, optional
         What to simulate instead of the unit's own Verilog: to see a check fail on a broken copy.
 
     Raises
     ------
-    ParameterError
+    TypeError, ParameterError
         Options that the unit has no meaning for, or no simulator.
+    SimulationError
+        The simulator fails, or exceeds the limit.
     """
     started = time.perf_counter()
-    if vectors is not None and vectors < 1:
-        raise ParameterError(f"vectors must be at least 1, not {vectors}")
+    check_int("seed", seed, 0)
+    if vectors is not None:
+        check_int("vectors", vectors, 1)
     if exhaustive and vectors is not None:
         raise ParameterError(f"vectors must be left out with exhaustive, not {vectors}")
-    design = hdl.generate(unit, f"{unit.kind}_under_test") if design is None else design
     cocotb = simulator is not None or waves or isinstance(unit, (hdl.Array, hdl.Mac))
     if exhaustive and (cocotb or not isinstance(unit, hdl.Multiplier)):
         raise ParameterError(
             f"exhaustive must be left out for {unit.kind} under cocotb, it is for multipliers natively"
         )
-    if cocotb:
-        result = _cocotb(unit, design, vectors or DEFAULT_CYCLES, seed, simulator, waves, Path(folder), started)
-    else:
-        result = _native(unit, design, vectors, seed, exhaustive, progress, started)
-    return dataclasses.replace(result, reproduce=_command(unit, vectors, seed, exhaustive, simulator, waves))
+    if limit is not None and not cocotb:
+        raise ParameterError(f"limit must be left out for {unit.kind} natively, not {limit}: it is for cocotb")
+    design = hdl.generate(unit, f"{unit.kind}_under_test") if design is None else design
+    reproduce = _command(unit, vectors, seed, exhaustive, simulator, waves)
+    if not cocotb:
+        return _native(unit, design, vectors, seed, exhaustive, progress, reproduce, started)
+    job = jobs.make_job(unit, vectors or DEFAULT_CYCLES, seed, reproduce)
+    return _cocotb(job, design, seed, simulator, waves, Path(folder), progress, limit, started)
 
 
 def _command(
@@ -155,40 +159,6 @@ def _command(
     return " ".join([*words, *["--exhaustive"] * exhaustive, *["--waves"] * waves])
 
 
-# The native batch simulator.
-
-
-def reference(unit: hdl.Unit, inputs: dict[str, Codes]) -> dict[str, Codes]:
-    """What a multiplier or requantizer must answer, from the golden model: codes by output port."""
-    if isinstance(unit, hdl.Multiplier):
-        return _multiplier_reference(unit, inputs["a"], inputs["b"])
-    if isinstance(unit, hdl.Requantizer):
-        acc, bias = (golden.to_int(inputs[name], unit.acc_format) for name in ("acc", "bias"))
-        return {"y": _rescale_by_zero_point(unit, acc + bias, inputs)}
-    raise ParameterError(f"unit must be a multiplier or a requantizer, not {unit.kind}")
-
-
-def _multiplier_reference(unit: hdl.Multiplier, a: Codes, b: Codes) -> dict[str, Codes]:
-    options: dict[str, Any] = {}
-    if unit.rounding is not None:
-        options = {"out": unit.out_format, "rounding": unit.rounding, "overflow": unit.overflow}
-    if not unit.is_float:
-        return {"y": np.asarray(golden.multiply(a, b, unit.a_format, unit.b_format, **options))}
-    y, flags = golden.multiply(a, b, unit.a_format, unit.b_format, subnormals=unit.subnormals, flags=True, **options)
-    return {"y": np.asarray(y)} | ({"flags": np.asarray(flags)} if unit.with_flags else {})
-
-
-def _rescale_by_zero_point(unit: hdl.Requantizer, total: Codes, inputs: dict[str, Codes]) -> Codes:
-    """golden.rescale takes one zero point at a time, the hardware one per result: group by it."""
-    result = np.zeros(len(total), golden.code_dtype(unit.out_format))
-    for code in np.unique(inputs["zero_point"]):
-        here = inputs["zero_point"] == code
-        zero = int(golden.to_int(np.array([code]), unit.out_format)[0])
-        parameters = (inputs[name][here].astype(np.int64) for name in ("multiplier", "shift"))
-        result[here] = golden.rescale(total[here], *parameters, zero, unit.out_format, relu=unit.relu)
-    return result
-
-
 def _native(
     unit: hdl.Unit,
     design: hdl.Design,
@@ -196,54 +166,51 @@ def _native(
     seed: int,
     exhaustive: bool,
     progress: Progress | None,
+    reproduce: str,
     started: float,
 ) -> Verification:
-    model = Model.build(design)
-    ports = {port.name: port for port in unit.ports}
-    names = [name for name, port in ports.items() if port.direction == "input" and port.role in ("data", "control")]
-    bits = sum(ports[name].width for name in names)
-    is_multiplier = isinstance(unit, hdl.Multiplier)
-    every = exhaustive or (is_multiplier and vectors is None and bits <= EXHAUSTIVE_BITS)
-    if every and bits > MOST_EXHAUSTIVE_BITS:
+    ports, bits = ports_of(unit), operand_bits(unit)
+    if exhaustive and bits > MOST_EXHAUSTIVE_BITS:
         raise ParameterError(f"exhaustive must be for at most {MOST_EXHAUSTIVE_BITS} operand bits, not {bits}")
-    total = 1 << bits if every else vectors or DEFAULT_VECTORS
-    how = f"all {total:,} operand pairs" if every else f"{total:,} of 2^{bits} operand sets, seed {seed}"
+    if isinstance(unit, hdl.Multiplier) and (exhaustive or (vectors is None and bits <= EXHAUSTIVE_BITS)):
+        total = 1 << bits
+        chunks, how = all_inputs(unit), f"all {total:,} operand pairs"
+    else:
+        total = vectors or DEFAULT_VECTORS
+        chunks, how = random_inputs(unit, total, seed), f"{total:,} of 2^{bits} operand sets, seed {seed}"
+    model = Model.build(design)
     checked = mismatches = 0
     details: list[str] = []
-    for inputs in _chunks(unit, ports, names, total, seed, every):
+    for inputs in chunks:
         outputs = model.evaluate({name: _to_port(values, ports[name].width) for name, values in inputs.items()})
         expected = reference(unit, inputs)
-        wrong = np.zeros(len(inputs[names[0]]), bool)
+        wrong = np.zeros(len(inputs[operand_names(unit)[0]]), bool)
         for name, want in expected.items():
-            port = ports[name]
-            wrong |= (outputs[name] != _to_port(want, port.width)).reshape(len(wrong), -1).any(axis=1)
+            wrong |= (outputs[name] != _to_port(want, ports[name].width)).reshape(len(wrong), -1).any(axis=1)
         mismatches += int(wrong.sum())
-        for index in np.flatnonzero(wrong)[: _SHOWN - len(details)]:
-            details.append(_describe(ports, inputs, outputs, expected, int(index)))
+        for index in np.flatnonzero(wrong)[: SHOWN - len(details)]:
+            given = {name: values[index] for name, values in inputs.items()}
+            got = {name: outputs[name][index] for name in expected}
+            want = {name: values[index] for name, values in expected.items()}
+            details.append(f"{ports_text(ports, given)}: {results_text(ports, got, want)}")
         checked += len(wrong)
         if progress is not None:
             progress(checked, total)
-    seconds = time.perf_counter() - started
-    cycles = checked + unit.latency if unit.clocked else None
-    name = f"{model.simulator}, native"
-    return Verification(mismatches == 0, checked, mismatches, how, seed, seconds, name, cycles, details)
+    return Verification(
+        passed=mismatches == 0,
+        checked=checked,
+        mismatches=mismatches,
+        how=how,
+        seed=seed,
+        seconds=time.perf_counter() - started,
+        simulator=f"{model.simulator}, native",
+        cycles=checked + unit.latency if unit.clocked else None,
+        details=details,
+        reproduce=reproduce,
+    )
 
 
-def _chunks(unit: hdl.Unit, ports: dict[str, Any], names: list[str], total: int, seed: int, every: bool):
-    if every:
-        for a, b in operand_pairs(ports["a"].width, ports["b"].width, _CHUNK):
-            yield {"a": a, "b": b}
-        return
-    generator = np.random.default_rng(seed)
-    for start in range(0, total, _CHUNK):
-        count = min(_CHUNK, total - start)
-        chunk = {name: operands(ports[name].format, ports[name].width, count, generator) for name in names}
-        if isinstance(unit, hdl.Requantizer):  # a shift of 0 is none, and a shift so small only saturates
-            chunk["shift"] = generator.integers(1, 64, count).astype(np.uint8)
-        yield chunk
-
-
-def _to_port(codes: Codes, width: int) -> Codes:
+def _to_port(codes: NDArray[Any], width: int) -> NDArray[Any]:
     """Codes as the native simulator wants them: bytes where a port is wider than 64 bits."""
     if width <= 64:
         return np.asarray(codes)
@@ -252,164 +219,45 @@ def _to_port(codes: Codes, width: int) -> Codes:
     return np.frombuffer(raw, np.uint8).reshape(-1, size)
 
 
-def _describe(ports: dict[str, Any], inputs: dict[str, Codes], outputs: Any, expected: Any, index: int) -> str:
-    given = ", ".join(f"{name}={_value(ports[name], inputs[name][index])}" for name in inputs)
-    got = ", ".join(f"{name}={_value(ports[name], outputs[name][index])}" for name in expected)
-    want = ", ".join(f"{name}={_value(ports[name], expected[name][index])}" for name in expected)
-    return f"{given}: hardware {got}, golden {want}"
-
-
-def _value(port: Any, value: Any) -> str:
-    code = int.from_bytes(value.tobytes(), "little") if isinstance(value, np.ndarray) else int(value)
-    if port.role == "flags":
-        return f"{code:#x} ({Flag(code).name or 'none'})"
-    fmt: Format | None = port.format
-    return f"{code:#x} ({fmt.text(code)})" if fmt is not None else f"{code:#x}"
-
-
-# cocotb.
-
-
 def _cocotb(
-    unit: hdl.Unit,
+    job: jobs.UnitJob | jobs.ArrayJob,
     design: hdl.Design,
-    cycles: int,
     seed: int,
     simulator: str | None,
     waves: bool,
     folder: Path,
+    progress: Progress | None,
+    limit: float | None,
     started: float,
 ) -> Verification:
     chosen = find(simulator)
-    folder = folder.resolve() / f"{design.name}-{chosen.name}"
-    folder.mkdir(parents=True, exist_ok=True)
-    if isinstance(unit, hdl.Array):
-        bench, job, how = "array", *_array_job(unit, cycles, seed)
-    elif isinstance(unit, hdl.Mac):
-        bench, job, how = "unit", *_mac_job(unit, cycles, seed)
-    else:
-        bench, job, how = "unit", *_vector_job(unit, cycles, seed)
-    job["results"] = str(folder / "results.pickle")
-    data = folder / "bench.pickle"
-    data.write_bytes(pickle.dumps(job))
-    module = f"polymac.sim.benches.{bench}"
-    result = cocotb_run.run(design, module, simulator=chosen, data=data, folder=folder, seed=seed, waves=waves)
-    details = [result.failure] if result.failure else []
-    seconds = time.perf_counter() - started
+    run = cocotb_run.run(
+        design,
+        job.bench,
+        simulator=chosen,
+        job=pickle.dumps(job),
+        folder=folder,
+        seed=seed,
+        cycles=job.cycles,
+        limit=cocotb_run.time_limit(job.cycles, job.products) if limit is None else limit,
+        waves=waves,
+        progress=progress,
+    )
+    # A bench that broke off has no results, and one that has none did not pass.
+    result = pickle.loads(run.results) if run.results else jobs.BenchResult(0, 1, [run.failure])
+    details = result.details or ([run.failure] if run.failure else [])
     return Verification(
-        result.passed,
-        job["cycles"],
-        len(details),
-        how,
-        seed,
-        seconds,
-        str(chosen),
-        job["cycles"],
-        details,
-        log=result.log,
-        junit=result.junit,
-        waves=result.waves,
+        passed=run.passed and not result.mismatches,
+        checked=result.checked,
+        mismatches=result.mismatches,
+        how=job.how,
+        seed=seed,
+        seconds=time.perf_counter() - started,
+        simulator=str(chosen),
+        cycles=job.cycles,
+        details=details,
+        reproduce=job.reproduce,
+        log=run.log,
+        junit=run.junit,
+        waves=run.waves,
     )
-
-
-def _array_job(unit: hdl.Array, cycles: int, seed: int) -> tuple[dict[str, Any], str]:
-    """Tiles of many inner dimensions; thirds of the run without stalls, with random stalls, and with resets as well."""
-    how = unit.accumulation
-    generator = np.random.default_rng(seed)
-    model = golden.OutputStationary(
-        unit.rows, unit.cols, how.lanes, a=how.a, b=how.b, acc=how.acc, overflow=how.overflow, stages=unit.stages
-    )
-    # A tile without a stall takes max(K, rows) cycles, and one with stalls about twice that.
-    sizes = tiles(unit.rows, cycles // 2, generator)
-    beats = sum(sizes)
-    last = np.zeros(beats, bool)
-    last[np.cumsum(sizes) - 1] = True
-    a = operands(how.a, how.a.width, beats * unit.rows * how.lanes, generator).reshape(beats, -1)
-    b = operands(how.b, how.b.width, beats * unit.cols * how.lanes, generator).reshape(beats, -1)
-    # Every beat is taken in the end, since after the last third the streams run free.
-    total = 4 * cycles + 4 * (beats + unit.rows * len(sizes)) + 4 * model.latency
-    third = cycles // 3
-    duty = np.ones((3, total))
-    duty[:, third : 3 * third] = generator.choice([0.3, 0.7, 1.0], (3, 2 * third // 20 + 1)).repeat(20, axis=1)[
-        :, : 2 * third
-    ]
-    a_offer, b_offer, c_ready = generator.random((3, total)) < duty
-    reset = np.zeros(total, bool)
-    reset[2 * third : 3 * third] = generator.random(third) < 0.01
-    job = {
-        "model": model,
-        "cycles": total,
-        "a_data": _buses(a, how.a),
-        "b_data": _buses(b, how.b),
-        "a_last": last.tolist(),
-        "a_offer": a_offer.tolist(),
-        "b_offer": b_offer.tolist(),
-        "c_ready": c_ready.tolist(),
-        "reset": reset.tolist(),
-    }
-    return job, f"every cycle of {len(sizes)} tiles with K from {min(sizes)} to {max(sizes)}, seed {seed}"
-
-
-def _vector_job(unit: hdl.Unit, cycles: int, seed: int) -> tuple[dict[str, Any], str]:
-    """One set of operands per cycle; with a clock, random stalls by ``en``."""
-    ports = {port.name: port for port in unit.ports}
-    names = [name for name, port in ports.items() if port.direction == "input" and port.role in ("data", "control")]
-    inputs = next(iter(_chunks(unit, ports, names, cycles, seed, False)))
-    expected = reference(unit, inputs)
-    generator = np.random.default_rng(seed + 1)
-    enable = generator.random(cycles) < 0.7 if unit.clocked else np.ones(cycles, bool)
-    # With latency L, a cycle shows the item that entered L enabled cycles ago.
-    entered = np.flatnonzero(enable)
-    before = np.cumsum(enable) - enable
-    outputs: dict[str, list[int | None]] = {}
-    for name, values in expected.items():
-        if unit.clocked:
-            source = before - unit.latency
-            outputs[name] = [int(values[entered[s]]) if s >= 0 else None for s in source]
-        else:
-            outputs[name] = [int(value) for value in values]
-    drive = {name: [int(value) for value in values] for name, values in inputs.items()}
-    if unit.clocked:
-        drive["en"] = enable.astype(int).tolist()
-    job = {"cycles": cycles, "clocked": unit.clocked, "inputs": drive, "outputs": outputs}
-    return job, f"{cycles:,} operand sets, one a cycle, seed {seed}"
-
-
-def _mac_job(unit: hdl.Mac, cycles: int, seed: int) -> tuple[dict[str, Any], str]:
-    """Sums of random length with gaps and stalls; the accumulator is compared in every cycle."""
-    how = unit.accumulation
-    generator = np.random.default_rng(seed)
-    a = operands(how.a, how.a.width, cycles * how.lanes, generator).reshape(cycles, how.lanes)
-    b = operands(how.b, how.b.width, cycles * how.lanes, generator).reshape(cycles, how.lanes)
-    enable, valid = generator.random((2, cycles)) < [[0.8], [0.8]]
-    clear = generator.random(cycles) < 0.05
-    clear[0] = valid[0] = enable[0] = True
-    # The accumulator after each step, from the golden GEMM of the sum so far.
-    sums: list[int] = [0]
-    start = 0
-    steps = np.flatnonzero(enable & valid)
-    for count, step in enumerate(steps):
-        start = count if clear[step] else start
-        taken = steps[start : count + 1]
-        row, column = a[taken].reshape(1, -1), b[taken].reshape(-1, 1)
-        total = golden.gemm(row, column, how.a, how.b, acc=how.acc, overflow=how.overflow, lanes=how.lanes)
-        sums.append(int(total[0, 0]))
-    # The item entered `latency` enabled cycles ago, and what is shown is the sum after the steps until then.
-    done = np.cumsum(valid[np.flatnonzero(enable)])
-    before = np.cumsum(enable) - enable
-    shown = before - unit.latency
-    outputs = {"acc": [sums[int(done[s])] if s >= 0 else 0 for s in shown]}
-    inputs = {
-        "a": _buses(a, how.a),
-        "b": _buses(b, how.b),
-        "valid": valid.astype(int).tolist(),
-        "clear": clear.astype(int).tolist(),
-        "en": enable.astype(int).tolist(),
-    }
-    job = {"cycles": cycles, "clocked": True, "inputs": inputs, "outputs": outputs}
-    return job, f"the accumulator in {cycles:,} cycles, seed {seed}"
-
-
-def _buses(codes: Codes, fmt: Format) -> list[int]:
-    """Rows of codes as the integers that a packed bus carries."""
-    return [int.from_bytes(row.tobytes(), "little") for row in pack(codes, fmt.width)]

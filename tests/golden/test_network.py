@@ -1,10 +1,15 @@
 """The quantized perceptron, layer by layer in plain Python, and against its float original."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from polymac import golden
-from polymac.golden import FloatLayer, FloatMlp, OutputStationary, ParameterError
+from polymac.golden import FloatLayer, FloatMlp, OutputStationary, ParameterError, QuantizedLayer, QuantizedMlp
+from polymac.golden.calibrate import Entropy, MeanSquareError, MeanStd, MinMax, MovingAverage, Percentile
+from polymac.golden.quantize import Quantization, qgemm
+from polymac.golden.requantize import MODES
 
 CLASSES = 5
 
@@ -89,6 +94,54 @@ def test_every_integer_of_the_forward_pass(mlp, data):
     np.testing.assert_array_equal(golden.forward(quantized, x), np.array(sums) * scales)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_modes(mode, mlp, data):
+    """Each hidden layer is a quantized matrix product in the network's mode."""
+    x, labels = data
+    quantized = golden.quantize_mlp(mlp, x, mode=mode)
+    assert quantized.mode == mode
+    codes = golden.quantize(x, quantized.layers[0].input.scale, quantized.layers[0].input.zero_point, "int8")
+    for layer, following in zip(quantized.layers[:-1], quantized.layers[1:], strict=True):
+        weights = Quantization(layer.weight_scale, 0, "int8")
+        # The layer's bias holds the term of the zero point.
+        qa = Quantization(layer.input.scale, 0, "int8")
+        codes = qgemm(codes, layer.weight, qa, weights, following.input, bias=layer.bias, relu=True, mode=mode)
+    last = quantized.layers[-1]
+    expected = (golden.gemm(codes, last.weight, "int8", "int8") + last.bias) * last.acc_scale
+    np.testing.assert_array_equal(golden.forward(quantized, x), expected)
+    assert accuracy(expected, labels) > accuracy(golden.forward_float(mlp, x), labels) - 0.02
+
+
+@pytest.mark.parametrize(
+    ("mode", "hidden"), [("single", [1, 2, 3, 1]), ("gemmlowp", [1, 2, 3, 2]), ("float", [0, 2, 2, 1])]
+)
+def test_modes_round_as_they_should(mode, hidden):
+    """Sums 2, 6, 10 and 5 at scale 1/4: three ties, and a number that gemmlowp rounds twice."""
+    one = np.array([[1]], np.uint8)
+    layers = tuple(
+        QuantizedLayer(one, np.ones(1), np.zeros(1, np.int64), Quantization(scale, 0, "int8")) for scale in (1.0, 4.0)
+    )
+    network = QuantizedMlp(golden.format("int8"), golden.format("int8"), layers, mode)
+    found = golden.forward(network, [[2.0], [6.0], [10.0], [5.0]])
+    assert found.ravel().tolist() == [4.0 * code for code in hidden]
+
+
+@pytest.mark.parametrize(
+    "method", [MovingAverage, partial(MeanStd, 4.0), partial(Percentile, 99.9), MeanSquareError, Entropy]
+)
+def test_calibration_methods(method, mlp, data):
+    x, labels = data
+    quantized = golden.quantize_mlp(mlp, x, "int8", "int6", method=method, weight_method=MeanSquareError)
+    hidden = np.maximum(x @ mlp.layers[0].weight + mlp.layers[0].bias, 0)
+    for layer, values in zip(quantized.layers, (x, hidden), strict=False):
+        expected = method(per_channel=False).update(values).quantization("int8")
+        assert (layer.input.scale, layer.input.zero_point) == (expected.scale, expected.zero_point)
+    weights = MeanSquareError(per_channel=True).update(mlp.layers[1].weight).quantization("int6", symmetric=True)
+    np.testing.assert_array_equal(quantized.layers[1].weight_scale, weights.scale)
+    assert (weights.scale != MinMax(per_channel=True).update(mlp.layers[1].weight).scale("int6")).any()
+    assert accuracy(golden.forward(quantized, x), labels) > accuracy(golden.forward_float(mlp, x), labels) - 0.05
+
+
 def test_hooks_replace_the_hardware(mlp, data):
     x = data[0][:30]
     quantized = golden.quantize_mlp(mlp, data[0], "uint8", "int8")
@@ -140,6 +193,11 @@ def test_bias_that_dwarfs_its_weights_fits_32_bits():
     np.testing.assert_allclose(golden.forward(quantized, [[0.5]]), [[5.0, -3.0, 0.5]], atol=0.005)
 
 
+def unused(acc, bias, multiplier, shift, zero_point, relu):
+    """A requantizer that must not be called."""
+    raise AssertionError
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -174,6 +232,20 @@ def test_bias_that_dwarfs_its_weights_fits_32_bits():
             lambda mlp: golden.quantize_mlp(mlp, np.ones((2, 12)), weight="uint8"),
             ParameterError,
             "fmt must be signed where symmetric is True, not uint8",
+        ),
+        (
+            lambda mlp: golden.quantize_mlp(mlp, np.ones((2, 12)), mode="double"),
+            ParameterError,
+            "mode must be one of single, gemmlowp, float, not 'double'",
+        ),
+        (
+            lambda mlp: golden.forward(
+                golden.quantize_mlp(mlp, np.ones((2, 12)), mode="float"),
+                np.ones((2, 12)),
+                requantize=unused,
+            ),
+            ParameterError,
+            "mode must be one of single, gemmlowp where requantize is given, not 'float'",
         ),
         (
             lambda mlp: golden.quantize_mlp(mlp, np.ones((2, 12)), activation="fp16"),

@@ -1,12 +1,18 @@
-"""Quantization and min/max calibration against their formulas in plain Python."""
+"""Quantization and quantized matrix products against their formulas in plain Python."""
 
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from polymac import golden
-from polymac.golden import MinMax, ParameterError
+from polymac.golden import ParameterError, Quantization
+from polymac.golden.quantize import qgemm
+from polymac.golden.requantize import MODES
+
+PROPERTY = settings(database=None, deadline=None, derandomize=True, max_examples=200)
 
 
 @pytest.mark.parametrize(("name", "zero_point"), [("int8", -128), ("uint8", 128), ("int4", 3), ("int32", 0)])
@@ -41,95 +47,112 @@ def test_per_channel_parameters():
     np.testing.assert_array_equal(golden.dequantize(codes, [1.0, 0.5, 0.25], [0, 1, 2], "int8"), x)
 
 
-def test_round_trip_error_is_half_a_step(rng):
-    x = rng.uniform(-3, 5, 1000)
-    for name in ("int8", "uint8", "int4"):
-        found = MinMax().update(x).quantization(name)
-        back = golden.dequantize(
-            golden.quantize(x, found.scale, found.zero_point, name), found.scale, found.zero_point, name
-        )
-        # Half a step, and at the ends of the range another half for the rounding of the zero point.
-        assert np.abs(back - x).max() <= float(found.scale) * (1 + 1e-12)
-        assert np.median(np.abs(back - x)) <= float(found.scale) / 2
-
-
-@pytest.mark.parametrize(
-    ("name", "symmetric", "scale", "zero_point"),
-    [
-        ("int8", False, 8 / 255, round(-128 + 3 * 255 / 8)),
-        ("uint8", False, 8 / 255, round(3 * 255 / 8)),
-        ("int8", True, 5 / 127, 0),
-        ("int4", True, 5 / 7, 0),
-    ],
+@PROPERTY
+@given(
+    name=st.sampled_from(["int8", "uint8", "int4", "int16", "uint2"]),
+    scale=st.floats(2.0**-40, 2.0**40),
+    zero=st.floats(0, 1),
+    position=st.floats(0, 1),
 )
-def test_scale_of_a_known_range(name, symmetric, scale, zero_point):
-    found = MinMax().update([[-1.0, 0.5]]).update([-3.0, 5.0, 4.0]).quantization(name, symmetric=symmetric)
-    assert float(found.scale) == pytest.approx(scale, rel=1e-15)
-    assert int(found.zero_point) == zero_point
-    assert found.zero_point.dtype == np.int64
+def test_round_trip_error_is_half_a_step(name, scale, zero, position):
+    fmt = golden.format(name)
+    steps = fmt.max_int - fmt.min_int
+    zero_point = fmt.min_int + round(zero * steps)
+    x = scale * (fmt.min_int - zero_point + position * steps)
+    back = golden.dequantize(golden.quantize(x, scale, zero_point, fmt), scale, zero_point, fmt)
+    # The quotient, the product and x itself are rounded to float64.
+    assert abs(Fraction(float(back)) - Fraction(x)) <= Fraction(scale) * (Fraction(1, 2) + Fraction(1, 2**30))
 
 
-def test_batches_are_one_data_set(rng):
-    x = rng.normal(0, 1, (50, 4))
-    whole = MinMax(per_channel=True).update(x).quantization("uint8")
-    streamed = MinMax(per_channel=True)
-    for batch in np.split(x, 5):
-        streamed.update(batch).update(np.zeros((0, 4)))
-    np.testing.assert_array_equal(streamed.quantization("uint8").scale, whole.scale)
-    np.testing.assert_array_equal(streamed.quantization("uint8").zero_point, whole.zero_point)
-    for channel in range(4):
-        single = MinMax().update(x[:, channel]).quantization("uint8")
-        assert (whole.scale[channel], whole.zero_point[channel]) == (single.scale, single.zero_point)
+@PROPERTY
+@given(x=st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20), scale=st.floats(1e-3, 1e3))
+def test_quantization_is_monotonic_and_keeps_zero(x, scale):
+    integers = golden.to_int(golden.quantize(sorted(x), scale, 5, "int8"), "int8")
+    assert (np.diff(integers) >= 0).all()
+    assert golden.dequantize(golden.quantize(0.0, scale, 5, "int8"), scale, 5, "int8") == 0
 
 
-def test_zero_is_exact_in_every_range():
-    for values in ([3.0, 5.0], [-5.0, -3.0], [0.0, 0.0], [1e-323, 0.0], [-1e308, 1e308]):
-        for symmetric in (False, True):
-            found = MinMax().update(values).quantization("int8", symmetric=symmetric)
-            code = golden.quantize(0.0, found.scale, found.zero_point, "int8")
-            assert float(golden.dequantize(code, found.scale, found.zero_point, "int8")) == 0.0
-            assert np.isfinite(found.scale)
-    positive = MinMax().update([3.0, 5.0]).quantization("int8")
-    assert (float(positive.scale), int(positive.zero_point)) == (5 / 255, -128)
-    assert float(MinMax().update([0.0]).quantization("int8").scale) == 1.0
+def product(a, b, qa, qb, bias, relu):
+    """The real matrix product of codes as a list of lists of exact fractions; bias in units of both scales."""
+
+    def real(codes, quantization):
+        scales = np.broadcast_to(quantization.scale, codes.shape[1]).tolist()
+        zeros = np.broadcast_to(quantization.zero_point, codes.shape[1]).tolist()
+        rows = golden.to_int(codes, quantization.fmt).tolist()
+        return [[Fraction(s) * (q - z) for q, s, z in zip(row, scales, zeros, strict=True)] for row in rows]
+
+    left, right = real(a, qa), real(b, qb)
+    units = [Fraction(float(qa.scale)) * Fraction(s) for s in np.broadcast_to(qb.scale, b.shape[1]).tolist()]
+    sums = [
+        [
+            sum(x * y for x, y in zip(row, column, strict=True)) + offset * unit
+            for column, offset, unit in zip(zip(*right, strict=True), bias, units, strict=True)
+        ]
+        for row in left
+    ]
+    return [[max(value, Fraction(0)) if relu else value for value in row] for row in sums]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.parametrize(
+    ("fa", "fb", "fo"), [("int8", "int8", "int8"), ("uint8", "int4", "uint8"), ("int4", "uint8", "int16")]
+)
+def test_qgemm_is_within_half_a_step(fa, fb, fo, per_channel, relu, mode, rng):
+    fa, fb, fo = map(golden.format, (fa, fb, fo))
+    a, b = rng.integers(0, fa.codes, (6, 17)), rng.integers(0, fb.codes, (17, 5))
+
+    def zeros(fmt, shape):
+        return rng.integers(fmt.min_int, fmt.max_int + 1, shape)
+
+    channels = 5 if per_channel else ()
+    qa = Quantization(float(np.float32(rng.uniform(0.01, 0.1))), zeros(fa, ()), fa)
+    qb = Quantization(rng.uniform(0.01, 0.1, channels).astype(np.float32), zeros(fb, channels), fb)
+    bias = rng.integers(-3000, 3000, 5)
+    exact = product(a, b, qa, qb, bias.tolist(), relu)
+    # A range that clips a few of the results.
+    reach = max(abs(value) for row in product(a, b, qa, qb, bias.tolist(), False) for value in row)
+    zero_point = (fo.min_int + fo.max_int) // 2 + rng.integers(-fo.codes // 16, fo.codes // 16, channels)
+    qo = Quantization(float(np.float32(float(reach) * 1.9 / fo.codes)), zero_point, fo)
+    codes = qgemm(a, b, qa, qb, qo, bias=bias, relu=relu, mode=mode)
+    assert codes.dtype == golden.code_dtype(fo)
+    found = golden.to_int(codes, fo).tolist()
+    step, zero_points = Fraction(float(qo.scale)), np.broadcast_to(qo.zero_point, 5).tolist()
+    inside = 0
+    for row, expected in zip(found, exact, strict=True):
+        for q, value, zero_point in zip(row, expected, zero_points, strict=True):
+            position = value / step + zero_point
+            # Two roundings in mode gemmlowp; the multiplier's and fp32's errors are below 2^-10 of a step here.
+            error = (1 if mode == "gemmlowp" else Fraction(1, 2)) + Fraction(1, 64 if fo.width > 8 else 1024)
+            inside += fo.min_int <= position <= fo.max_int
+            assert abs(q - min(max(position, fo.min_int), fo.max_int)) <= error
+    assert inside > 15
+
+
+def test_qgemm_of_wide_formats():
+    """Sums beyond 63 bits are exact."""
+    a, b = [[2**31 - 1, 2**31 - 1]], np.array([[2**31 - 1], [2**31 - 1]])
+    qa, qb = Quantization(2.0**-31, -(2**31), "int32"), Quantization(2.0**-31, [-(2**31)], "int32")
+    # Twice (2^32 - 1)^2, in steps of 2^60.
+    found = qgemm(a, b, qa, qb, Quantization(0.25, 0, "int8"))
+    assert found.tolist() == [[round(Fraction(2 * (2**32 - 1) ** 2, 2**60))]]
+
+
+def test_quantization_takes_plain_values():
+    found = Quantization(0.5, 3, "int8")
+    assert (float(found.scale), int(found.zero_point), found.fmt) == (0.5, 3, golden.format("int8"))
+    assert (found.scale.dtype, found.zero_point.dtype) == (np.float64, np.int64)
+    assert Quantization([1, 2], [0, 2**64 - 1], "uint64").zero_point.tolist() == [0, 2**64 - 1]
+
+
+QUANTIZATION = Quantization(0.1, 0, "int8")
+PER_CHANNEL = Quantization([0.1, 0.1, 0.1], 0, "int8")
 
 
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (
-            lambda: MinMax().quantization("int8"),
-            ParameterError,
-            "calibration data must hold at least one value, not none",
-        ),
-        (
-            lambda: MinMax().update([]).quantization("int8"),
-            ParameterError,
-            "calibration data must hold at least one value, not none",
-        ),
-        (lambda: MinMax().update([0.0, np.nan]), ParameterError, "x must be finite, not nan at index 1"),
-        (lambda: MinMax().update([[0.0], [-np.inf]]), ParameterError, "x must be finite, not -inf at index 1"),
-        (lambda: MinMax().update(["a"]), TypeError, "x must be an array of real numbers, not of <U1"),
-        (
-            lambda: MinMax(per_channel=True).update(1.0),
-            ParameterError,
-            "x must have a last axis of channels, not shape ()",
-        ),
-        (
-            lambda: MinMax(per_channel=True).update(np.ones((2, 3))).update(np.ones((2, 4))),
-            ParameterError,
-            "x must have 3 channels, not 4",
-        ),
-        (
-            lambda: MinMax().update([1.0]).quantization("uint8", symmetric=True),
-            ParameterError,
-            "fmt must be signed where symmetric is True, not uint8",
-        ),
-        (
-            lambda: MinMax().update([1.0]).quantization("fp16"),
-            ParameterError,
-            "fmt must be a fixed-point format, not fp16",
-        ),
         (lambda: golden.quantize([1.0], 0.0, 0, "int8"), ParameterError, "scale must be finite and above 0, not 0.0"),
         (lambda: golden.quantize([np.inf], 1.0, 0, "int8"), ParameterError, "x must be finite, not inf at index 0"),
         (
@@ -151,6 +174,60 @@ def test_zero_is_exact_in_every_range():
             lambda: golden.dequantize([256], 1.0, 0, "int8"),
             ParameterError,
             "codes must hold codes of int8, 0 … 0xff, not 256",
+        ),
+        (lambda: Quantization(0.1, 128, "int8"), ParameterError, "zero_point must be in -128 … 127 of int8, not 128"),
+        (lambda: Quantization(np.inf, 0, "int8"), ParameterError, "scale must be finite and above 0, not inf"),
+        (lambda: Quantization(0.1, 0, "fp16"), ParameterError, "fmt must be a fixed-point format, not fp16"),
+        (lambda: Quantization([[0.1]], 0, "int8"), ParameterError, "scale must be of shape () or (N,), not (1, 1)"),
+        (
+            lambda: Quantization(0.1, [[0]], "int8"),
+            ParameterError,
+            "zero_point must be of shape () or (N,), not (1, 1)",
+        ),
+        (
+            lambda: Quantization("a", 0, "int8"),
+            TypeError,
+            "scale must be a real number or an array of them, not of <U1",
+        ),
+        (
+            lambda: qgemm([[1]], [[1]], PER_CHANNEL, QUANTIZATION, QUANTIZATION),
+            ParameterError,
+            "qa must be of the whole tensor, scale and zero_point of shape (), not (3,) and ()",
+        ),
+        (
+            lambda: qgemm([[1]], [[1]], QUANTIZATION, PER_CHANNEL, QUANTIZATION),
+            ParameterError,
+            "qb.scale must be of shape () or (1,), one for each channel, not (3,)",
+        ),
+        (
+            lambda: qgemm([[1]], [[1]], QUANTIZATION, Quantization(0.1, [0, 0], "int8"), QUANTIZATION),
+            ParameterError,
+            "qb.zero_point must be of shape () or (1,), one for each channel, not (2,)",
+        ),
+        (
+            lambda: qgemm([[1]], [[1]], QUANTIZATION, QUANTIZATION, PER_CHANNEL),
+            ParameterError,
+            "qo.scale must be of shape () or (1,), one for each channel, not (3,)",
+        ),
+        (
+            lambda: qgemm([[1]], [[1]], QUANTIZATION, QUANTIZATION, Quantization(0.1, [0, 0], "int8")),
+            ParameterError,
+            "qo.zero_point must be of shape () or (1,), one for each channel, not (2,)",
+        ),
+        (
+            lambda: qgemm([[1]], [[1]], QUANTIZATION, QUANTIZATION, QUANTIZATION, bias=[1, 2]),
+            ParameterError,
+            "bias must be of shape (1,), one for each column, not (2,)",
+        ),
+        (
+            lambda: qgemm([[1]], [[1]], QUANTIZATION, QUANTIZATION, QUANTIZATION, bias=[0.5]),
+            TypeError,
+            "bias must be an array of integers, not of float64",
+        ),
+        (
+            lambda: qgemm([[1]], [[1]], QUANTIZATION, QUANTIZATION, QUANTIZATION, mode="double"),
+            ParameterError,
+            "mode must be one of single, gemmlowp, float, not 'double'",
         ),
     ],
 )

@@ -2,9 +2,13 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from polymac.golden import ParameterError
+from polymac.sim import Simulator, find
 
 _ROLES = {"clk": "clock", "rst": "reset", "en": "enable"}
 _STREAM_ROLES = ("data", "last", "valid", "ready")
@@ -56,3 +60,43 @@ def designs() -> Any:
         multiplier = staticmethod(multiplier)
 
     return Designs
+
+
+@pytest.fixture(params=["verilator", "icarus"])
+def simulator(request: pytest.FixtureRequest) -> Simulator:
+    try:
+        return find(request.param)
+    except ParameterError as error:
+        pytest.skip(str(error))
+
+
+def vcd_changes(waves: Path, scope: str) -> dict[str, list[int]]:
+    """The values that the signals right in a scope take, from a VCD file: neither unknown ones nor the 0 at first."""
+    header, _, body = waves.read_text().partition("$enddefinitions $end")
+    inside: list[str] = []
+    names: dict[str, str] = {}
+    for words in (line.split() for line in header.splitlines()):
+        match words:
+            case ["$scope", _, name, "$end"]:
+                inside.append(name)
+            case ["$upscope", "$end"]:
+                inside.pop()
+            case ["$var", _, _, code, name, *_] if inside[-1:] == [scope]:
+                names[code] = name
+    assert inside == []
+    values: dict[str, list[int]] = {name: [] for name in names.values()}
+    for bits, code in re.findall(r"(?m)^b([01]+) (\S+)$", body):
+        seen, value = values.get(names.get(code, ""), []), int(bits, 2)
+        if value and seen[-1:] != [value]:
+            seen.append(value)
+    return values
+
+
+@pytest.fixture
+def vcd() -> Any:
+    """The function above."""
+
+    class Vcd:
+        changes = staticmethod(vcd_changes)
+
+    return Vcd

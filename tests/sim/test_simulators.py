@@ -120,4 +120,4 @@ def test_a_failing_tool_is_quoted(tmp_path: Path) -> None:
     program = _program(tmp_path / "tool", "#!/bin/sh\necho first\necho second >&2\nexit 3\n")
     with pytest.raises(simulators.SimulationError) as error:
         simulators.run_tool([program], "the tool")
-    assert str(error.value) == "the tool failed:\nfirst\nsecond"
+    assert str(error.value) == "the tool failed: first | second"

@@ -1,0 +1,89 @@
+"""The threshold of least relative entropy against its definition in plain Python."""
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+
+from polymac.golden import ParameterError
+from polymac.golden.entropy import FIRST_BINS, SUPPORTS, TIES, divergences, entropy_bins
+
+
+def naive_divergences(counts, levels, start, first_bin, support, inclusive):
+    """KL(P || Q) for every number of bins that are kept, from the definition, in plain Python."""
+    bins = [float(count) for count in counts]
+    if first_bin == "copy":
+        bins[0] = bins[1]
+    found = []
+    for kept in range(start, len(bins) + inclusive):
+        p = bins[:kept]
+        p[-1] += sum(bins[kept:])
+        spread_over = p if support == "reference" else bins[:kept]
+        members = [[k for k in range(kept) if k * levels // kept == level] for level in range(levels)]
+        q = [0.0] * kept
+        for level in members:
+            used = [k for k in level if spread_over[k] > 0]
+            for k in used:
+                q[k] = sum(bins[j] for j in level) / len(used)
+        if not sum(q) or any(y == 0 < x for x, y in zip(p, q, strict=True)):
+            found.append(math.inf)
+            continue
+        pairs = [(x / sum(p), y / sum(q)) for x, y in zip(p, q, strict=True) if x]
+        found.append(sum(x * math.log(x / y) for x, y in pairs))
+    return found
+
+
+@pytest.mark.parametrize("levels", [1, 8, 7, 16, 100])
+@pytest.mark.parametrize("density", [0.3, 1.0])
+def test_entropy_by_its_definition(levels, density, rng):
+    differing = set()
+    for _ in range(4):
+        counts = rng.poisson(40 * np.exp(-np.arange(64) / 9)) * (rng.random(64) < density)
+        counts[60] = 1
+        for first_bin, support, inclusive in product(FIRST_BINS, SUPPORTS, (False, True)):
+            details = {
+                "levels": levels,
+                "start": 16,
+                "first_bin": first_bin,
+                "support": support,
+                "inclusive": inclusive,
+            }
+            expected = naive_divergences(counts, levels, 16, first_bin, support, inclusive)
+            found = divergences(counts, **details)
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+            kept = entropy_bins(counts, **details)
+            assert expected[kept - 16] == pytest.approx(min(expected), rel=1e-9, abs=1e-12)
+            differing.add(tuple(np.round(found, 9)))
+    # The details make a difference.
+    assert len(differing) > 4
+
+
+def test_entropy_ties_and_hopeless_histograms():
+    # Nothing beyond bin 4: every number of bins from 8 on, each bin a level of its own, keeps everything.
+    counts = [9, 5, 4, 2, 1] + [0] * 11
+    kept = {ties: entropy_bins(counts, levels=16, start=8, ties=ties) for ties in TIES}
+    assert kept == {"first": 8, "last": 15}
+    # Only the last bin is used, which is never kept: no divergence is finite, and nothing is clipped.
+    assert np.isinf(divergences([0] * 15 + [3], start=8)).all()
+    assert entropy_bins([0] * 15 + [3], start=8) == 16
+    assert entropy_bins([0] * 16, start=8) == 16
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: entropy_bins(np.ones(128, int)),
+            ParameterError,
+            "counts must be a histogram of more than 128 bins, not of shape (128,)",
+        ),
+        (lambda: entropy_bins(-np.ones(200, int)), ParameterError, "counts must be at least 0, not -1"),
+        (lambda: entropy_bins(np.ones(200)), TypeError, "counts must be an array of integers, not of float64"),
+        (lambda: divergences(np.ones(200, int), levels=0), ParameterError, "levels must be at least 1, not 0"),
+    ],
+)
+def test_errors(call, error, message):
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value) == message
