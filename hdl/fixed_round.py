@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 
 from ..golden.formats import Format
-from .rounding import increment_floor
+from .rounding import RoundingMode
 
 
 def round_fixed(m: Module, value: Signal, frac_bits: int, out: Format, *, rounding: str, overflow: str) -> Value:
@@ -35,7 +35,9 @@ def round_fixed(m: Module, value: Signal, frac_bits: int, out: Format, *, roundi
         increment = Signal(name="increment")
         m.d.comb += [
             wide.eq(value),
-            increment.eq(increment_floor(rounding, wide[-1], wide[cut], wide[cut - 1], wide[: cut - 1].any())),
+            increment.eq(
+                RoundingMode(rounding).increment_floor(wide[-1], wide[cut], wide[cut - 1], wide[: cut - 1].any())
+            ),
             rounded.eq((wide >> cut) + increment),
         ]
     if overflow == "wrap":

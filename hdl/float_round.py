@@ -2,42 +2,54 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from ..golden.formats import Flag, Format
-from .rounding import increment_magnitude, overflow_to_infinity
+from .rounding import PORT, PORT_BITS, RoundingMode
+from .shifter import shift_window
 from .unit import Unit
 
 
 class FloatRound(Unit):
-    """Rounds an exact or sticky result to a float format and packs it; combinational.
+    """Rounds an exact result to a float format and packs it; combinational.
 
-    The result is ``round((-1)**sign * significand * 2**(exponent - bias - (width - 1)))`` where ``width`` is that of
-    ``significand``, whose most significant bit is 1, and ``exponent`` is biased as in ``fmt``; or what ``zero``, ``inf``
-    or ``nan`` say. NaN is always ``fmt.nan_code``. An infinity in a format without one becomes NaN ("ieee", if the
-    format has one) or the largest finite value. Flags are IEEE 754's, tininess being detected after rounding.
+    The result is ``round((-1)**sign * significand * 2**(exponent - bias - (significand_bits - 2)))``: ``exponent``, biased
+    as in ``fmt``, is that of the significand's second bit from the top. ``leading_zeros`` bits above the leading one are
+    zero, or one more than that. One shifter brings the leading one to the top, or as far up as a
+    subnormal's leading one may go, so that neither operands nor result have a shifter of their own. Or the result is what
+    ``zero``, ``inf`` or ``nan`` say. NaN is always ``fmt.nan_code``. An infinity in a format without one becomes NaN
+    ("ieee", if the format has one) or the largest finite value. Flags are IEEE 754's, tininess being detected after
+    rounding.
 
     Parameters
     ----------
     fmt : Format
         The float format of the result; it has a sign and a zero.
-    exponent : Shape
-        Shape of the exponent.
+    least, greatest : int
+        Bounds of ``exponent``.
     significand_bits : int
         Width of the significand, any.
+    most_zeros : int
+        Bound of ``leading_zeros``.
+    slack : bool
+        Whether there may be one more leading zero than ``leading_zeros`` says.
     rounding, overflow, subnormals : str
-        As in :data:`formats.ROUNDINGS`, :data:`formats.FLOAT_OVERFLOWS`, :data:`formats.SUBNORMALS`. Flushed is what is
-        less than the least normal number after rounding to full precision with unbounded exponent.
+        As in :data:`formats.ROUNDINGS` or "port", :data:`formats.FLOAT_OVERFLOWS`, :data:`formats.SUBNORMALS`. Flushed is
+        what is less than the least normal number after rounding to full precision with unbounded exponent.
     flags : bool
-        Whether there is a ``flags`` port.
+        Whether there are the ports ``invalid`` and ``flags``.
 
     Members
     -------
     sign, zero, inf, nan : In(1)
         The class of the result.
-    exponent : In(exponent)
+    exponent : In
     significand : In(significand_bits)
+    leading_zeros : In
+        If ``most_zeros`` is not 0.
+    rounding : In(3)
+        If ``rounding`` is "port": the mode's position in ``formats.ROUNDINGS``.
     y : Out(fmt.width)
         The code.
     invalid : In(1)
@@ -47,40 +59,45 @@ class FloatRound(Unit):
     """
 
     kind = "round"
-    formula = "y = round((-1)**sign * significand * 2**(exponent - bias - significand_bits + 1))"
+    formula = "y = round((-1)**sign * significand * 2**(exponent - bias - significand_bits + 2))"
 
     def __init__(
         self,
         *,
         fmt: Format,
-        exponent: Shape,
+        least: int,
+        greatest: int,
         significand_bits: int,
+        most_zeros: int,
+        slack: bool,
         rounding: str,
         overflow: str,
         subnormals: str,
         flags: bool,
     ) -> None:
         self.fmt = fmt
-        self.rounding = rounding
+        self.least, self.greatest = least, greatest
+        self.most_zeros = most_zeros
+        self.slack = slack
+        self.mode = rounding
         self.overflow = overflow
         self.flush = subnormals == "flush"
         self.with_flags = flags
-        members = {
-            "sign": In(1),
-            "exponent": In(exponent),
-            "significand": In(significand_bits),
-            "zero": In(1),
-            "inf": In(1),
-            "nan": In(1),
-            "y": Out(fmt.width),
-        }
+        members = {name: In(1) for name in ("sign", "zero", "inf", "nan")}
+        members |= {"exponent": In(range(min(least, 0), greatest + 1)), "significand": In(significand_bits)}
+        members |= {"leading_zeros": In(range(most_zeros + 1))} if most_zeros else {}
+        members |= {"rounding": In(PORT_BITS)} if rounding == PORT else {}
+        members |= {"invalid": In(1), "flags": Out(5)} if flags else {}
         super().__init__(
-            members | ({"invalid": In(1), "flags": Out(5)} if flags else {}),
+            members | {"y": Out(fmt.width)},
             formats={"y": (fmt, 1)},
             parameters={
                 "fmt": fmt,
-                "exponent": exponent,
+                "least": least,
+                "greatest": greatest,
                 "significand_bits": significand_bits,
+                "most_zeros": most_zeros,
+                "slack": slack,
                 "rounding": rounding,
                 "overflow": overflow,
                 "subnormals": subnormals,
@@ -92,48 +109,51 @@ class FloatRound(Unit):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        fmt, sign = self.fmt, self.sign
-        precision = fmt.significand_bits
-        # Precision bits, the guard bit and the sticky bit tell all that rounding needs.
-        exact = Signal(precision + 2)
-        m.d.comb += exact.eq(_jam(self.significand, precision + 2))
-
-        full_increment = Signal()  # rounding as if the exponent had no lower bound
-        m.d.comb += full_increment.eq(increment_magnitude(self.rounding, sign, exact[2], exact[1], exact[0]))
-        below_normal = Signal()
-        tiny = Signal()
-        m.d.comb += [
-            below_normal.eq(self.exponent < 1),
-            # Just below the least normal number, a carry out of the significand makes it normal.
-            tiny.eq(below_normal & ~((self.exponent == 0) & exact[2:].all() & full_increment)),
-        ]
-
-        kept, inexact, increment = exact[2:], exact[:2].any(), full_increment
-        if not self.flush:
-            shifted = self._denormalize(m, exact, below_normal)
-            subnormal_increment = Signal()
-            m.d.comb += subnormal_increment.eq(
-                increment_magnitude(self.rounding, sign, shifted[2], shifted[1], shifted[0])
-            )
-            kept, inexact, increment = shifted[2:], shifted[:2].any(), subnormal_increment
-
+        fmt = self.fmt
+        frac_bits = fmt.frac_bits
+        mode = RoundingMode(self.rounding if self.mode == PORT else self.mode)
+        # After the shift: the top bit, the fraction, the guard bit, one bit more (two with slack), and the OR of the rest.
+        length = frac_bits + 3 + self.slack
+        window, below_window, base, is_normal = self._shift(m, length)
+        top = window[-1]
+        if self.slack:
+            # One place more to the left, unless that is below the least exponent.
+            double = Signal()
+            m.d.comb += double.eq(~top & (Const(1) if self.flush else is_normal))
+            placed = Signal(frac_bits + 2)
+            sticky = Signal()
+            m.d.comb += [
+                placed.eq(Mux(double, window[1:], window[2:])),
+                sticky.eq(below_window | window[0] | (window[1] & ~double)),
+            ]
+        else:
+            placed, sticky = window[1:], below_window | window[0]
+        guard, kept = placed[0], placed[1 : frac_bits + 1]
+        increment = Signal()
+        lsb = kept[0] if frac_bits else (top if not self.slack else top | double)
+        m.d.comb += increment.eq(mode.increment(self.sign, lsb, guard, sticky))
         # A carry out of the fraction raises the exponent, and that of the greatest subnormal makes the least normal.
-        field = Signal(len(self.exponent))
-        rounded = Signal(len(self.exponent) + fmt.frac_bits + 1)
+        fraction, field = Signal(frac_bits + 1), Signal((base + 2).shape())
+        m.d.comb += [fraction.eq(kept + increment), field.eq(base + top + fraction[frac_bits])]
+        rounded = Signal(len(field) + frac_bits)
+        m.d.comb += rounded.eq(Cat(fraction[:frac_bits], field))
+
+        # A flushed zero's significand is that of the subnormal it was.
+        finite, inexact = Signal(), Signal()
+        overflows, underflows = Signal(), Signal()
         m.d.comb += [
-            field.eq(Mux(below_normal, 0, self.exponent)),
-            rounded.eq(Cat(kept[: fmt.frac_bits], field) + increment),
+            finite.eq(~(self.inf | self.nan | (self.zero if self.flush else Const(0)))),
+            inexact.eq(guard | sticky),
+            overflows.eq(finite & (field >= 0) & (rounded > fmt.max_code)),
         ]
-        finite = Signal()
-        overflows, underflows, rounded_off = (Signal(name=name) for name in ("overflows", "underflows", "rounded_off"))
-        m.d.comb += [
-            finite.eq(~(self.zero | self.inf | self.nan)),
-            overflows.eq(finite & (rounded > fmt.max_code)),
-            underflows.eq(finite & tiny & (inexact | self.flush)),
-            rounded_off.eq(finite & inexact | overflows | underflows),
-        ]
-        self._pack(m, rounded, overflows, tiny)
+        if self.flush:
+            # Rounded with its own exponent: a field below 1 exactly where the result is tiny after rounding.
+            m.d.comb += underflows.eq(finite & (field < 1))
+        elif self.with_flags:
+            m.d.comb += underflows.eq(finite & inexact & self._tiny(m, mode, window, below_window, is_normal))
+        self._pack(m, mode, rounded, overflows, underflows)
         if self.with_flags:
+            rounded_off = (finite & inexact) | overflows | underflows
             m.d.comb += self.flags.eq(
                 Mux(rounded_off, Flag.INEXACT, 0)
                 | Mux(underflows, Flag.UNDERFLOW, 0)
@@ -142,24 +162,50 @@ class FloatRound(Unit):
             )
         return m
 
-    def _denormalize(self, m: Module, exact: Signal, below_normal: Signal) -> Signal:
-        """Shift a significand below the normal range right by 1 - exponent; what falls out goes into the sticky bit."""
-        most = len(exact) - 1  # by then only the sticky bit is left
-        distance = Signal(range(most + 1))
-        wanted = Signal(len(self.exponent) + 1)
-        m.d.comb += [
-            wanted.eq(1 - self.exponent),
-            distance.eq(Mux(below_normal, Mux(wanted > most, most, wanted), 0)),
-        ]
-        value = exact
-        for level in range(len(distance)):
-            step = min(1 << level, most)
-            shifted = Signal(len(exact), name=f"denormal_shift_{1 << level}")
-            m.d.comb += shifted.eq(Mux(distance[level], Cat(value[: step + 1].any(), value[step + 1 :]), value))
-            value = shifted
-        return value
+    def _shift(self, m: Module, length: int) -> tuple[Value, Value, Value, Value]:
+        """The significand's window of ``length`` bits, the OR of the bits below it, the exponent field of the result less
+        its hidden bit, and whether that field may still go down by one."""
+        width = len(self.significand)
+        zeros = self.leading_zeros if self.most_zeros else Const(0, 1)
+        # The field of a normal result less its hidden bit.
+        exponent = Signal(range(min(self.least - self.most_zeros, 0), self.greatest + 1), name="normalized_exponent")
+        m.d.comb += exponent.eq(self.exponent - zeros)
+        base = Signal(range(min(self.least, 0) if self.flush else 0, self.greatest + 1), name="base")
+        if self.flush or self.least >= self.most_zeros:
+            m.d.comb += base.eq(exponent if self.flush else Mux(self.zero, 0, exponent))
+            amount = Signal(range(self.most_zeros + 1))
+            m.d.comb += amount.eq(zeros)
+            window, below = shift_window(m, self.significand, amount, width - 1, length)
+            return window, below, base, exponent > 0 if self.least <= self.most_zeros else Const(1)
+        # To the left by the leading zeros, but not beyond the exponent 1, whose subnormals have the field 0; to the right
+        # if the exponent is below that, by a power of two at most, so that the sum of both is a concatenation.
+        subnormal = Signal()
+        m.d.comb += [subnormal.eq(exponent < 0), base.eq(Mux(subnormal | self.zero, 0, exponent))]
+        right_bits = (min(max(-self.least, 1), self.fmt.frac_bits + 2) - 1).bit_length()
+        while (1 << right_bits) <= self.most_zeros:
+            right_bits += 1
+        negative = self.exponent < 0
+        lost = self.exponent < -(1 << right_bits)
+        amount = Signal(right_bits + 1)
+        shift = Mux(lost, 0, self.exponent[:right_bits])
+        m.d.comb += amount.eq(Cat(Mux(subnormal, shift, zeros)[:right_bits], ~negative))
+        window, below = shift_window(m, self.significand, amount, width - 1 + (1 << right_bits), length)
+        return window, below, base, exponent > 0
 
-    def _pack(self, m: Module, rounded: Signal, overflows: Signal, tiny: Signal) -> None:
+    def _tiny(self, m: Module, mode: RoundingMode, window: Value, below_window: Value, is_normal: Value) -> Value:
+        """Whether the result is below the least normal number once rounded as if exponents had no lower bound.
+
+        With the leading one in the place below the hidden bit that rounding is one place further to the right, and only
+        a carry through all places makes the result normal.
+        """
+        low = 1 + self.slack  # the window's bits from there up are those of that significand, its guard bit below
+        carried = Signal()
+        sticky = window[0] | below_window if self.slack else below_window
+        increment = mode.increment(self.sign, Const(1, 1), window[low - 1], sticky)
+        m.d.comb += carried.eq(window[low:-1].all() & increment)
+        return ~window[-1] & ~is_normal & ~carried
+
+    def _pack(self, m: Module, mode: RoundingMode, rounded: Signal, overflows: Signal, underflows: Signal) -> None:
         fmt = self.fmt
         infinity = fmt.max_code
         if self.overflow == "ieee":
@@ -167,16 +213,17 @@ class FloatRound(Unit):
         magnitude = Signal(fmt.width - 1)
         # Where infinity is a NaN it is the NaN that operations deliver, whose sign is positive.
         signed_infinity = infinity == fmt.inf_code or infinity == fmt.max_code
-        sign = Signal(name="result_sign")
-        infinite = self.inf | (overflows & overflow_to_infinity(self.rounding, self.sign))
+        sign, infinite = Signal(name="result_sign"), Signal()
+        m.d.comb += infinite.eq(self.inf | (overflows & mode.overflow_to_infinity(self.sign)))
         with m.If(self.nan):
             m.d.comb += magnitude.eq(fmt.nan_code or 0)
         with m.Elif(infinite):
             m.d.comb += magnitude.eq(infinity)
         with m.Elif(overflows):
             m.d.comb += magnitude.eq(fmt.max_code)
-        with m.Elif(self.zero | (tiny if self.flush else Const(0))):
-            m.d.comb += magnitude.eq(0)
+        if self.flush:  # else a zero has rounded to one
+            with m.Elif(underflows | self.zero):
+                m.d.comb += magnitude.eq(0)
         with m.Else():
             m.d.comb += magnitude.eq(rounded)
         nan = self.nan if signed_infinity else self.nan | infinite
@@ -185,11 +232,3 @@ class FloatRound(Unit):
         else:
             m.d.comb += sign.eq(self.sign & ~nan)
         m.d.comb += self.y.eq(Cat(magnitude, sign))
-
-
-def _jam(value: Value, width: int) -> Value:
-    """``value``, its most significant bit kept in place, in ``width`` bits; the last is the OR of all that is cut off."""
-    excess = len(value) - width
-    if excess <= 0:
-        return Cat(Const(0, -excess), value)
-    return Cat(value[: excess + 1].any(), value[excess + 1 :])

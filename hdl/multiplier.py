@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Shape, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from ..golden.formats import (
@@ -23,6 +23,9 @@ from .fixed_round import round_fixed
 from .float_round import FloatRound
 from .float_unpack import FloatUnpack
 from .pipeline import Pipeline
+from .product import ARCHITECTURES, Product
+from .rounding import PORT, PORT_BITS
+from .shifter import leading_zeros
 from .unit import Unit, place, shape_of
 
 #: More stages than a datapath can use are a mistake, not a wish.
@@ -87,7 +90,9 @@ class Multiplier(Unit):
         subnormals: str | None = None,
         stages: int = 0,
         flags: bool | None = None,
+        architecture: str | None = None,
     ) -> None:
+        self.architecture = choose("architecture", architecture or "operator", ARCHITECTURES)
         self.a_format, self.b_format = format(a), format(b)
         kinds = (self.a_format.kind, self.b_format.kind)
         if kinds not in (("fixed", "fixed"), ("float", "float")):
@@ -108,9 +113,12 @@ class Multiplier(Unit):
         if self.is_float:
             parameters |= {"subnormals": self.subnormals, "flags": self.with_flags}
         super().__init__(
-            members | ({"flags": Out(5)} if self.with_flags else {}) | ({"en": In(1, init=1)} if stages else {}),
+            members
+            | ({"rounding_mode": In(PORT_BITS)} if self.rounding == PORT else {})
+            | ({"flags": Out(5)} if self.with_flags else {})
+            | ({"en": In(1, init=1)} if stages else {}),
             formats={"a": (self.a_format, 1), "b": (self.b_format, 1), "y": (self.out_format, 1)},
-            parameters=parameters | {"stages": stages},
+            parameters=parameters | {"architecture": self.architecture, "stages": stages},
             latency=stages,
             clocked=stages > 0,
         )
@@ -143,7 +151,7 @@ class Multiplier(Unit):
                         f"{argument} must be left out with an exact product (no out format), not {value!r}"
                     )
             return
-        self.rounding = choose("rounding", "rne" if rounding is None else rounding, ROUNDINGS)
+        self.rounding = choose("rounding", "rne" if rounding is None else rounding, (*ROUNDINGS, PORT))
         self.overflow = choose(
             "overflow", "saturate" if overflow is None else overflow, FIXED_OVERFLOWS, " for fixed-point formats"
         )
@@ -169,7 +177,7 @@ class Multiplier(Unit):
             raise ParameterError(
                 f"out must be a format with NaN where a or b has one, not {result} with a={a} and b={b}"
             )
-        self.rounding = choose("rounding", "rne" if rounding is None else rounding, ROUNDINGS)
+        self.rounding = choose("rounding", "rne" if rounding is None else rounding, (*ROUNDINGS, PORT))
         self.overflow = choose(
             "overflow", "ieee" if overflow is None else overflow, FLOAT_OVERFLOWS, " for float formats"
         )
@@ -177,14 +185,15 @@ class Multiplier(Unit):
         self.with_flags = True if flags is None else bool(flags)
 
     def elaborate(self, platform: object) -> Module:
-        return self._elaborate_float(platform) if self.is_float else self._elaborate_fixed()
+        return self._elaborate_float(platform) if self.is_float else self._elaborate_fixed(platform)
 
-    def _elaborate_fixed(self) -> Module:
+    def _elaborate_fixed(self, platform: object) -> Module:
         m = Module()
         pipeline = Pipeline(m, self.stages, (1, 0, 2) if self.rounding else (1, 0), self._enable)
         a, b = pipeline.cut(0, self.a, self.b)
         product = Signal(shape_of(self.product))
-        m.d.comb += product.eq(a * b)
+        unit = Product(a=a.shape(), b=b.shape(), architecture=self.architecture)
+        place(m, platform, "product", unit, a=a, b=b, y=product)
         (product,) = pipeline.cut(1, product)
         if self.rounding is None or self.overflow is None:
             m.d.comb += self.y.eq(product)
@@ -214,66 +223,101 @@ class Multiplier(Unit):
             operands.append(dict(zip(wires, pipeline.cut(0, *wires.values()), strict=True)))
         x, y = operands
 
-        # The significands' product lies in [1, 4); its leading one is moved to the top by at most one place.
-        product = Signal(len(x["significand"]) + len(y["significand"]))
-        rebias = self.out_format.bias - self.a_format.bias - self.b_format.bias
-        sum_shape = _sum_shape(x["exponent"].shape(), y["exponent"].shape(), rebias)
-        exponent_sum = Signal(sum_shape)
+        significand, top = self._significand(m, platform, x["significand"], y["significand"])
+        # The biased exponent of the product's second bit from the top.
+        offset = top - 1 + self.out_format.bias - self.a_format.bias - self.b_format.bias
+        least, greatest = (
+            sum(self._field_limits(fmt)[end] for fmt in (self.a_format, self.b_format)) + offset for end in (0, 1)
+        )
+        zeros, most_zeros = self._leading_zeros(m, x, y, least)
+        exponent = Signal(range(min(least, 0), greatest + 1))
         sign, zero, inf, nan, invalid = (Signal(name=name) for name in ("sign", "zero", "inf", "nan", "invalid"))
         any_inf, any_zero = x["inf"] | y["inf"], x["zero"] | y["zero"]
         m.d.comb += [
-            product.eq(x["significand"] * y["significand"]),
-            exponent_sum.eq(x["exponent"] + y["exponent"] + rebias),
+            exponent.eq(_add_one(x["exponent"], y["exponent"]) + (offset - 1)),
             sign.eq(x["sign"] ^ y["sign"]),
             invalid.eq(x["signaling"] | y["signaling"] | (x["inf"] & y["zero"]) | (x["zero"] & y["inf"])),
             nan.eq(x["nan"] | y["nan"] | invalid),
             inf.eq(any_inf & ~nan),
             zero.eq(any_zero & ~nan),
         ]
-        product, exponent_sum, sign, zero, inf, nan, invalid = pipeline.cut(
-            1, product, exponent_sum, sign, zero, inf, nan, invalid
-        )
-        significand = Signal(len(product))
-        exponent = Signal(signed(sum_shape.width + 1))
-        m.d.comb += [
-            significand.eq(Mux(product[-1], product, product << 1)),
-            exponent.eq(exponent_sum + product[-1]),
-        ]
+        names = ("significand", "exponent", "leading_zeros", "sign", "zero", "inf", "nan", "invalid")
+        values = pipeline.cut(1, significand, exponent, zeros, sign, zero, inf, nan, invalid)
+        wires = dict(zip(names, values, strict=True))
         rounder = FloatRound(
             fmt=self.out_format,
-            exponent=exponent.shape(),
+            least=least,
+            greatest=greatest,
             significand_bits=len(significand),
+            most_zeros=most_zeros,
+            slack=bool(top),
             rounding=self.rounding or "rne",
             overflow=self.overflow or "ieee",
             subnormals=self.subnormals,
             flags=self.with_flags,
         )
         results = {"y": Signal(self.out_format.width, name="result")}
-        flags = {}
         if self.with_flags:
             results["flags"] = Signal(5, name="result_flags")
-            flags = {"invalid": invalid}
-        place(
-            m,
-            platform,
-            "round",
-            rounder,
-            sign=sign,
-            exponent=exponent,
-            significand=significand,
-            zero=zero,
-            inf=inf,
-            nan=nan,
-            **flags,
-            **results,
-        )
+        if self.rounding == PORT:
+            wires["rounding"] = self.rounding_mode
+        given = {port.name for port, _ in rounder.flat_ports()}
+        place(m, platform, "round", rounder, **{n: w for n, w in (wires | results).items() if n in given})
         registered = pipeline.cut(2, *results.values())
         m.d.comb += [getattr(self, name).eq(value) for name, value in zip(results, registered, strict=True)]
         return m
 
+    def _significand(self, m: Module, platform: object, x: Signal, y: Signal) -> tuple[Signal, int]:
+        """The significands' product, and by how much its most significant bit weighs more than 1 (in powers of two)."""
+        if 1 in (len(x), len(y)):
+            one, other = (x, y) if len(x) == 1 else (y, x)
+            product = Signal(len(other), name="product")
+            m.d.comb += product.eq(Mux(one, other, 0))
+            return product, 0
+        product = Signal(len(x) + len(y), name="product")
+        unit = Product(a=x.shape(), b=y.shape(), architecture=self.architecture)
+        place(m, platform, "product", unit, a=x, b=y, y=product)
+        return product, 1
 
-def _sum_shape(a: Shape, b: Shape, constant: int) -> Shape:
-    """The least signed shape for the sum of two signed numbers and a constant."""
-    least = -(1 << (a.width - 1)) - (1 << (b.width - 1)) + constant
-    greatest = (1 << (a.width - 1)) + (1 << (b.width - 1)) - 2 + constant
-    return signed(max(least.bit_length(), greatest.bit_length()) + 1)
+    def _field_limits(self, fmt: Format) -> tuple[int, int]:
+        least = 1 if fmt.subnormals and self.subnormals == "full" else 0
+        return least, fmt.max_code >> fmt.frac_bits
+
+    def _leading_zeros(self, m: Module, x: dict[str, Signal], y: dict[str, Signal], least: int) -> tuple[Signal, int]:
+        """How many leading zeros the product has, or one less, and their greatest number.
+
+        That of the subnormal operand; the product of two subnormals is so far below the least normal number of most
+        formats that its leading zeros play no part, which one counter for both operands does for.
+        """
+        zeros = Signal(name="leading_zeros")
+        counted = [(w, name) for w, name in ((x, "a"), (y, "b")) if "subnormal" in w and len(w["significand"]) > 1]
+        if not counted:
+            return zeros, 0
+        counts = []
+        if len(counted) == 2 and least <= 0:
+            high = max((w["significand"] for w, _ in counted), key=len)
+            # Both fractions from the top, each only if its number is subnormal.
+            fraction = Signal(len(high) - 1, name="subnormal_fraction")
+            gated = [
+                Mux(w["subnormal"], Cat(Const(0, len(high) - len(w["significand"])), w["significand"][:-1]), 0)
+                for w, _ in counted
+            ]
+            m.d.comb += fraction.eq(gated[0] | gated[1])
+            counts.append((fraction, x["subnormal"] | y["subnormal"], "subnormal"))
+        else:
+            for w, name in counted:
+                counts.append((w["significand"][:-1], w["subnormal"], name))
+        total, most = Const(0, 1), 0
+        for fraction, subnormal, name in counts:
+            count = leading_zeros(m, fraction, f"{name}_zeros")
+            most += len(fraction)
+            total = total + Mux(subnormal, count + 1, 0)
+        zeros = Signal(range(most + 1), name="leading_zeros")
+        m.d.comb += zeros.eq(total)
+        return zeros, most
+
+
+def _add_one(x: Value, y: Value) -> Value:
+    """x + y + 1 by one adder, the 1 as its carry; biases are one less than a power of two, which leaves a short addition
+    for the rest."""
+    return (Cat(Const(1, 1), x) + Cat(Const(1, 1), y))[1:]
