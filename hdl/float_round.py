@@ -170,7 +170,7 @@ class FloatRound(Unit):
         # The field of a normal result less its hidden bit.
         exponent = Signal(range(min(self.least - self.most_zeros, 0), self.greatest + 1), name="normalized_exponent")
         m.d.comb += exponent.eq(self.exponent - zeros)
-        base = Signal(range(min(self.least, 0) if self.flush else 0, self.greatest + 1), name="base")
+        base = Signal(exponent.shape() if self.flush else range(self.greatest + 1), name="base")
         if self.flush or self.least >= self.most_zeros:
             m.d.comb += base.eq(exponent if self.flush else Mux(self.zero, 0, exponent))
             amount = Signal(range(self.most_zeros + 1))

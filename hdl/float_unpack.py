@@ -90,7 +90,7 @@ class FloatUnpack(Unit):
             empty = self.subnormal if self.reads_subnormals else field == 0
             zero = empty if self.flush else empty & (fraction == 0)
             if fmt.negative_zero == "nan":
-                zero = zero & ~self.code[-1]
+                zero = zero & (self.code != fmt.sign_mask)
         m.d.comb += [
             self.zero.eq(zero),
             self.inf.eq(inf),

@@ -29,7 +29,7 @@ class RoundingMode:
         self.ties_away = chosen("rna")
         self.up = chosen("rup")
         self.down = chosen("rdn")
-        self.toward_zero = chosen("rtz")
+        self.toward_zero = ~(self.nearest | self.up | self.down)
 
     def away(self, sign: Value) -> Value:
         """Whether the mode is a directed one that raises the magnitude of inexact numbers of that sign."""
