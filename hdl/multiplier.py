@@ -55,8 +55,8 @@ class Multiplier(Unit):
     subnormals : str, optional
         Where a format is a float: "full" (default), or "flush": subnormal operands and results become zeros of their sign.
     stages : int
-        Pipeline registers between inputs and outputs: after the significand product first, then behind the operands,
-        then before the output; all further ones after the product.
+        Pipeline registers between inputs and outputs: after the significands' product first, then inside the rounder (float
+        results), then behind the unpacked operands, then before the output; all further ones after the product.
     flags : bool, optional
         Whether a float result has a ``flags`` port; default True.
     architecture : str, optional
@@ -170,8 +170,9 @@ class Multiplier(Unit):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         enable = self.en if self.stages else Signal(name="unused")
-        order = (1, 0) if self.rounding is None else (1, 0, 2)
-        pipeline = Pipeline(m, self.stages, order, enable)
+        # Places: 0 behind the operands, 1 after the significands' product, 2 inside the rounder, 3 before the output.
+        order = {"float": (1, 2, 0, 3), "fixed": (1, 0) if self.rounding is None else (1, 0, 3), "binary": (0,)}
+        pipeline = Pipeline(m, self.stages, order[self.out_format.kind], enable)
         mode: Value | str | None = self.rounding
         if self.rounding == PORT:
             (mode,) = pipeline.cut(0, self.rounding_mode)
@@ -182,7 +183,7 @@ class Multiplier(Unit):
         else:
             results = {"y": self._to_binary(m, platform, pipeline)}
         if self.rounding is not None:
-            results = dict(zip(results, pipeline.cut(2, *results.values()), strict=True))
+            results = dict(zip(results, pipeline.cut(3, *results.values()), strict=True))
         m.d.comb += [getattr(self, name).eq(value) for name, value in results.items()]
         return m
 
@@ -197,7 +198,7 @@ class Multiplier(Unit):
         x, y = self._operands(m, platform, pipeline)
         result = Signal(name="result")
         m.d.comb += result.eq(~(x.sign ^ y.sign) | x.zero | y.zero)
-        return pipeline.cut(1, result)[0]
+        return result
 
     def _to_fixed(self, m: Module, platform: object, pipeline: Pipeline, mode: Value | str | None) -> Signal:
         exact, frac_bits = self._exact_fixed(m, platform, pipeline)
@@ -219,7 +220,7 @@ class Multiplier(Unit):
             if kinds == ("fixed", "fixed"):
                 product = Signal(shape_of(product_format(self.a_format, self.b_format)), name="product")
                 unit = Product(a=a.shape(), b=b.shape(), architecture=self.architecture)
-                place(m, platform, "product", unit, a=a, b=b, y=product)
+                place(m, platform, "multiply", unit, a=a, b=b, y=product)
                 return product, frac_bits
             # One bit is +1 or -1.
             one, other = (a, b) if kinds[0] == "binary" else (b, a)
@@ -273,7 +274,9 @@ class Multiplier(Unit):
             overflow=self.overflow or "ieee",
             subnormals=self.subnormals,
             flags=self.with_flags,
+            stages=pipeline.depth(2),
         )
+        wires |= {"en": self.en} if self.stages else {}
         results = {"y": Signal(self.out_format.width, name="result")}
         results |= {"flags": Signal(5, name="result_flags")} if self.with_flags else {}
         given = {port.name for port, _ in rounder.flat_ports()}
@@ -290,7 +293,7 @@ def significand_product(m: Module, platform: object, x: Operand, y: Operand, arc
         m.d.comb += product.eq(Mux(one.significand, other.significand, 0))
         return product, 0
     unit = Product(a=unsigned(x.width), b=unsigned(y.width), architecture=architecture)
-    place(m, platform, "product", unit, a=x.significand, b=y.significand, y=product)
+    place(m, platform, "multiply", unit, a=x.significand, b=y.significand, y=product)
     return product, 1
 
 

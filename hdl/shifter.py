@@ -33,9 +33,7 @@ def shift_window(m: Module, value: Value, amount: Signal, top: int, bits: int) -
     if bottom > low:
         dropped.append(source[: bottom - low].any())
         source = source[bottom - low :]
-    sticky = Signal(name="below_window")
-    m.d.comb += sticky.eq(Cat(*dropped).any() if dropped else 0)
-    return source, sticky
+    return source, Cat(*dropped).any() if dropped else Const(0, 1)
 
 
 def leading_zeros(m: Module, value: Value, name: str) -> Signal:
