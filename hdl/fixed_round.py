@@ -5,10 +5,12 @@ from __future__ import annotations
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 
 from ..golden.formats import Format
-from .rounding import increment_floor
+from .rounding import RoundingMode
 
 
-def round_fixed(m: Module, value: Signal, frac_bits: int, out: Format, *, rounding: str, overflow: str) -> Value:
+def round_fixed(
+    m: Module, value: Signal, frac_bits: int, out: Format, *, rounding: str | Value, overflow: str
+) -> Value:
     """``value * 2**-frac_bits`` rounded to the fixed-point format ``out``, then saturated or wrapped.
 
     Parameters
@@ -21,8 +23,10 @@ def round_fixed(m: Module, value: Signal, frac_bits: int, out: Format, *, roundi
         Fraction bits of ``value``.
     out : Format
         The format of the result.
-    rounding, overflow : str
-        As in :data:`formats.ROUNDINGS` and :data:`formats.FIXED_OVERFLOWS`.
+    rounding : str or Value
+        A mode, or the signal that chooses one.
+    overflow : str
+        As in :data:`formats.FIXED_OVERFLOWS`.
     """
     cut = frac_bits - out.frac_bits
     rounded = value
@@ -35,7 +39,9 @@ def round_fixed(m: Module, value: Signal, frac_bits: int, out: Format, *, roundi
         increment = Signal(name="increment")
         m.d.comb += [
             wide.eq(value),
-            increment.eq(increment_floor(rounding, wide[-1], wide[cut], wide[cut - 1], wide[: cut - 1].any())),
+            increment.eq(
+                RoundingMode(rounding).increment_floor(wide[-1], wide[cut], wide[cut - 1], wide[: cut - 1].any())
+            ),
             rounded.eq((wide >> cut) + increment),
         ]
     if overflow == "wrap":

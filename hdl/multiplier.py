@@ -1,10 +1,10 @@
-"""Multipliers: fixed point by fixed point, and float by float."""
+"""Multipliers of any two scalar formats."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Shape, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib.wiring import In, Out
 
 from ..golden.formats import (
@@ -21,8 +21,11 @@ from ..golden.formats import (
 )
 from .fixed_round import round_fixed
 from .float_round import FloatRound
-from .float_unpack import FloatUnpack
+from .operand import Operand, shared_fraction
 from .pipeline import Pipeline
+from .product import ARCHITECTURES, Product
+from .rounding import PORT, PORT_BITS
+from .shifter import leading_zeros
 from .unit import Unit, place, shape_of
 
 #: More stages than a datapath can use are a mistake, not a wish.
@@ -32,37 +35,44 @@ MAX_STAGES = 64
 class Multiplier(Unit):
     """y = round(a * b); one product per clock cycle, ``stages`` cycles of latency.
 
-    Fixed point: the exact product, or the product rounded to ``out`` and then saturated or wrapped. Float: correctly
-    rounded once, with subnormals, signed zeros, infinities and NaN. Any NaN result is ``out.nan_code``. The reference,
-    bit for bit, is :func:`polymac.golden.multiply`.
+    Operands of any scalar formats and mix: the product of what two codes stand for, exact inside and rounded once. Float
+    results have subnormals, signed zeros, infinities and NaN, any NaN result being ``out.nan_code``. Without ``out``,
+    fixed-point operands give the exact product. A product of one-bit numbers is their exclusive NOR. The reference, bit
+    for bit, is :func:`polymac.golden.multiply`.
 
     Parameters
     ----------
     a, b : str or Format
-        Formats of the operands: both fixed point (of any widths and signs), or both float.
+        Formats of the operands.
     out : str or Format, optional
-        Format of the product. Default: the exact product (fixed point), or the operands' format where they have the
-        same (float).
+        Format of the product. Default: the exact product of fixed-point operands, else the operands' format where they
+        have the same.
     rounding : str, optional
-        One of :data:`formats.ROUNDINGS`; default "rne". An exact product has none.
+        One of :data:`formats.ROUNDINGS` (default "rne"), or "port": chosen by ``rounding_mode`` from one operation to the
+        next. An exact product has none.
     overflow : str, optional
-        "saturate" (default) or "wrap" for fixed point, "ieee" (default) or "saturate" for floats.
+        "ieee" (default) or "saturate" for a float result, "saturate" (default) or "wrap" for a fixed-point one.
     subnormals : str, optional
-        Floats: "full" (default), or "flush": subnormal operands and results become zeros of their sign.
+        Where a format is a float: "full" (default), or "flush": subnormal operands and results become zeros of their sign.
     stages : int
-        Pipeline registers between inputs and outputs: after the significand product first, then behind the operands,
-        then before the output; all further ones after the product.
+        Pipeline registers between inputs and outputs: after the significands' product first, then inside the rounder (float
+        results), then behind the unpacked operands, then before the output; all further ones after the product.
     flags : bool, optional
-        Floats: whether there is a ``flags`` port; default True.
+        Whether a float result has a ``flags`` port; default True.
+    architecture : str, optional
+        How significands are multiplied: one of :data:`product.ARCHITECTURES`; default "operator", the synthesizer's
+        choice.
 
     Members
     -------
     a, b : In
         Codes of the operands.
+    rounding_mode : In(3)
+        With rounding="port": position in :data:`formats.ROUNDINGS` (RISC-V's ``frm``); above those, toward zero.
     y : Out
         Code of the product.
     flags : Out(5)
-        IEEE 754 exceptions, :class:`formats.Flag`; floats with ``flags`` only.
+        IEEE 754 exceptions, :class:`formats.Flag`; float results with ``flags`` only.
     en : In(1)
         With ``stages`` > 0: while 0, no register changes.
 
@@ -87,193 +97,234 @@ class Multiplier(Unit):
         subnormals: str | None = None,
         stages: int = 0,
         flags: bool | None = None,
+        architecture: str | None = None,
     ) -> None:
         self.a_format, self.b_format = format(a), format(b)
-        kinds = (self.a_format.kind, self.b_format.kind)
-        if kinds not in (("fixed", "fixed"), ("float", "float")):
-            names = f"{self.a_format} ({kinds[0]}) and {self.b_format} ({kinds[1]})"
-            raise ParameterError(f"a and b must be both fixed point or both float, not {names}")
-        self.is_float = kinds[0] == "float"
         self.stages = check_int("stages", stages, 0, MAX_STAGES)
-        if self.is_float:
-            self._check_float(out, rounding, overflow, subnormals, flags)
-        else:
-            self._check_fixed(out, rounding, overflow, subnormals, flags)
+        self.architecture = choose("architecture", architecture or "operator", ARCHITECTURES)
+        self.is_exact = out is None and self.a_format.kind == self.b_format.kind == "fixed"
+        self.out_format = self._choose_out(out)
+        self.rounding, self.overflow = self._choose_rounding(rounding, overflow)
+        self.subnormals, self.with_flags = self._choose_float_options(subnormals, flags)
         self.formula = "y = a * b, exact"
         if self.rounding is not None:
             self.formula = f"y = a * b, rounded once ({self.rounding}), overflow: {self.overflow}"
-        members = {"a": In(shape_of(self.a_format)), "b": In(shape_of(self.b_format)), "y": Out(self.out_format.width)}
+        members = {"a": In(shape_of(self.a_format)), "b": In(shape_of(self.b_format))}
+        members |= {"rounding_mode": In(PORT_BITS)} if self.rounding == PORT else {}
+        members |= {"y": Out(self.out_format.width)}
+        members |= {"flags": Out(5)} if self.with_flags else {}
+        members |= {"en": In(1, init=1)} if stages else {}
         parameters: dict[str, Any] = {"a": self.a_format.name, "b": self.b_format.name, "out": self.out_format.name}
         parameters |= {"rounding": self.rounding, "overflow": self.overflow}
-        if self.is_float:
-            parameters |= {"subnormals": self.subnormals, "flags": self.with_flags}
+        parameters |= {"subnormals": self.subnormals} if self.subnormals else {}
+        parameters |= {"flags": self.with_flags} if self.out_format.kind == "float" else {}
         super().__init__(
-            members | ({"flags": Out(5)} if self.with_flags else {}) | ({"en": In(1, init=1)} if stages else {}),
+            members,
             formats={"a": (self.a_format, 1), "b": (self.b_format, 1), "y": (self.out_format, 1)},
-            parameters=parameters | {"stages": stages},
+            parameters=parameters | {"architecture": self.architecture, "stages": stages},
             latency=stages,
             clocked=stages > 0,
         )
 
-    def _check_fixed(
-        self,
-        out: str | Format | None,
-        rounding: str | None,
-        overflow: str | None,
-        subnormals: str | None,
-        flags: object,
-    ) -> None:
-        for argument, value in (("subnormals", subnormals), ("flags", flags or None)):
-            if value is not None:
-                raise ParameterError(
-                    f"{argument} must be left out for fixed-point formats, not {value!r} with a={self.a_format}"
-                )
-        self.product = product_format(self.a_format, self.b_format)
-        self.out_format = self.product if out is None else format(out)
-        self.with_flags = False
-        self.rounding = self.overflow = None
-        if self.out_format.kind != "fixed":
-            raise ParameterError(
-                f"out must be fixed point where a and b are, not {self.out_format} ({self.out_format.kind})"
-            )
-        if out is None:
-            for argument, value in (("rounding", rounding), ("overflow", overflow)):
-                if value is not None:
-                    raise ParameterError(
-                        f"{argument} must be left out with an exact product (no out format), not {value!r}"
-                    )
-            return
-        self.rounding = choose("rounding", "rne" if rounding is None else rounding, ROUNDINGS)
-        self.overflow = choose(
-            "overflow", "saturate" if overflow is None else overflow, FIXED_OVERFLOWS, " for fixed-point formats"
-        )
-
-    def _check_float(
-        self,
-        out: str | Format | None,
-        rounding: str | None,
-        overflow: str | None,
-        subnormals: str | None,
-        flags: bool | None,
-    ) -> None:
+    def _choose_out(self, out: str | Format | None) -> Format:
         a, b = self.a_format, self.b_format
-        if out is None and a != b:
-            raise ParameterError(f"out must be given where a and b differ, not left out with a={a} and b={b}")
-        self.out_format = a if out is None else format(out)
-        result = self.out_format
-        if result.kind != "float":
-            raise ParameterError(f"out must be a float format where a and b are, not {result} ({result.kind})")
-        if not (result.signed and result.has_zero):
+        if out is None:
+            if self.is_exact:
+                return product_format(a, b)
+            if a != b:
+                raise ParameterError(f"out must be given where a and b differ, not left out with a={a} and b={b}")
+        result = a if out is None else format(out)
+        if result.kind == "float" and not (result.signed and result.has_zero):
             raise ParameterError(f"out must be a format with sign and zero, not {result}")
         if any(item.has_nan or item.has_inf for item in (a, b)) and not result.has_nan:
             raise ParameterError(
                 f"out must be a format with NaN where a or b has one, not {result} with a={a} and b={b}"
             )
-        self.rounding = choose("rounding", "rne" if rounding is None else rounding, ROUNDINGS)
-        self.overflow = choose(
-            "overflow", "ieee" if overflow is None else overflow, FLOAT_OVERFLOWS, " for float formats"
-        )
-        self.subnormals = choose("subnormals", "full" if subnormals is None else subnormals, SUBNORMALS)
-        self.with_flags = True if flags is None else bool(flags)
+        return result
+
+    def _choose_rounding(self, rounding: str | None, overflow: str | None) -> tuple[str | None, str | None]:
+        kind = self.out_format.kind
+        if self.is_exact or kind == "binary":
+            what = "an exact product (no out format)" if self.is_exact else f"out={self.out_format}"
+            for argument, value in (("rounding", rounding), ("overflow", overflow)):
+                if value is not None:
+                    raise ParameterError(f"{argument} must be left out with {what}, not {value!r}")
+            return None, None
+        mode = choose("rounding", "rne" if rounding is None else rounding, (*ROUNDINGS, PORT))
+        allowed = {"float": FLOAT_OVERFLOWS, "fixed": FIXED_OVERFLOWS}[kind]
+        name = {"float": "float", "fixed": "fixed-point"}[kind]
+        return mode, choose("overflow", allowed[0] if overflow is None else overflow, allowed, f" for {name} formats")
+
+    def _choose_float_options(self, subnormals: str | None, flags: bool | None) -> tuple[str, bool]:
+        kinds = {item.kind for item in (self.a_format, self.b_format, self.out_format)}
+        if "float" not in kinds and subnormals is not None:
+            raise ParameterError(
+                f"subnormals must be left out without a float format, not {subnormals!r} with a={self.a_format}"
+            )
+        if self.out_format.kind != "float" and flags:
+            raise ParameterError(f"flags must be left out where out is no float, not {flags!r} with {self.out_format}")
+        chosen = choose("subnormals", "full" if subnormals is None else subnormals, SUBNORMALS)
+        has_flags = self.out_format.kind == "float" and (flags is None or bool(flags))
+        return chosen if "float" in kinds else "", has_flags
 
     def elaborate(self, platform: object) -> Module:
-        return self._elaborate_float(platform) if self.is_float else self._elaborate_fixed()
-
-    def _elaborate_fixed(self) -> Module:
         m = Module()
-        pipeline = Pipeline(m, self.stages, (1, 0, 2) if self.rounding else (1, 0), self._enable)
-        a, b = pipeline.cut(0, self.a, self.b)
-        product = Signal(shape_of(self.product))
-        m.d.comb += product.eq(a * b)
-        (product,) = pipeline.cut(1, product)
-        if self.rounding is None or self.overflow is None:
-            m.d.comb += self.y.eq(product)
-            return m
-        result = Signal(self.out_format.width)
-        rounding, overflow = self.rounding, self.overflow
-        frac_bits = self.product.frac_bits
-        m.d.comb += result.eq(round_fixed(m, product, frac_bits, self.out_format, rounding=rounding, overflow=overflow))
-        (result,) = pipeline.cut(2, result)
-        m.d.comb += self.y.eq(result)
+        enable = self.en if self.stages else Signal(name="unused")
+        # Places: 0 behind the operands, 1 after the significands' product, 2 inside the rounder, 3 before the output.
+        order = {"float": (1, 2, 0, 3), "fixed": (1, 0) if self.rounding is None else (1, 0, 3), "binary": (0,)}
+        pipeline = Pipeline(m, self.stages, order[self.out_format.kind], enable)
+        mode: Value | str | None = self.rounding
+        if self.rounding == PORT:
+            (mode,) = pipeline.cut(0, self.rounding_mode)
+        if self.out_format.kind == "float":
+            results = self._to_float(m, platform, pipeline, mode)
+        elif self.out_format.kind == "fixed":
+            results = {"y": self._to_fixed(m, platform, pipeline, mode)}
+        else:
+            results = {"y": self._to_binary(m, platform, pipeline)}
+        if self.rounding is not None:
+            results = dict(zip(results, pipeline.cut(3, *results.values()), strict=True))
+        m.d.comb += [getattr(self, name).eq(value) for name, value in results.items()]
         return m
 
-    @property
-    def _enable(self) -> Signal:
-        return self.en if self.stages else Signal(name="unused")
+    def _operands(self, m: Module, platform: object, pipeline: Pipeline) -> tuple[Operand, Operand]:
+        subnormals = self.subnormals or "full"
+        x = Operand.unpack(m, platform, "a", self.a, self.a_format, subnormals)
+        y = Operand.unpack(m, platform, "b", self.b, self.b_format, subnormals)
+        return x.registered(pipeline, 0), y.registered(pipeline, 0)
 
-    def _elaborate_float(self, platform: object) -> Module:
-        m = Module()
-        pipeline = Pipeline(m, self.stages, (1, 0, 2), self._enable)
-        operands = []
-        for name, code, fmt in (("a", self.a, self.a_format), ("b", self.b, self.b_format)):
-            unit = FloatUnpack(fmt=fmt, subnormals=self.subnormals)
-            wires = {
-                p.name: Signal(v.shape(), name=f"{name}_{p.name}") for p, v in unit.flat_ports() if p.name != "code"
-            }
-            place(m, platform, f"unpack_{name}", unit, code=code, **wires)
-            operands.append(dict(zip(wires, pipeline.cut(0, *wires.values()), strict=True)))
-        x, y = operands
+    def _to_binary(self, m: Module, platform: object, pipeline: Pipeline) -> Signal:
+        """The sign, +1 for zero."""
+        x, y = self._operands(m, platform, pipeline)
+        result = Signal(name="result")
+        m.d.comb += result.eq(~(x.sign ^ y.sign) | x.zero | y.zero)
+        return result
 
-        # The significands' product lies in [1, 4); its leading one is moved to the top by at most one place.
-        product = Signal(len(x["significand"]) + len(y["significand"]))
-        rebias = self.out_format.bias - self.a_format.bias - self.b_format.bias
-        sum_shape = _sum_shape(x["exponent"].shape(), y["exponent"].shape(), rebias)
-        exponent_sum = Signal(sum_shape)
-        sign, zero, inf, nan, invalid = (Signal(name=name) for name in ("sign", "zero", "inf", "nan", "invalid"))
-        any_inf, any_zero = x["inf"] | y["inf"], x["zero"] | y["zero"]
+    def _to_fixed(self, m: Module, platform: object, pipeline: Pipeline, mode: Value | str | None) -> Signal:
+        exact, frac_bits = self._exact_fixed(m, platform, pipeline)
+        (exact,) = pipeline.cut(1, exact)
+        if mode is None or self.overflow is None:
+            return exact
+        if isinstance(mode, Signal):
+            (mode,) = pipeline.cut(1, mode)
+        result = Signal(self.out_format.width, name="result")
+        m.d.comb += result.eq(round_fixed(m, exact, frac_bits, self.out_format, rounding=mode, overflow=self.overflow))
+        return result
+
+    def _exact_fixed(self, m: Module, platform: object, pipeline: Pipeline) -> tuple[Signal, int]:
+        """The exact product as a fixed-point number, and its fraction bits."""
+        kinds = (self.a_format.kind, self.b_format.kind)
+        frac_bits = self.a_format.frac_bits + self.b_format.frac_bits
+        if "float" not in kinds:
+            a, b = pipeline.cut(0, self.a, self.b)
+            if kinds == ("fixed", "fixed"):
+                product = Signal(shape_of(product_format(self.a_format, self.b_format)), name="product")
+                unit = Product(a=a.shape(), b=b.shape(), architecture=self.architecture)
+                place(m, platform, "multiply", unit, a=a, b=b, y=product)
+                return product, frac_bits
+            # One bit is +1 or -1.
+            one, other = (a, b) if kinds[0] == "binary" else (b, a)
+            value = Mux(other, 1, -1) if kinds == ("binary", "binary") else other
+            product = Signal(signed(len(value) + 1), name="product")
+            m.d.comb += product.eq(Mux(one, value, -value))
+            return product, frac_bits
+        x, y = self._operands(m, platform, pipeline)
+        significand, top = significand_product(m, platform, x, y, self.architecture)
+        least, greatest = x.least + y.least, x.greatest + y.greatest
+        magnitude = Signal(len(significand) + greatest - least, name="magnitude")
+        product = Signal(signed(len(magnitude) + 1), name="product")
+        shift = Signal(range(greatest - least + 1), name="shift")
+        zero = x.zero | y.zero
         m.d.comb += [
-            product.eq(x["significand"] * y["significand"]),
-            exponent_sum.eq(x["exponent"] + y["exponent"] + rebias),
-            sign.eq(x["sign"] ^ y["sign"]),
-            invalid.eq(x["signaling"] | y["signaling"] | (x["inf"] & y["zero"]) | (x["zero"] & y["inf"])),
-            nan.eq(x["nan"] | y["nan"] | invalid),
-            inf.eq(any_inf & ~nan),
-            zero.eq(any_zero & ~nan),
+            shift.eq(x.exponent + y.exponent - least),
+            magnitude.eq(Mux(zero, 0, significand << shift)),
+            product.eq(Mux(x.sign ^ y.sign, -magnitude, magnitude)),
         ]
-        product, exponent_sum, sign, zero, inf, nan, invalid = pipeline.cut(
-            1, product, exponent_sum, sign, zero, inf, nan, invalid
-        )
-        significand = Signal(len(product))
-        exponent = Signal(signed(sum_shape.width + 1))
+        return product, len(significand) - 1 - top - (least - x.bias - y.bias)
+
+    def _to_float(self, m: Module, platform: object, pipeline: Pipeline, mode: Value | str | None) -> dict[str, Signal]:
+        x, y = self._operands(m, platform, pipeline)
+        significand, top = significand_product(m, platform, x, y, self.architecture)
+        # The biased exponent of the product's second bit from the top.
+        offset = top - 1 + self.out_format.bias - x.bias - y.bias
+        least, greatest = x.least + y.least + offset, x.greatest + y.greatest + offset
+        zeros, most_zeros = count_leading_zeros(m, x, y, least)
+        exponent = Signal(range(min(least, 0), max(greatest, 0) + 1), name="exponent")
+        classes = {name: Signal(name=name) for name in ("sign", "zero", "inf", "nan", "invalid")}
+        invalid, nan = classes["invalid"], classes["nan"]
         m.d.comb += [
-            significand.eq(Mux(product[-1], product, product << 1)),
-            exponent.eq(exponent_sum + product[-1]),
+            exponent.eq(_add_one(x.exponent, y.exponent) + (offset - 1)),
+            classes["sign"].eq(x.sign ^ y.sign),
+            invalid.eq(x.signaling | y.signaling | (x.inf & y.zero) | (x.zero & y.inf)),
+            nan.eq(x.nan | y.nan | invalid),
+            classes["inf"].eq((x.inf | y.inf) & ~nan),
+            classes["zero"].eq((x.zero | y.zero) & ~nan),
         ]
+        wires = {"significand": significand, "exponent": exponent, "leading_zeros": zeros, **classes}
+        wires |= {"rounding": mode} if isinstance(mode, Signal) else {}
+        wires = dict(zip(wires, pipeline.cut(1, *wires.values()), strict=True))
         rounder = FloatRound(
             fmt=self.out_format,
-            exponent=exponent.shape(),
+            least=least,
+            greatest=max(greatest, 0),
             significand_bits=len(significand),
+            most_zeros=most_zeros,
+            slack=bool(top),
             rounding=self.rounding or "rne",
             overflow=self.overflow or "ieee",
             subnormals=self.subnormals,
             flags=self.with_flags,
+            stages=pipeline.depth(2),
         )
+        wires |= {"en": self.en} if self.stages else {}
         results = {"y": Signal(self.out_format.width, name="result")}
-        flags = {}
-        if self.with_flags:
-            results["flags"] = Signal(5, name="result_flags")
-            flags = {"invalid": invalid}
-        place(
-            m,
-            platform,
-            "round",
-            rounder,
-            sign=sign,
-            exponent=exponent,
-            significand=significand,
-            zero=zero,
-            inf=inf,
-            nan=nan,
-            **flags,
-            **results,
-        )
-        registered = pipeline.cut(2, *results.values())
-        m.d.comb += [getattr(self, name).eq(value) for name, value in zip(results, registered, strict=True)]
-        return m
+        results |= {"flags": Signal(5, name="result_flags")} if self.with_flags else {}
+        given = {port.name for port, _ in rounder.flat_ports()}
+        place(m, platform, "round", rounder, **{n: w for n, w in (wires | results).items() if n in given})
+        return results
 
 
-def _sum_shape(a: Shape, b: Shape, constant: int) -> Shape:
-    """The least signed shape for the sum of two signed numbers and a constant."""
-    least = -(1 << (a.width - 1)) - (1 << (b.width - 1)) + constant
-    greatest = (1 << (a.width - 1)) + (1 << (b.width - 1)) - 2 + constant
-    return signed(max(least.bit_length(), greatest.bit_length()) + 1)
+def significand_product(m: Module, platform: object, x: Operand, y: Operand, architecture: str) -> tuple[Signal, int]:
+    """The significands' product, and by how much its most significant bit weighs more than theirs together (as a power
+    of two: 1, or 0 where a significand is one bit)."""
+    product = Signal(x.width + y.width - (1 in (x.width, y.width)), name="product")
+    if 1 in (x.width, y.width):
+        one, other = (x, y) if x.width == 1 else (y, x)
+        m.d.comb += product.eq(Mux(one.significand, other.significand, 0))
+        return product, 0
+    unit = Product(a=unsigned(x.width), b=unsigned(y.width), architecture=architecture)
+    place(m, platform, "multiply", unit, a=x.significand, b=y.significand, y=product)
+    return product, 1
+
+
+def count_leading_zeros(m: Module, x: Operand, y: Operand, least: int) -> tuple[Signal, int]:
+    """How many leading zeros the significands' product has, or one less, and their greatest number.
+
+    ``least`` is the least biased exponent of the product's second bit. Where it is 0 or less the product of two subnormals
+    is subnormal, whatever its leading zeros: then one counter serves both operands.
+    """
+    zero_counts: list[tuple[Value, int]] = []
+    parts = [(operand, part) for operand in (x, y) if (part := operand.leading_part()) is not None]
+    if len(parts) == 2 and not (x.integer or y.integer) and least <= 0:
+        assert x.subnormal is not None and y.subnormal is not None
+        fraction = Signal(max(x.width, y.width) - 1, name="subnormal_fraction")
+        m.d.comb += fraction.eq(shared_fraction(x, y))
+        count = leading_zeros(m, fraction, "fraction_zeros")
+        zero_counts.append((Mux(x.subnormal | y.subnormal, count + 1, 0), len(fraction)))
+    else:
+        for operand, part in parts:
+            count = leading_zeros(m, part, f"{operand.name}_zeros")
+            if operand.subnormal is not None:
+                zero_counts.append((Mux(operand.subnormal, count + 1, 0), len(part)))
+            else:
+                zero_counts.append((count, len(part) - 1))
+    most = sum(bound for _, bound in zero_counts)
+    zeros = Signal(range(most + 1), name="leading_zeros")
+    m.d.comb += zeros.eq(sum((value for value, _ in zero_counts), start=Const(0, 1)))
+    return zeros, most
+
+
+def _add_one(x: Value, y: Value) -> Value:
+    """x + y + 1 by one adder, the 1 as its carry; biases are one less than a power of two, which leaves a short addition
+    for the rest."""
+    return (Cat(Const(1, 1), x) + Cat(Const(1, 1), y))[1:]

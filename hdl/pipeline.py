@@ -29,9 +29,13 @@ class Pipeline:
         self._depth = {place: int(rank < stages) for rank, place in enumerate(order)}
         self._depth[order[0]] += max(0, stages - len(order))
 
+    def depth(self, place: int) -> int:
+        """How many registers that place has."""
+        return self._depth.get(place, 0)
+
     def cut(self, place: int, *values: Signal, reset: bool = True) -> tuple[Signal, ...]:
         """The values as they are after the registers of that place, which a reset clears where ``reset``."""
-        for _ in range(self._depth[place]):
+        for _ in range(self.depth(place)):
             registers = tuple(Signal(value.shape(), name=f"{value.name}_r", reset_less=not reset) for value in values)
             with self._m.If(self._enable):
                 self._m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]

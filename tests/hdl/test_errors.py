@@ -13,28 +13,33 @@ FP16 = {"a": "fp16", "b": "fp16"}
 ARRAY = {"rows": 2, "cols": 2}
 
 MULTIPLIER = [
-    ({"a": "int8", "b": "fp16"}, "a and b must be both fixed point or both float, not int8 (fixed) and fp16 (float)"),
-    ({"a": "bin1", "b": "bin1"}, "a and b must be both fixed point or both float, not bin1 (binary) and bin1 (binary)"),
+    ({"a": "int8", "b": "fp16"}, "out must be given where a and b differ, not left out with a=int8 and b=fp16"),
+    ({"a": "bin1", "b": "bin1", "rounding": "rne"}, "rounding must be left out with out=bin1, not 'rne'"),
+    ({"a": "bin1", "b": "bin1", "overflow": "wrap"}, "overflow must be left out with out=bin1, not 'wrap'"),
+    (
+        INT8 | {"architecture": "wallace"},
+        "architecture must be one of operator, baugh_wooley, booth, row_adders, tree, not 'wallace'",
+    ),
     (INT8 | {"stages": -1}, "stages must be in 0 … 64, not -1"),
     (INT8 | {"stages": 65}, "stages must be in 0 … 64, not 65"),
-    (INT8 | {"flags": True}, "flags must be left out for fixed-point formats, not True with a=int8"),
-    (INT8 | {"subnormals": "full"}, "subnormals must be left out for fixed-point formats, not 'full' with a=int8"),
-    (INT8 | {"out": "fp16"}, "out must be fixed point where a and b are, not fp16 (float)"),
+    (INT8 | {"flags": True}, "flags must be left out where out is no float, not True with int16"),
+    (INT8 | {"subnormals": "full"}, "subnormals must be left out without a float format, not 'full' with a=int8"),
+    (INT8 | {"out": "e8m0"}, "out must be a format with sign and zero, not e8m0"),
     (INT8 | {"rounding": "rne"}, "rounding must be left out with an exact product (no out format), not 'rne'"),
     (INT8 | {"overflow": "wrap"}, "overflow must be left out with an exact product (no out format), not 'wrap'"),
-    (INT8 | {"out": "int8", "rounding": "up"}, "rounding must be one of rne, rtz, rdn, rup, rna, not 'up'"),
+    (INT8 | {"out": "int8", "rounding": "up"}, "rounding must be one of rne, rtz, rdn, rup, rna, port, not 'up'"),
     (
         INT8 | {"out": "int8", "overflow": "ieee"},
         "overflow must be one of saturate, wrap for fixed-point formats, not 'ieee'",
     ),
     ({"a": "fp16", "b": "bf16"}, "out must be given where a and b differ, not left out with a=fp16 and b=bf16"),
-    (FP16 | {"out": "int8"}, "out must be a float format where a and b are, not int8 (fixed)"),
+    (FP16 | {"out": "int8"}, "out must be a format with NaN where a or b has one, not int8 with a=fp16 and b=fp16"),
     (FP16 | {"out": "e8m0"}, "out must be a format with sign and zero, not e8m0"),
     (
         FP16 | {"out": "fp4_e2m1"},
         "out must be a format with NaN where a or b has one, not fp4_e2m1 with a=fp16 and b=fp16",
     ),
-    (FP16 | {"rounding": "up"}, "rounding must be one of rne, rtz, rdn, rup, rna, not 'up'"),
+    (FP16 | {"rounding": "up"}, "rounding must be one of rne, rtz, rdn, rup, rna, port, not 'up'"),
     (FP16 | {"overflow": "wrap"}, "overflow must be one of ieee, saturate for float formats, not 'wrap'"),
     (FP16 | {"subnormals": "none"}, "subnormals must be one of full, flush, not 'none'"),
 ]

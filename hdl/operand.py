@@ -1,0 +1,138 @@
+"""Operands of a multiplication, whatever their format: sign, significand, exponent and class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib.wiring import In, Out
+
+from ..golden.formats import Format
+from .float_unpack import FloatUnpack
+from .pipeline import Pipeline
+from .unit import Unit, place, shape_of
+
+CLASSES = ("zero", "inf", "nan", "signaling")
+
+
+class FixedUnpack(Unit):
+    """Splits a fixed-point code into sign and magnitude; combinational.
+
+    Parameters
+    ----------
+    fmt : Format
+        A fixed-point format.
+
+    Members
+    -------
+    code : In(fmt)
+    sign, zero : Out(1)
+    significand : Out(fmt.width)
+        The magnitude, of value ``significand * 2**-frac_bits``.
+    """
+
+    kind = "unpack"
+    formula = "code = (-1)**sign * significand"
+
+    def __init__(self, *, fmt: Format) -> None:
+        self.fmt = fmt
+        super().__init__(
+            {"code": In(shape_of(fmt)), "sign": Out(1), "significand": Out(fmt.width), "zero": Out(1)},
+            formats={"code": (fmt, 1)},
+            parameters={"fmt": fmt},
+            latency=0,
+            clocked=False,
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += [
+            self.sign.eq(self.code[-1] if self.fmt.signed else 0),
+            self.significand.eq(Mux(self.sign, -self.code, self.code)),
+            self.zero.eq(self.code == 0),
+        ]
+        return m
+
+
+@dataclass(frozen=True)
+class Operand:
+    """One number: ``(-1)**sign * significand * 2**(exponent - bias - (width of significand - 1))``, or what its class says.
+
+    Attributes
+    ----------
+    name : str
+        What its signals are called by.
+    sign, significand, exponent : Value
+        The exponent is not negative. The significand's most significant bit is 1 except for the numbers that
+        ``may_lead_with_zero`` speaks of.
+    bias, least, greatest : int
+        The exponent's bias and bounds.
+    subnormal : Value or None
+        Float: the significand's most significant bit is 0, if that can be.
+    integer : bool
+        Fixed point: any bits of the significand may be 0.
+    zero, inf, nan, signaling : Value
+        The class, none of them set for other numbers.
+    """
+
+    name: str
+    sign: Value
+    significand: Value
+    exponent: Value
+    bias: int
+    least: int
+    greatest: int
+    subnormal: Value | None
+    integer: bool
+    zero: Value
+    inf: Value
+    nan: Value
+    signaling: Value
+
+    @classmethod
+    def unpack(cls, m: Module, platform: object, name: str, code: Value, fmt: Format, subnormals: str) -> Operand:
+        """The operand that a code stands for."""
+        never = Const(0, 1)
+        if fmt.kind == "binary":
+            one = Const(1, 1)
+            return cls(name, ~code[0], one, never, 0, 0, 0, None, False, never, never, never, never)
+        unit = FixedUnpack(fmt=fmt) if fmt.kind == "fixed" else FloatUnpack(fmt=fmt, subnormals=subnormals)
+        wires = {p.name: Signal(v.shape(), name=f"{name}_{p.name}") for p, v in unit.flat_ports() if p.name != "code"}
+        place(m, platform, f"unpack_{name}", unit, code=code, **wires)
+        sign, significand, zero = wires["sign"], wires["significand"], wires["zero"]
+        if fmt.kind == "fixed":
+            bias = fmt.frac_bits - (fmt.width - 1)
+            return cls(name, sign, significand, never, bias, 0, 0, None, True, zero, never, never, never)
+        least, greatest = int("subnormal" in wires), fmt.max_code >> fmt.frac_bits
+        classes = {key: wires[key] for key in CLASSES}
+        subnormal = wires.get("subnormal")
+        return cls(name, sign, significand, wires["exponent"], fmt.bias, least, greatest, subnormal, False, **classes)
+
+    def registered(self, pipeline: Pipeline, place: int) -> Operand:
+        """The operand as it is behind the pipeline's registers of that place."""
+        names = [key for key, value in vars(self).items() if isinstance(value, Signal)]
+        values = pipeline.cut(place, *(getattr(self, key) for key in names))
+        return replace(self, **dict(zip(names, values, strict=True)))
+
+    @property
+    def width(self) -> int:
+        """Bits of the significand."""
+        return len(self.significand)
+
+    def leading_part(self) -> Value | None:
+        """The bits whose leading zeros are those of the significand after a first bit that is known to be 0, or all of
+        them for an integer; None where the first bit is always 1 (or there is no other)."""
+        if self.integer:
+            return self.significand
+        return self.significand[:-1] if self.subnormal is not None and self.width > 1 else None
+
+
+def shared_fraction(x: Operand, y: Operand) -> Value:
+    """The fraction of whichever of two floats is subnormal, from the top of as many bits as the longer one has."""
+    width = max(x.width, y.width) - 1
+
+    def gated(operand: Operand) -> Value:
+        fraction = Cat(Const(0, width - (operand.width - 1)), operand.significand[:-1])
+        return Mux(operand.subnormal, fraction, 0) if operand.subnormal is not None else Const(0, width)
+
+    return gated(x) | gated(y)
