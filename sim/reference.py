@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import golden, hdl
-from ..golden.formats import ParameterError
+from ..golden.formats import ROUNDINGS, ParameterError
 from ..hdl.unit import Port
 from .packing import operand_pairs
 from .stimulus import operands
@@ -37,10 +37,14 @@ def operand_bits(unit: hdl.Unit) -> int:
 
 
 def all_inputs(unit: hdl.Multiplier) -> Iterator[dict[str, Codes]]:
-    """Every pair of operands, in chunks: codes by port."""
+    """Every pair of operands, with a rounding port in every mode, in chunks: codes by port."""
     ports = ports_of(unit)
-    for a, b in operand_pairs(ports["a"].width, ports["b"].width, CHUNK):
-        yield {"a": a, "b": b}
+    modes = [{}]
+    if "rounding_mode" in ports:
+        modes = [{"rounding_mode": code} for code in range(1 << ports["rounding_mode"].width)]
+    for mode in modes:
+        for a, b in operand_pairs(ports["a"].width, ports["b"].width, CHUNK):
+            yield {"a": a, "b": b} | {name: np.full(len(a), code, np.uint8) for name, code in mode.items()}
 
 
 def random_inputs(unit: hdl.Unit, total: int, seed: int) -> Iterator[dict[str, Codes]]:
@@ -66,7 +70,7 @@ def reference(unit: hdl.Unit, inputs: dict[str, Codes]) -> dict[str, Codes]:
         It is another unit.
     """
     if isinstance(unit, hdl.Multiplier):
-        return _multiplier_reference(unit, inputs["a"], inputs["b"])
+        return _multiplier_reference(unit, inputs)
     if isinstance(unit, hdl.Requantizer):
         acc, bias = (golden.to_int(inputs[name], unit.acc_format) for name in ("acc", "bias"))
         zero_point = golden.to_int(inputs["zero_point"], unit.out_format)
@@ -76,11 +80,26 @@ def reference(unit: hdl.Unit, inputs: dict[str, Codes]) -> dict[str, Codes]:
     raise ParameterError(f"unit must be a multiplier or a requantizer, not {unit.kind}")
 
 
-def _multiplier_reference(unit: hdl.Multiplier, a: Codes, b: Codes) -> dict[str, Codes]:
-    options: dict[str, Any] = {}
-    if unit.rounding is not None:
-        options = {"out": unit.out_format, "rounding": unit.rounding, "overflow": unit.overflow}
-    if not unit.is_float:
-        return {"y": np.asarray(golden.multiply(a, b, unit.a_format, unit.b_format, **options))}
-    y, flags = golden.multiply(a, b, unit.a_format, unit.b_format, subnormals=unit.subnormals, flags=True, **options)
-    return {"y": np.asarray(y)} | ({"flags": np.asarray(flags)} if unit.with_flags else {})
+def _multiplier_reference(unit: hdl.Multiplier, inputs: dict[str, Codes]) -> dict[str, Codes]:
+    a, b = inputs["a"], inputs["b"]
+    if unit.is_exact:
+        return {"y": np.asarray(golden.multiply(a, b, unit.a_format, unit.b_format))}
+    y = np.zeros(len(a), golden.code_dtype(unit.out_format))
+    flags = np.zeros(len(a), np.uint8)
+    # With a port, the codes that stand for no mode round toward zero.
+    modes = inputs.get("rounding_mode", np.zeros(len(a), np.uint8))
+    for code in np.unique(modes):
+        here = modes == code
+        by_port = ROUNDINGS[code] if code < len(ROUNDINGS) else "rtz"
+        y[here], flags[here] = golden.multiply(
+            a[here],
+            b[here],
+            unit.a_format,
+            unit.b_format,
+            out=unit.out_format,
+            rounding=by_port if unit.rounding == "port" else unit.rounding or "rne",
+            overflow=unit.overflow,
+            subnormals=unit.subnormals or "full",
+            flags=True,
+        )
+    return {"y": y} | ({"flags": flags} if unit.with_flags else {})
