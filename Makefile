@@ -2,11 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
+# What a type checker needs, since it does not see through the finder of an editable install.
+LINK := build/python/polymac
+PYTEST = $(VENV)/bin/pytest -q -n auto --junitxml build/junit.xml
 
-.PHONY: all test check bench clean help
+.PHONY: all test test-all check bench clean help
 
+# build/ is this checkout's own: what an older polymac wrote there may be replaced.
 all: $(STAMP)  ## set up, and classify digits on the generated array
-	@$(VENV)/bin/polymac run digits
+	@$(VENV)/bin/polymac run digits --force
 
 $(STAMP): pyproject.toml
 	@echo "setting up $(VENV)"
@@ -14,21 +18,29 @@ $(STAMP): pyproject.toml
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
-check: $(STAMP)  ## lint, layout, types, import rules
+$(LINK):
+	@mkdir -p $(@D)
+	@ln -s ../.. $@
+
+check: $(STAMP) $(LINK)  ## lint, layout, types, import rules
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/basedpyright
-	@$(VENV)/bin/lint-imports --no-cache > build-lint.log || { cat build-lint.log; rm build-lint.log; exit 1; }; rm -f build-lint.log
+	@$(VENV)/bin/lint-imports --no-cache > build/imports.log || { cat build/imports.log; exit 1; }
 
-test: check  ## check, then every test on every core
-	@mkdir -p build
-	@$(VENV)/bin/pytest -q -n auto --junitxml build/junit.xml
+test: check  ## check, then the tests on every core
+	@$(PYTEST)
 
-bench: $(STAMP)  ## evaluations per second of the native simulator and of golden
+test-all: check  ## check, then all tests, the slow ones too
+	@$(PYTEST) -m 'slow or not slow'
+
+bench: $(STAMP)  ## speed of the native simulator and of golden, as ratios to others in the same run
 	@$(VENV)/bin/python tests/bench.py
+	@$(VENV)/bin/python tests/bench_golden.py
+	@$(VENV)/bin/python tests/bench_gemm.py
 
 clean:  ## remove the environment and everything generated
 	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10

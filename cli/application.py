@@ -30,7 +30,7 @@ Begin with one of these:
   polymac formats                              the number formats
   polymac generate multiplier --a fp16         Verilog of a multiplier, in build/
   polymac verify multiplier --a int8           simulate all its operands against the NumPy model
-  polymac compare --formats int8,fp16,bf16     area and delay of multipliers, side by side
+  polymac compare --formats int8,fp8_e4m3      area and delay of multipliers, side by side
 
 `polymac COMMAND --help` explains a command and has examples."""
 

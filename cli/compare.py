@@ -12,12 +12,15 @@ import click
 
 from .. import golden, hdl, synth
 from ..golden.formats import choose
+from ..hdl.product import ARCHITECTURES
 from ..synth import Record, Result, Target
-from .options import comma_list, command_line, make_unit, unit_options
+from .options import comma_list, make_unit, unit_options
 from .output import check_new_file, json_text, lines, print_table, progress, write_file
 
 #: The units whose operands have formats.
 _UNITS = ("multiplier", "mac", "array")
+#: Partial products up to which multipliers built of gates are tried as well: with more the recipes take minutes.
+MOST_GATED_BITS = 24 * 24
 #: Rows and columns of an array where they are not given: a large one takes minutes.
 SIDE = 2
 
@@ -57,10 +60,10 @@ class Comparison:
 @click.command(
     epilog="""\b
 Examples:
-  polymac compare --formats int8,fp16,bf16
-  polymac compare --formats int4,int8 --target cmos,ice40 --json -
+  polymac compare --formats int8,fp8_e4m3
+  polymac compare --formats int4,int6 --target cmos,ice40 --json -
   polymac compare --unit mac --formats int4 --target ecp5
-  polymac compare --formats fp8_e5m2 --target xc7 --flags off --stages 2
+  polymac compare --formats fp6_e3m2 --target xc7 --flags off --stages 2
 """,
 )
 @click.option("--unit", metavar="|".join(_UNITS), default="multiplier", show_default=True, help="What is compared.")
@@ -132,18 +135,24 @@ def measure(
     choose("unit", unit, _UNITS)
     found = [synth.target(item) for item in targets]
     each = [{"a": golden.format(name).name} | options for name in formats]
-    units = [make_unit(unit, item, side=SIDE) for item in each]
+    units = [_variants(unit, item) for item in each]
     with progress(f"comparing {len(units)} formats on {len(found)} targets") as report:
         designs = [
-            hdl.generate(
-                component,
-                f"{unit}_{item['a'].replace('.', '_')}",
-                command=command_line("generate", unit, item, side=SIDE),
-            )
-            for component, item in zip(units, each, strict=True)
+            [hdl.generate(variant, f"{unit}_{item['a'].replace('.', '_')}") for variant in variants]
+            for variants, item in zip(units, each, strict=True)
         ]
         results = synth.compare(designs, found, jobs=jobs, progress=report)
     return Comparison(unit, [item["a"] for item in each], found, results)
+
+
+def _variants(unit: str, options: dict[str, Any]) -> list[hdl.Unit]:
+    """The unit, in every architecture that it may have unless one was asked for or it is large."""
+    made = make_unit(unit, options, side=SIDE)
+    if not isinstance(made, hdl.Multiplier) or options.get("architecture") is not None:
+        return [made]
+    if made.a_format.significand_bits * made.b_format.significand_bits > MOST_GATED_BITS:
+        return [made]
+    return [make_unit(unit, options | {"architecture": name}, side=SIDE) for name in ARCHITECTURES]
 
 
 def print_comparison(comparison: Comparison) -> None:
@@ -162,16 +171,42 @@ def print_comparison(comparison: Comparison) -> None:
         for name, result in zip(comparison.formats, results, strict=True):
             click.echo(
                 f"{name}: "
-                + ", ".join(f"{key}={value}" for key, value in result.parameters.items() if value is not None)
+                + ", ".join(
+                    f"{key}={value}"
+                    for key, value in result.parameters.items()
+                    if value is not None and key != "architecture"
+                )
             )
             for failure in result.failures:
                 click.echo(f"no figure: {failure}")
+        if unlike := _unlike(comparison.formats, results):
+            click.echo(unlike)
         best = results[0].best_area
         lines(
             versions=", ".join(f"{tool} {number}" for tool, number in best.versions.items()),
             library=None if best.library is None else f"{best.library}, sha256 {best.library_sha256}",
         )
         click.echo("The commands of every recipe: polymac compare --json FILE.")
+
+
+def _unlike(formats: Sequence[str], results: Sequence[Result]) -> str:
+    """What each format's product is, in one sentence; empty where it is the same for all."""
+    groups: dict[str, list[str]] = {}
+    for name, result in zip(formats, results, strict=True):
+        groups.setdefault(_product(result.parameters), []).append(name)
+    if len(groups) == 1:
+        return ""
+    parts = [f"{what} for {' and '.join(names)}" for what, names in groups.items()]
+    return f"Compared are {'; '.join(parts)}."
+
+
+def _product(parameters: dict[str, Any]) -> str:
+    if parameters.get("rounding") is None:
+        return "the exact product"
+    if "subnormals" not in parameters:
+        return "a rounded product"
+    flags = "on" if parameters["flags"] else "off"
+    return f"a rounded product, subnormals {parameters['subnormals']}, IEEE flags {flags},"
 
 
 Show = Callable[[Result], str]
@@ -189,9 +224,9 @@ def _columns(target: Target, first: Result) -> dict[str, Show]:
             "area µm²": lambda result: _figure(result.area_um2, ",.2f"),
             "GE": lambda result: _figure(result.area_ge, ",.1f"),
             "ratio": ratio,
-            "recipe (area)": lambda result: result.recipe,
+            "recipe (area)": lambda result: _how(result.best_area),
             "delay ns": lambda result: _figure(result.best_delay and result.best_delay.delay_ns, ".3f"),
-            "recipe (delay)": lambda result: result.best_delay.recipe if result.best_delay else "–",
+            "recipe (delay)": lambda result: _how(result.best_delay) if result.best_delay else "–",
             "FF": lambda result: _figure(result.ffs),
         },
         "transistors": {
@@ -199,7 +234,7 @@ def _columns(target: Target, first: Result) -> dict[str, Show]:
             "gates": lambda result: _figure(result.gates),
             "FF": lambda result: _figure(result.ffs),
             "ratio": ratio,
-            "recipe": lambda result: result.recipe,
+            "recipe": lambda result: _how(result.best_area),
         },
         "area_luts": {
             "LUT area": lambda result: _figure(result.area_luts),
@@ -207,11 +242,17 @@ def _columns(target: Target, first: Result) -> dict[str, Show]:
             "carry": lambda result: _figure(result.carries),
             "FF": lambda result: _figure(result.ffs),
             "ratio": ratio,
-            "recipe": lambda result: result.recipe,
+            "recipe": lambda result: _how(result.best_area),
             "with DSP": lambda result: _with_dsp(result.best_dsp),
         },
     }
     return costs[target.cost]
+
+
+def _how(record: Record) -> str:
+    """The recipe, and before it the architecture where that is not the synthesizer's own choice."""
+    architecture = record.parameters.get("architecture", "operator")
+    return record.recipe if architecture == "operator" else f"{architecture}, {record.recipe}"
 
 
 def _with_dsp(record: Record | None) -> str:

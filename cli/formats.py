@@ -1,53 +1,139 @@
-"""``polymac formats``: the number formats and their properties."""
+"""``polymac formats``: the number formats, and what the codes of one mean."""
 
 from __future__ import annotations
 
+import dataclasses
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import click
 
-from .. import golden
-from ..golden import Format
-from .output import print_json, print_table
+from ..golden.formats import (
+    BLOCK_FORMATS,
+    FORMATS,
+    BlockFormat,
+    Format,
+    ParameterError,
+    any_format,
+    decimal_text,
+    load_environment,
+    load_formats,
+)
+from .layout import MAX_LISTED, bit_fields, bit_text, code_text, short_text, special_codes, value_formula
+from .number_line import draw
+from .output import check_new_file, lines, print_json, print_table, write_file
 
 # One of each family of formats that are found by their name's numbers.
 _FAMILIES = {"intN": "int12", "uintN": "uint12", "qM.N": "q4.12", "uqM.N": "uq4.12", "eXmY": "e4m7"}
+_VALUES_IN_A_ROW = 8
+_RANGE = ("largest", "least normal", "least positive")
+_SCALAR_COLUMNS = ("format", "bits", "sign/exp/frac", "bias", *_RANGE, "specials", "source")
+_BLOCK_COLUMNS = ("block format", "bits", "elements", "scale", "rule", "rounding", *_RANGE[::2], "specials", "source")
 
 
 @click.command(
-    epilog="\b\nExamples:\n  polymac formats\n  polymac formats e4m7 q4.12\n  polymac formats --json",
+    epilog="\b\nExamples:\n  polymac formats\n  polymac formats fp8_e4m3\n  polymac formats e4m7 q4.12 mxfp4\n"
+    "  polymac formats fp4_e2m1 --plot fp4.svg\n  polymac formats --json",
 )
 @click.argument("names", nargs=-1, metavar="[FORMAT]...")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def formats(names: tuple[str, ...], as_json: bool) -> None:
-    """List the number formats, or those that are named.
+@click.option(
+    "--plot", metavar="FILE.svg", type=click.Path(path_type=Path), help="Draw the values of the named formats."
+)
+@click.option("--force", is_flag=True, help="Replace the file of --plot.")
+@click.option("--formats-file", metavar="FILE", help="Also know the formats of a TOML file.")
+def formats(names: tuple[str, ...], as_json: bool, plot: Path | None, force: bool, formats_file: str | None) -> None:
+    """List the number formats, or those that are named; of a single one show what its codes mean.
 
     Beside the named formats, whole families are known: intN and uintN (N bits), qM.N and uqM.N (fixed point, M integer
-    bits with the sign, N fraction bits), eXmY (IEEE-like, X exponent and Y fraction bits).
+    bits with the sign, N fraction bits), eXmY (IEEE-like, X exponent and Y fraction bits; e0mY is sign and magnitude).
+    Block formats share a scale among elements; bits are those of an element and its part of the scale.
+
+    Every command knows the formats of the files that the environment variable POLYMAC_FORMATS names.
     """
-    chosen = {name: golden.format(name) for name in names} or golden.FORMATS
-    if as_json:
-        print_json([_describe(item) for item in chosen.values()])
+    load_environment()
+    if formats_file is not None:
+        load_formats(formats_file)
+    known = {**FORMATS, **BLOCK_FORMATS}
+    chosen = {name: any_format(name) for name in names} or known
+    if plot is not None:
+        _plot(plot, [any_format(name) for name in names], force)
         return
-    rows = [_row(name, item) for name, item in chosen.items()]
-    if not names:
-        rows += [_row(f"{family}, as {name}", golden.format(name)) for family, name in _FAMILIES.items()]
-    columns = (
-        "format",
-        "bits",
-        "sign/exp/frac",
-        "bias",
-        "largest",
-        "least normal",
-        "least positive",
-        "specials",
-        "source",
-    )
-    print_table("", columns, rows, left=("format", "specials", "source"))
+    if as_json:
+        print_json([_describe(item, detailed=len(names) == 1) for item in chosen.values()])
+    elif len(names) == 1:
+        _show(*chosen.values())
+    else:
+        _list(chosen, families=not names)
 
 
-def _describe(item: Format) -> dict[str, Any]:
+def _plot(path: Path, chosen: list[Format | BlockFormat], force: bool) -> None:
+    if path.suffix != ".svg":
+        raise ParameterError(f"--plot must be a file that ends in .svg, not {path}")
+    if not chosen:
+        raise ParameterError("--plot must come with the names of formats, not without")
+    check_new_file("--plot", path, force=force)
+    write_file(path, draw(chosen), force=force)
+    click.echo(path)
+
+
+def _list(chosen: dict[str, Format | BlockFormat], *, families: bool) -> None:
+    scalars = [_scalar_row(name, item) for name, item in chosen.items() if isinstance(item, Format)]
+    blocks = [_block_row(item) for item in chosen.values() if isinstance(item, BlockFormat)]
+    if families:
+        scalars += [_scalar_row(f"{family}, as {name}", any_format(name)) for family, name in _FAMILIES.items()]
+    left = ("format", "block format", "elements", "scale", "rule", "rounding", "specials", "source")
+    for columns, rows in ((_SCALAR_COLUMNS, scalars), (_BLOCK_COLUMNS, blocks)):
+        if rows:
+            print_table("", columns, rows, left=left)
+
+
+def _show(item: Format | BlockFormat) -> None:
+    """One format: its description, special codes and, if they are few, all values; of a block format its element's."""
+    element = item
+    if isinstance(item, BlockFormat):
+        element = item.element
+        described = _describe_block(item)
+        described["value"] = " · ".join(("element", "scale", "tensor scale")[: len(item.factors)])
+    else:
+        described = _describe_scalar(item)
+    described = {key: value for key, value in described.items() if value not in (None, [], "")}
+    lines(**{key: ", ".join(value) if isinstance(value, list) else value for key, value in described.items()})
+    assert isinstance(element, Format)
+    if element is not item:
+        click.echo(f"\nThe elements, {element}:")
+    lines(code=bit_fields(element), value=value_formula(element))
+    rows = [
+        (name, code_text(element, code), bit_text(element, code), element.text(code))
+        for name, code in special_codes(element)
+    ]
+    print_table("", ("special value", "code", "bits", "value"), rows, left=("special value", "bits"))
+    if element.codes <= MAX_LISTED:
+        columns = min(_VALUES_IN_A_ROW, element.codes)
+        table = [
+            (code_text(element, high), *(short_text(element, high + low) for low in range(columns)))
+            for high in range(0, element.codes, columns)
+        ]
+        print_table("", ("code", *(f"+{low}" for low in range(columns))), table)
+
+
+def _describe(item: Format | BlockFormat, *, detailed: bool) -> dict[str, Any]:
+    described = _describe_scalar(item) if isinstance(item, Format) else _describe_block(item)
+    if not detailed:
+        return described
+    element = item if isinstance(item, Format) else item.element
+    described["layout"] = bit_fields(element)
+    described["value"] = value_formula(element)
+    described["special_codes"] = [
+        {"what": name, "code": code, "value": element.text(code)} for name, code in special_codes(element)
+    ]
+    if element.codes <= MAX_LISTED:
+        described["values"] = [element.text(code) for code in range(element.codes)]
+    return described
+
+
+def _describe_scalar(item: Format) -> dict[str, Any]:
     return {
         "name": item.name,
         "kind": item.kind,
@@ -64,21 +150,56 @@ def _describe(item: Format) -> dict[str, Any]:
     }
 
 
-def _number(item: Format, value: Fraction) -> int | float:
-    # Every finite value of a float format here is a double; integers may have more digits than one.
-    return int(value) if item.kind != "float" and value.denominator == 1 else float(value)
+def _describe_block(item: BlockFormat) -> dict[str, Any]:
+    described = {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
+    for key in ("element", "scale", "tensor_scale"):
+        described[key] = described[key] and described[key].name
+    source = described.pop("source")
+    return {
+        "name": described.pop("name"),
+        "kind": "block",
+        **described,
+        "bits_per_element": float(item.bits_per_element),
+        "max": float(item.max),
+        "min_positive": float(item.min_positive),
+        "specials": _block_specials(item),
+        "source": source,
+    }
 
 
-def _row(name: str, item: Format) -> tuple[str, ...]:
-    is_float = item.kind == "float"
+def _number(item: Format, value: Fraction) -> int | float | str:
+    """A number for JSON: an int where the format's are, a float, or a text beyond the range of floats."""
+    if item.kind != "float" and value.denominator == 1:
+        return int(value)
+    text = decimal_text(value)
+    return float(text) if text == repr(float(text)) else text
+
+
+def _scalar_row(name: str, item: Format | BlockFormat) -> tuple[str, ...]:
+    assert isinstance(item, Format)
     numbers = (_number(item, value) for value in (item.max, item.min_normal, item.min_positive))
     return (
         name,
         str(item.width),
         f"{int(item.signed)}/{item.exp_bits}/{item.frac_bits}",
-        str(item.bias) if is_float else "",
+        str(item.bias) if item.kind == "float" else "",
         *(f"{number:.6g}" if isinstance(number, float) else str(number) for number in numbers),
         ", ".join(_specials(item)),
+        item.source,
+    )
+
+
+def _block_row(item: BlockFormat) -> tuple[str, ...]:
+    return (
+        item.name,
+        f"{float(item.bits_per_element):.5g}",
+        f"{item.block_size} × {item.element}",
+        " · ".join(fmt.name for fmt in item.factors[1:]),
+        item.scale_rule,
+        item.rounding,
+        f"{float(item.max):.6g}",
+        f"{float(item.min_positive):.6g}",
+        ", ".join(_block_specials(item)),
         item.source,
     )
 
@@ -92,5 +213,14 @@ def _specials(item: Format) -> list[str]:
         "no zero": not item.has_zero,
         "Inf": item.has_inf,
         "NaN": item.has_nan,
+    }
+    return [name for name, present in found.items() if present]
+
+
+def _block_specials(item: BlockFormat) -> list[str]:
+    found = {
+        "NaN scale": item.scale.has_nan,
+        "Inf elements": item.element.has_inf,
+        "NaN elements": item.element.has_nan,
     }
     return [name for name, present in found.items() if present]

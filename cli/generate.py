@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from .. import golden, hdl
-from .options import UNIT_NAMES, command_line, make_unit, unit_options
+from .options import UNIT_NAMES, make_unit, unit_options
 from .output import lines, print_json, progress
 
 #: Rows and columns of an array where they are not given.
@@ -37,9 +37,8 @@ def generate(unit: str, name: str | None, folder: Path, force: bool, as_json: bo
     The same options give the same bytes on every machine.
     """
     component = make_unit(unit, options, side=SIDE)
-    command = command_line("generate", unit, options, side=SIDE, more={"name": None if name == unit else name})
     with progress(f"generating {unit}"):
-        design = hdl.generate(component, name, command=command)
+        design = hdl.generate(component, name)
     files = design.write(folder, force=force)
     parameters = design.metadata["parameters"]
     adds = isinstance(component, hdl.Mac | hdl.Array)

@@ -25,3 +25,7 @@ def main() -> None:
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ import click
 
 from .. import hdl
 from ..golden.formats import ParameterError, choose
+from ..hdl.product import ARCHITECTURES
 
 #: The units by their names.
 UNITS: dict[str, Callable[..., hdl.Unit]] = {
@@ -36,7 +36,7 @@ class _Option:
         return None if self.is_flag else int if self.metavar == "N" else str
 
 
-# By the name of the constructor's parameter; the order is that of a reproducible command line.
+# By the name of the constructor's parameter; the order is that of --help.
 _OPTIONS: dict[str, _Option] = {
     "a": _Option("Format of operand a.  [default: int8]", "FMT"),
     "b": _Option("Format of operand b.  [default: that of a]", "FMT"),
@@ -49,9 +49,10 @@ _OPTIONS: dict[str, _Option] = {
     "lanes": _Option("Products per processing element and cycle.  [default: 1]", "N"),
     "dataflow": _Option("Output stationary.  [default: os]", "os"),
     "stages": _Option("Pipeline registers.  [default: 0]", "N"),
-    "rounding": _Option("Rounding mode.  [default: rne]", "rne|rtz|rdn|rup|rna"),
+    "rounding": _Option("Rounding mode, or port: an input chooses it.  [default: rne]", "rne|rtz|rdn|rup|rna|port"),
     "subnormals": _Option("Floats: kept or flushed to zero.  [default: full]", "full|flush"),
     "flags": _Option("Floats: a port with the IEEE exceptions.  [default: on]", "on|off"),
+    "architecture": _Option("How significands are multiplied.  [default: operator]", "|".join(ARCHITECTURES)),
     "relu": _Option("Negative results become 0.", is_flag=True),
 }
 
@@ -111,28 +112,6 @@ def make_unit(kind: str, options: Mapping[str, Any], *, side: int) -> hdl.Unit:
     if "dataflow" in given:
         choose("dataflow", given.pop("dataflow"), _DATAFLOWS)
     return UNITS[kind](**given)
-
-
-def command_line(
-    command: str, kind: str, options: Mapping[str, Any], *, side: int, more: Mapping[str, Any] | None = None
-) -> str:
-    """A reproducible ``polymac`` command for a unit: the same unit, the same text.
-
-    Options stand in one order; formats and sizes are always said, other options where they are not at their default.
-    ``more`` are the command's own options; as everywhere, None and False are left out.
-    """
-    defaults: dict[str, Any] = {key: item.default for key, item in inspect.signature(UNITS[kind]).parameters.items()}
-    given = _complete(kind, {key: value for key, value in options.items() if value is not None}, side)
-    defaults |= {"b": given.get("a"), "dataflow": "os"}
-    words = ["polymac", command, kind]
-    for key, option in _OPTIONS.items():
-        value = given.get(key)
-        if value is not None and value != defaults[key]:
-            words += [_flag(key)] if option.is_flag else [_flag(key), str(value)]
-    for key, value in (more or {}).items():
-        if value is not None and value is not False:
-            words += [_flag(key)] if value is True else [_flag(key), str(value)]
-    return shlex.join(words)
 
 
 def _complete(kind: str, given: dict[str, Any], side: int) -> dict[str, Any]:

@@ -24,14 +24,18 @@ _AREA_FORMATS = ("int8", "fp16", "bf16")
     cls=Choices,
     choice="dataset",
     no_args_is_help=False,
-    epilog="\b\nExamples:\n  polymac run digits",
+    epilog="\b\nExamples:\n  polymac run digits --no-area",
 )
 def run() -> None:
     """Run a quantized network on the generated RTL and check every result against the NumPy model."""
 
 
 @run.command(
-    epilog="\b\nExamples:\n  polymac run digits\n  polymac run digits --rows 8 --cols 8 --no-area --json",
+    epilog="""\b
+Examples:
+  polymac run digits --no-area
+  polymac run digits --rows 8 --cols 8 --seed 3 --output rtl --no-area --json
+""",
 )
 @click.option("--format", "fmt", metavar="FMT", default="int8", show_default=True, help="Of weights and activations.")
 @click.option("--rows", metavar="N", type=int, default=16, show_default=True, help="Rows of the array.")
@@ -39,21 +43,33 @@ def run() -> None:
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of the split and the training.")
 @click.option("--no-area", is_flag=True, help="Leave out the table of what multipliers cost.")
 @click.option("--output", "folder", metavar="DIR", type=Path, default=Path("build"), show_default=True, help="Folder.")
+@click.option("--force", is_flag=True, help="Overwrite existing files, unless they are the same anyway.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def digits(
-    context: click.Context, fmt: str, rows: int, cols: int, seed: int, no_area: bool, folder: Path, as_json: bool
+    context: click.Context,
+    fmt: str,
+    rows: int,
+    cols: int,
+    seed: int,
+    no_area: bool,
+    folder: Path,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Classify handwritten digits on a generated systolic array, then show what multipliers cost.
 
     A small network is trained on scikit-learn's digits and quantized; the half that it has not seen runs through the
     simulated RTL. Exit status 1 where one result differs from the NumPy model's.
+
+    The Verilog is left in the folder. The same command may be repeated there, since it gives the same files; a file
+    that is there with other bytes is an error unless --force is given.
     """
     from ..sim import digits as network  # scikit-learn is of no use to the other commands
 
     with progress("digits") as report:
         staged = None if report is None else lambda stage, done, total: report(done, total, stage)
-        result = network.run(format=fmt, rows=rows, cols=cols, seed=seed, folder=folder, progress=staged)
+        result = network.run(format=fmt, rows=rows, cols=cols, seed=seed, folder=folder, force=force, progress=staged)
     if not as_json:
         _print(result)
     area = None if no_area else _areas(quiet=as_json)
@@ -88,5 +104,5 @@ def _print(result: DigitsResult) -> None:
         time=f"{result.seconds:.1f} s",
         weights=result.weights,
         simulator=result.simulator,
-        Verilog=", ".join(map(str, result.verilog)),
+        Verilog=", ".join(str(path) for path in result.verilog if path.suffix == ".v"),
     )

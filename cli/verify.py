@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .generate import SIDE
-from .options import UNIT_NAMES, command_line, make_unit, unit_options
+from .options import UNIT_NAMES, make_unit, unit_options
 from .output import lines, print_json, progress
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 @click.command(
     epilog="""\b
 Examples:
-  polymac verify multiplier --a int4 --exhaustive
+  polymac verify multiplier --a int8
+  polymac verify multiplier --a fp8_e5m2 --exhaustive
   polymac verify multiplier --a fp16 --rounding rtz --vectors 100000 --seed 7
   polymac verify array --a int8 --rows 4 --cols 4 --simulator verilator --waves
 """,
@@ -61,17 +62,15 @@ def verify(
             folder=folder,
             progress=report,
         )
-    own = {"simulator": simulator, "seed": seed, "vectors": vectors, "exhaustive": exhaustive}
-    reproduce = command_line("verify", unit, options, side=SIDE, more=own)
     if as_json:
-        print_json(asdict(result) | {"reproduce": reproduce})
+        print_json(asdict(result))
     else:
-        _print(unit, result, reproduce)
+        _print(unit, result)
     if not result.passed:
         context.exit(1)
 
 
-def _print(unit: str, result: Verification, reproduce: str) -> None:
+def _print(unit: str, result: Verification) -> None:
     click.echo(f"{'PASSED' if result.passed else 'FAILED'}: {unit}, {result.how}")
     lines(
         checked=f"{result.checked:,}",
@@ -83,7 +82,7 @@ def _print(unit: str, result: Verification, reproduce: str) -> None:
         waves=result.waves,
         log=result.log,
         junit=result.junit,
-        reproduce=None if result.passed else reproduce,
+        reproduce=None if result.passed else result.reproduce,
     )
     for detail in result.details:
         click.echo(f"  {detail}")

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .codes import Integers, Unpacked, as_array, as_codes, as_integers, to_int, unpack
-from .formats import FORMATS, Format, format
-from .rounding import check_policies, pack
+from .codes import Integers, Unpacked, as_array, as_codes, as_integers, code_dtype, to_int, unpack
+from .formats import FORMATS, Format, ParameterError, choose, format
+from .kernels import CHUNK
+from .real import Reals, can_round, rounder
+from .rounding import Target, pack
+from .stochastic import Random, RandomWords, random_words
+from .tables import rounded_by_table, rounds_by_table
+
+#: What NaN and infinity become in a format that has no code for them.
+NONFINITES = ("error", "substitute")
+
+#: From numbers, their random words and the index of the first of them to codes.
+_Convert = Callable[[NDArray[Any], RandomWords | None, int], Integers]
 
 _FP64 = FORMATS["fp64"]
 
@@ -19,6 +32,9 @@ def encode(
     rounding: str = "rne",
     overflow: str | None = None,
     subnormals: str = "full",
+    nonfinite: str = "error",
+    random: Random | None = None,
+    random_bits: int = 32,
 ) -> Integers:
     """The codes of real numbers: rounded once, from their exact values.
 
@@ -29,12 +45,23 @@ def encode(
     fmt : str or Format
         The codes' format.
     rounding : str
-        One of ROUNDINGS; "rne" alone for binary formats, where numbers from 0 up are +1 and those below -1.
+        One of ROUNDINGS, or "stochastic"; "rne" alone for binary formats, where numbers from 0 up are +1 and those
+        below -1. Stochastic: with t the part of the magnitude below its last place, as a fraction of one unit there,
+        the magnitude is rounded up where floor(t · 2^random_bits) + r >= 2^random_bits, with r a random word, uniform
+        in 0 … 2^random_bits - 1; so that hardware which is given the same words does the same.
     overflow : str or None
-        "ieee" (None) or "saturate" for floats, "saturate" (None) or "wrap" for fixed point. Infinities become infinity
-        under "ieee", else NaN, else the largest value where the format has neither; the largest under "saturate".
+        "ieee" (None) or "saturate" for floats, "saturate" (None) or "wrap" for fixed point: what becomes of results
+        out of range. Infinities become infinity under "ieee" and the largest value under "saturate".
     subnormals : str
         "full", or "flush": a result that is tiny after rounding is zero.
+    nonfinite : str
+        What NaN and infinity become in a format that has none: "error", or "substitute". The substitute of infinity is
+        that of a result out of range (NaN under "ieee" if there is one, else the largest value of its sign); that of
+        NaN is the largest value in a float (ONNX's and CUDA's rule for fp4), +1 in a binary format, 0 in fixed point.
+    random : int, numpy.random.Generator, array_like of int or None
+        For stochastic rounding alone: a seed, a generator, or the random words (:func:`.stochastic.random_words`).
+    random_bits : int
+        Bits of a random word, 1 … 63.
 
     Returns
     -------
@@ -44,22 +71,68 @@ def encode(
     Raises
     ------
     TypeError
-        ``x`` is neither floating point nor integer.
+        ``x`` is neither floating point nor integer, or ``random`` of a wrong kind.
     ParameterError
-        NaN where the format has none, infinity that would wrap, or a policy that the format has no meaning for.
+        NaN or infinity where the format has none (and nothing substitutes it), infinity that would wrap, ``random``
+        missing or out of place, or a policy that the format has no meaning for.
     """
     fmt = format(fmt)
-    overflow = check_policies(fmt, rounding, overflow, subnormals)
+    target = Target.of(fmt, rounding, overflow, subnormals)
+    choose("nonfinite", nonfinite, NONFINITES)
     array = as_array(x)
+    words = random_words(rounding, random, random_bits, array.shape)
     if array.dtype.kind == "f" and array.dtype.itemsize <= 8:
-        # A float64 holds every narrower float exactly.
-        value = unpack(array.astype(np.float64).reshape(-1).view(np.uint64), _FP64)
+        flat = _finite(np.ascontiguousarray(array).reshape(-1), fmt, nonfinite)
+        convert = _from_reals(target, flat.dtype)
     elif array.dtype == object or array.dtype.kind in "iu":
-        value = _unpack_integers(as_integers("x", array).reshape(-1))
+        flat = as_integers("x", array).reshape(-1)
+        convert = _from_unpacked(target, _unpack_integers)
     else:
         raise TypeError(f"x must be an array of float64, float32, float16 or integers, not of {array.dtype}")
-    codes, _ = pack("x", value, fmt, rounding, overflow, subnormals)
+    codes = np.empty(flat.size, code_dtype(fmt))
+    # Conversions meet infinities, NaNs and results out of range as a matter of course.
+    with np.errstate(all="ignore"):
+        for start in range(0, flat.size, CHUNK):
+            part = slice(start, start + CHUNK)
+            codes[part] = convert(flat[part], None if words is None else words[part], start)
     return codes.reshape(array.shape)
+
+
+def _finite(x: Reals, fmt: Format, nonfinite: str) -> Reals:
+    """``x``, once NaNs that the format has no code for are substituted; infinities are when they are rounded."""
+    if fmt.has_nan and fmt.has_inf:
+        return x
+    if fmt.has_nan:
+        wrong, rule = np.isinf(x), "free of infinities"
+    else:
+        wrong, rule = (np.isnan(x), "free of NaN") if fmt.has_inf else (~np.isfinite(x), "finite")
+    if not wrong.any():
+        return x
+    if nonfinite == "error":
+        index = int(wrong.argmax())
+        raise ParameterError(
+            f"x must be {rule} for {fmt} unless nonfinite is 'substitute', not {float(x[index])} at index {index}"
+        )
+    # In a float without NaN the largest value stands for infinity too, unless that has a code.
+    return x if fmt.has_nan else np.where(np.isnan(x), x.dtype.type(0 if fmt.kind == "fixed" else np.inf), x)
+
+
+def _from_reals(target: Target, dtype: np.dtype[np.floating]) -> _Convert:
+    """The first conversion of floats that knows the format."""
+    # A float32 holds every float16 exactly, as a float64 holds every float32.
+    work = np.float64 if dtype.itemsize == 8 else np.float32
+    if can_round(target):
+        rounded = rounder(target, work, flags=False)
+        return lambda x, random, start: rounded(x.astype(work, copy=False), random)[0]
+    if work == np.float32 and rounds_by_table(target):
+        return lambda x, random, start: rounded_by_table(x.astype(np.float32, copy=False), target, flags=False)[0]
+    return _from_unpacked(target, lambda x: unpack(x.astype(np.float64).view(np.uint64), _FP64))
+
+
+def _from_unpacked(target: Target, unpacked: Callable[[Integers], Unpacked]) -> _Convert:
+    """The conversion by the general rounder."""
+    policies = (target.out, target.rounding, target.overflow, target.subnormals)
+    return lambda x, random, start: pack("x", unpacked(x), *policies, random, start)[0]
 
 
 def _unpack_integers(integers: Integers) -> Unpacked:

@@ -92,7 +92,7 @@ def as_codes(argument: str, codes: ArrayLike, fmt: Format) -> Integers:
     """
     array = as_integers(argument, codes)
     if array.size and (array.dtype.kind != "u" or array.dtype.itemsize * 8 > fmt.width):
-        for extreme in (int(array.min()), int(array.max())):
+        for extreme in ([] if array.dtype.kind == "u" else [int(array.min())]) + [int(array.max())]:
             if not 0 <= extreme <= fmt.code_mask:
                 raise ParameterError(f"{argument} must hold codes of {fmt}, 0 … {fmt.code_mask:#x}, not {extreme}")
     return array.astype(code_dtype(fmt), copy=False)

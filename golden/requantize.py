@@ -311,7 +311,7 @@ def nearest_integer(x: NDArray[Any], out: Format, rounding: str = "rne") -> Inte
     Two bits more than the format: no number that saturates here would be in range with its zero point added.
     """
     wide = fixed_point(max(62, out.width + 2))
-    return to_int(encode(x, wide, rounding=rounding), wide)
+    return to_int(encode(x, wide, rounding=rounding, nonfinite="substitute"), wide)
 
 
 def clamped(scaled: Integers, zero_point: Integers, out: Format, *, relu: bool = False) -> Integers:

@@ -6,12 +6,14 @@ Everything in the golden model that rounds ends here, once: encoding, conversion
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .codes import FAST_BITS, Bools, Integers, Unpacked, code_dtype
 from .formats import FIXED_OVERFLOWS, FLOAT_OVERFLOWS, ROUNDINGS, SUBNORMALS, Flag, Format, ParameterError, choose
+from .stochastic import STOCHASTIC, RandomWords
 
 
 def check_policies(fmt: Format, rounding: str, overflow: str | None, subnormals: str) -> str:
@@ -25,14 +27,42 @@ def check_policies(fmt: Format, rounding: str, overflow: str | None, subnormals:
         One of them is unknown or has no meaning in the format.
     """
     binary = fmt.kind == "binary"
-    choose("rounding", rounding, ROUNDINGS[:1] if binary else ROUNDINGS, f" for {fmt}" if binary else "")
+    modes = ROUNDINGS[:1] if binary else (*ROUNDINGS, STOCHASTIC)
+    choose("rounding", rounding, modes, f" for {fmt}" if binary else "")
     choose("subnormals", subnormals, SUBNORMALS)
     allowed = {"float": FLOAT_OVERFLOWS, "fixed": FIXED_OVERFLOWS, "binary": FIXED_OVERFLOWS[:1]}[fmt.kind]
     return choose("overflow", allowed[0] if overflow is None else overflow, allowed, f" for {fmt}")
 
 
+@dataclass(frozen=True)
+class Target:
+    """Where exact numbers are to be rounded: a format, and policies that are known to have a meaning in it."""
+
+    out: Format
+    rounding: str
+    overflow: str
+    subnormals: str
+
+    @classmethod
+    def of(cls, out: Format, rounding: str, overflow: str | None, subnormals: str) -> Target:
+        """The target of these policies, once :func:`check_policies` has seen them."""
+        return cls(out, rounding, check_policies(out, rounding, overflow, subnormals), subnormals)
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether rounding takes random words."""
+        return self.rounding == STOCHASTIC
+
+
 def pack(
-    argument: str, value: Unpacked, fmt: Format, rounding: str, overflow: str, subnormals: str
+    argument: str,
+    value: Unpacked,
+    fmt: Format,
+    rounding: str,
+    overflow: str,
+    subnormals: str,
+    random: RandomWords | None = None,
+    start: int = 0,
 ) -> tuple[Integers, Integers]:
     """Round exact numbers to codes of ``fmt``, once; return them and the exceptions (uint8 bits of Flag).
 
@@ -46,6 +76,7 @@ def pack(
     largest value under "saturate" (OFP8's rule for e5m2) and where there is no infinity the same substitute as an
     overflow. NaN is the format's ``nan_code``. In formats without zero or sign a zero or negative result is NaN under
     "ieee", the least value otherwise. Ties between significands of one bit go to the larger magnitude (IEEE 754-2019).
+    Stochastic rounding overflows as rounding to nearest does, and decides on tininess with the same random word.
 
     Fixed-point results: inexact is rounding, overflow (with inexact) a rounded result out of range, which saturates or
     keeps its low bits ("wrap"). Binary results are the sign, +1 for zero.
@@ -58,33 +89,38 @@ def pack(
         The numbers, of at least one dimension.
     rounding, overflow, subnormals : str
         Policies that :func:`check_policies` has seen.
+    random : RandomWords or None
+        One word for each number, for stochastic rounding only.
+    start : int
+        Index of the first of the numbers in what the caller was given, for error messages.
 
     Raises
     ------
     ParameterError
         NaN where the format has none, or an infinity that would have to wrap.
     """
-    _check_specials(argument, value, fmt, overflow)
+    _check_specials(argument, value, fmt, overflow, start)
     if fmt.kind == "float":
-        codes, flags = _pack_float(value, fmt, rounding, overflow, subnormals)
+        codes, flags = _pack_float(value, fmt, rounding, overflow, subnormals, random)
     elif fmt.kind == "fixed":
-        codes, flags = _pack_fixed(value, fmt, rounding, overflow)
+        codes, flags = _pack_fixed(value, fmt, rounding, overflow, random)
     else:
         codes = ~(value.negative & ~value.zero)
-        flags = _flags(inexact=_absolute_is_not_one(value))
+        flags = exceptions(inexact=_absolute_is_not_one(value))
     return codes.astype(code_dtype(fmt)), flags
 
 
-def _check_specials(argument: str, value: Unpacked, fmt: Format, overflow: str) -> None:
+def _check_specials(argument: str, value: Unpacked, fmt: Format, overflow: str, start: int) -> None:
     if not fmt.has_nan and value.nan.any():
-        raise ParameterError(f"{argument} must be free of NaN for {fmt}, not nan at index {int(value.nan.argmax())}")
+        index = start + int(value.nan.argmax())
+        raise ParameterError(f"{argument} must be free of NaN for {fmt}, not nan at index {index}")
     if overflow == "wrap" and value.inf.any():
-        raise ParameterError(
-            f"{argument} must be finite to wrap in {fmt}, not infinite at index {int(value.inf.argmax())}"
-        )
+        index = start + int(value.inf.argmax())
+        raise ParameterError(f"{argument} must be finite to wrap in {fmt}, not infinite at index {index}")
 
 
-def _flags(inexact: Bools, underflow: Bools | None = None, overflow: Bools | None = None) -> Integers:
+def exceptions(inexact: Bools, underflow: Bools | None = None, overflow: Bools | None = None) -> Integers:
+    """Bits of Flag; overflow comes with inexact."""
     flags = inexact.astype(np.uint8)
     if underflow is not None:
         flags |= underflow * np.uint8(Flag.UNDERFLOW)
@@ -111,7 +147,12 @@ def bit_length(magnitude: Integers) -> Integers:
 
 
 def _round_shift(
-    magnitude: Integers, length: Integers, shift: Integers, negative: Bools, rounding: str
+    magnitude: Integers,
+    length: Integers,
+    shift: Integers,
+    negative: Bools,
+    rounding: str,
+    random: RandomWords | None = None,
 ) -> tuple[Integers, Bools]:
     """``magnitude * 2**-shift`` rounded to an integer, and where that is inexact; ``length`` is its bit_length."""
     count = object if magnitude.dtype == object else np.uint64
@@ -129,19 +170,23 @@ def _round_shift(
         up = rest + (kept & one) > half
     elif rounding == "rna":
         up = rest >= half
+    elif random is not None:
+        up = random.up(rest, shift)
     else:
         up = inexact & {"rtz": np.zeros((), bool), "rdn": negative, "rup": ~negative}[rounding]
     return (kept << left) + up, inexact
 
 
-def _pack_fixed(value: Unpacked, fmt: Format, rounding: str, overflow: str) -> tuple[Integers, Integers]:
+def _pack_fixed(
+    value: Unpacked, fmt: Format, rounding: str, overflow: str, random: RandomWords | None
+) -> tuple[Integers, Integers]:
     magnitude, negative = value.magnitude, value.negative
     if fmt.width > 64:
         magnitude = magnitude.astype(object)
     fast = magnitude.dtype != object
     length = bit_length(magnitude)
     shift = -fmt.frac_bits - value.exponent
-    kept, inexact = _round_shift(magnitude, length, shift, negative, rounding)
+    kept, inexact = _round_shift(magnitude, length, shift, negative, rounding, random)
     limit = np.where(negative, *(np.array(bound, magnitude.dtype) for bound in (-fmt.min_int, fmt.max_int)))
     beyond = kept > limit
     if fast:
@@ -152,11 +197,11 @@ def _pack_fixed(value: Unpacked, fmt: Format, rounding: str, overflow: str) -> t
         kept = np.where(beyond, limit, kept)
     mask: Any = np.uint64(fmt.code_mask) if fast else fmt.code_mask
     codes = np.where(negative, -kept, kept) & mask
-    return codes, _flags(inexact, overflow=beyond & ~value.inf)
+    return codes, exceptions(inexact, overflow=beyond & ~value.inf)
 
 
 def _pack_float(
-    value: Unpacked, fmt: Format, rounding: str, overflow: str, subnormals: str
+    value: Unpacked, fmt: Format, rounding: str, overflow: str, subnormals: str, random: RandomWords | None
 ) -> tuple[Integers, Integers]:
     magnitude, negative = value.magnitude, value.negative
     if fmt.significand_bits >= FAST_BITS or fmt.magnitude_mask >> 63:
@@ -167,7 +212,8 @@ def _pack_float(
     exponent = np.where(nonzero, value.exponent + length - 1, fmt.min_exponent)
     flush = subnormals == "flush" and fmt.subnormals
     binade = exponent if flush else np.maximum(exponent, fmt.min_exponent)
-    kept, inexact = _round_shift(magnitude, length, binade - fmt.frac_bits - value.exponent, negative, rounding)
+    shift = binade - fmt.frac_bits - value.exponent
+    kept, inexact = _round_shift(magnitude, length, shift, negative, rounding, random)
     # The kept significand includes the hidden bit, which adds 1 to an exponent field counted from min_exponent; one
     # that was rounded up to the next power of two carries into the field by itself. Clipped exponents are either
     # beyond or tiny whatever was kept, and the codes stay within 64 bits.
@@ -181,17 +227,25 @@ def _pack_float(
         # Rounded with the quantum of its own binade: below the least normal's code exactly where tiny after rounding.
         underflow = nonzero & (codes < 1 << fmt.frac_bits)
     else:
-        underflow = nonzero & _tiny_after_rounding(value, magnitude, length, exponent, fmt, rounding)
+        underflow = nonzero & _tiny_after_rounding(value, magnitude, length, exponent, fmt, rounding, random)
     if fmt.subnormals and not flush:
-        underflow &= inexact
+        # Beyond the range and below the least normal at once is only possible where there are no normals.
+        underflow &= inexact & ~beyond
     else:
         codes = np.where(underflow, 0, codes)
-    flags = _flags(inexact | underflow, underflow, beyond)
-    return _with_specials(value, codes, beyond, nonzero, fmt, rounding, overflow), flags
+    flags = exceptions(inexact | underflow, underflow, beyond)
+    codes = with_specials(codes, negative, beyond, value.inf, value.nan, nonzero, fmt, rounding, overflow)
+    return codes, flags
 
 
 def _tiny_after_rounding(
-    value: Unpacked, magnitude: Integers, length: Integers, exponent: Integers, fmt: Format, rounding: str
+    value: Unpacked,
+    magnitude: Integers,
+    length: Integers,
+    exponent: Integers,
+    fmt: Format,
+    rounding: str,
+    random: RandomWords | None,
 ) -> Bools:
     """Where the number rounded to the format's precision, as if exponents had no bound, is below the least normal."""
     tiny = exponent < fmt.min_exponent
@@ -200,37 +254,45 @@ def _tiny_after_rounding(
     if near.size:
         negative = np.broadcast_to(value.negative, tiny.shape)[near]
         shift = fmt.min_exponent - 1 - fmt.frac_bits - np.broadcast_to(value.exponent, tiny.shape)[near]
-        kept, _ = _round_shift(magnitude[near], length[near], shift, negative, rounding)
+        words = None if random is None else random[near]
+        kept, _ = _round_shift(magnitude[near], length[near], shift, negative, rounding, words)
         tiny[near] = kept < 2 << fmt.frac_bits
     return tiny
 
 
-def _with_specials(
-    value: Unpacked, codes: Integers, beyond: Bools, nonzero: Bools, fmt: Format, rounding: str, overflow: str
+def with_specials(
+    codes: Integers,
+    negative: Bools,
+    beyond: Bools,
+    inf: Bools,
+    nan: Bools,
+    nonzero: Bools,
+    fmt: Format,
+    rounding: str,
+    overflow: str,
 ) -> Integers:
-    """Magnitude codes with infinities, NaNs, substitutes of values out of range, and signs."""
+    """Magnitude codes of a float (int64 or Python integers) with signs, infinities, NaNs and substitutes of those."""
     ieee = overflow == "ieee"
-    nan = value.nan
-    too_large = beyond | value.inf
+    too_large = beyond | inf
     if too_large.any():
         codes = np.where(too_large, fmt.max_code, codes)
         if ieee:
-            toward_zero = {"rtz": True, "rdn": ~value.negative, "rup": value.negative}.get(rounding, False)
-            infinite = value.inf | (beyond & ~np.asarray(toward_zero))
+            toward_zero = {"rtz": True, "rdn": ~negative, "rup": negative}.get(rounding, False)
+            infinite = inf | (beyond & ~np.asarray(toward_zero))
             if fmt.inf_code is not None:
                 codes = np.where(infinite, fmt.inf_code, codes)
             elif fmt.has_nan:
                 nan = nan | infinite
     if not (fmt.signed and fmt.has_zero):
-        absent = ~nonzero & ~value.inf if not fmt.has_zero else np.zeros((), bool)
+        absent = ~nonzero & ~inf if not fmt.has_zero else np.zeros((), bool)
         if not fmt.signed:
-            absent = absent | (value.negative & (nonzero | value.inf))
+            absent = absent | (negative & (nonzero | inf))
         if ieee and fmt.has_nan:
             nan = nan | absent
         codes = np.where(absent, 0, codes)
     unsigned = codes if codes.dtype == object else codes.view(np.uint64)
     if fmt.signed:
-        signed = value.negative & (codes != 0) if fmt.negative_zero == "nan" else value.negative
+        signed = negative & (codes != 0) if fmt.negative_zero == "nan" else negative
         unsigned = unsigned | (signed.astype(unsigned.dtype) << (fmt.width - 1))
     nan_code = fmt.nan_code
     return unsigned if nan_code is None else np.where(nan, np.array(nan_code, unsigned.dtype), unsigned)

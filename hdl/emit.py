@@ -17,6 +17,7 @@ from typing import Any
 from amaranth.back import rtlil
 
 from ..golden.formats import ParameterError
+from .command import command_line
 from .unit import FlatTop, Hierarchy, Unit
 
 # Processes become expressions (no `always @*`, which may never run at time 0 in Icarus), and resets `if` again. Enables
@@ -112,7 +113,7 @@ def generate(unit: Unit, name: str | None = None, *, command: str | None = None)
     name : str, optional
         Name of the top module and prefix of all others; default: the kind of unit.
     command : str, optional
-        The command that the header quotes; default: the Python call.
+        The command that the header quotes; default: that of :func:`.command.command_line`.
 
     Raises
     ------
@@ -156,7 +157,7 @@ def generate_all(units: Mapping[str, Unit], *, command: str | None = None) -> li
             "name": name,
             "unit": unit.kind,
             "version": version("polymac"),
-            "command": command or f"polymac.hdl.generate({type(unit).__name__}(...), name={name!r})",
+            "command": command or command_line("generate", unit, name=None if name == unit.kind else name),
             "parameters": unit.parameters,
             "ports": [port.describe() for port in unit.ports],
             "latency": unit.latency,

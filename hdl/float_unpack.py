@@ -61,7 +61,7 @@ class FloatUnpack(Unit):
         fmt = self.fmt
         magnitude = self.code[: fmt.width - fmt.signed]
         fraction = Signal(fmt.frac_bits)
-        field = Signal(fmt.exp_bits)
+        field = Signal(max(fmt.exp_bits, 1))  # without an exponent, all numbers are subnormal
         m.d.comb += [
             fraction.eq(magnitude[: fmt.frac_bits]),
             field.eq(magnitude[fmt.frac_bits :]),

@@ -94,8 +94,9 @@ class Operand:
         """The operand that a code stands for."""
         never = Const(0, 1)
         if fmt.kind == "binary":
-            one = Const(1, 1)
-            return cls(name, ~code[0], one, never, 0, 0, 0, None, False, never, never, never, never)
+            negative = Signal(name=f"{name}_sign")
+            m.d.comb += negative.eq(~code)
+            return cls(name, negative, Const(1, 1), never, 0, 0, 0, None, False, never, never, never, never)
         unit = FixedUnpack(fmt=fmt) if fmt.kind == "fixed" else FloatUnpack(fmt=fmt, subnormals=subnormals)
         wires = {p.name: Signal(v.shape(), name=f"{name}_{p.name}") for p, v in unit.flat_ports() if p.name != "code"}
         place(m, platform, f"unpack_{name}", unit, code=code, **wires)

@@ -135,28 +135,12 @@ def verify(
     if limit is not None and not cocotb:
         raise ParameterError(f"limit must be left out for {unit.kind} natively, not {limit}: it is for cocotb")
     design = hdl.generate(unit, f"{unit.kind}_under_test") if design is None else design
-    reproduce = _command(unit, vectors, seed, exhaustive, simulator, waves)
+    options = {"seed": seed, "vectors": vectors, "simulator": simulator, "exhaustive": exhaustive, "waves": waves}
+    reproduce = hdl.command_line("verify", unit, **options)
     if not cocotb:
         return _native(unit, design, vectors, seed, exhaustive, progress, reproduce, started)
     job = jobs.make_job(unit, vectors or DEFAULT_CYCLES, seed, reproduce)
     return _cocotb(job, design, seed, simulator, waves, Path(folder), progress, limit, started)
-
-
-def _command(
-    unit: hdl.Unit, vectors: int | None, seed: int, exhaustive: bool, simulator: str | None, waves: bool
-) -> str:
-    """The command line of a verification; a unit's parameters are its options."""
-    words = ["polymac verify", unit.kind]
-    given = dict(unit.parameters)
-    if isinstance(unit, hdl.Multiplier) and unit.rounding is None:
-        del given["out"]  # the exact product, which is the default and has no rounding
-    given |= {"seed": seed, "vectors": vectors, "simulator": simulator}
-    for name, value in given.items():
-        if isinstance(value, bool):
-            words += [f"--{name} {'on' if value else 'off'}"] if name == "flags" else [f"--{name}"] * value
-        elif value is not None:
-            words.append(f"--{name} {value}")
-    return " ".join([*words, *["--exhaustive"] * exhaustive, *["--waves"] * waves])
 
 
 def _native(

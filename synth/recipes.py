@@ -22,6 +22,8 @@ NO_ABC_OUTPUT = "polymac: this Yosys gives no output of ABC's"
 # Structural choices and the least area: DAG-aware rewriting, then area-oriented mapping by structural choices; gates
 # keep their least size. `stime -p` prints the delay.
 _ABC_AREA = "+strash;ifraig;dc2;dch,-f;amap,-m;topo;stime,-p"
+# The same again from what was mapped: the second time finds what the first one's structure hid.
+_ABC_AREA_TWICE = "+strash;ifraig;dc2;dch,-f;amap,-m;strash;dc2;dch,-f;amap,-m;topo;stime,-p"
 # Delay: SOP balancing (`if -g`) shortens carry chains before delay-oriented mapping; then buffers and gate sizes.
 _ABC_SPEED = "+strash;ifraig;dch;if,-g;strash;dch;map,-B,0.9;topo;buffer,-c;upsize;dnsize;stime,-p"
 # The area script again, on Yosys' own gates, which have no delay and no sizes.
@@ -32,6 +34,10 @@ _KOGGE_STONE = "-extra-map +/choices/kogge-stone.v"
 # of a tree: smaller and slower) is made for signed operands only; other multiplications are left to the next command.
 _NARROW = ("opt", "wreduce", "peepopt", "opt_clean")
 _BOOTH_LOW_POWER = (*_NARROW, "booth -lowpower t:$mul r:A_SIGNED=1 %i r:B_SIGNED=1 %i")
+
+# Multipliers made of chains of full adders are small and slow, those made of trees the other way round.
+_COMPACT = ("operator", "baugh_wooley", "booth")
+_FAST = ("operator", "tree")
 
 
 @dataclass(frozen=True)
@@ -46,11 +52,14 @@ class Recipe:
         Yosys commands in order; ``{top}`` stands for the name of the top module.
     uses_dsp : bool
         The recipe may spend the target's hard multipliers.
+    architectures : tuple of str or None
+        The architectures of a multiplier that it can do well by; others are not run through it. None: all.
     """
 
     name: str
     commands: tuple[str, ...]
     uses_dsp: bool = False
+    architectures: tuple[str, ...] | None = None
 
     def script(self, top: str) -> tuple[str, ...]:
         """The commands for a design whose top module is ``top``."""
@@ -70,7 +79,9 @@ def _gates(before: tuple[str, ...], options: str) -> tuple[str, ...]:
     return (*_read("setattr -unset init w:*"), *before, f"synth -top {{top}} -noabc {options}".rstrip(), "opt_merge")
 
 
-def _liberty(name: str, abc: str, options: str = "", before: tuple[str, ...] = ()) -> Recipe:
+def _liberty(
+    name: str, abc: str, options: str = "", before: tuple[str, ...] = (), architectures: tuple[str, ...] = ("operator",)
+) -> Recipe:
     mapping = (
         f"tee -q -o {GENERIC_REPORT} stat -json",
         f"dfflibmap -liberty {LIBERTY_FILE}",
@@ -78,26 +89,32 @@ def _liberty(name: str, abc: str, options: str = "", before: tuple[str, ...] = (
         "opt_clean -purge",
         _stat(f"-liberty {LIBERTY_FILE}"),
     )
-    return Recipe(name, (*_gates(before, options), *mapping))
+    return Recipe(name, (*_gates(before, options), *mapping), architectures=architectures)
 
 
 def _cmos(name: str, options: str = "", before: tuple[str, ...] = ()) -> Recipe:
     # The transistor table of `stat -tech cmos` knows the plain flip-flop only: enable and reset become gates before it.
     mapping = ("dfflegalize -cell $_DFF_P_ x", f"abc -g cmos -script {_ABC_GATES}", "opt_clean -purge")
-    return Recipe(name, (*_gates(before, options), *mapping, _stat("-tech cmos")))
+    return Recipe(
+        name,
+        (*_gates(before, options), *mapping, _stat("-tech cmos")),
+        architectures=("operator",) if options else _COMPACT,
+    )
 
 
 def _fpga(name: str, synth: tuple[str, ...], before: tuple[str, ...] = (), uses_dsp: bool = False) -> Recipe:
-    return Recipe(name, (*_read(), *before, *synth, _stat()), uses_dsp)
+    architectures = ("operator",) if before or uses_dsp else None
+    return Recipe(name, (*_read(), *before, *synth, _stat()), uses_dsp, architectures)
 
 
-#: For every Liberty library: three for area, three for delay.
+#: For every Liberty library: four for area, three for delay.
 LIBERTY_RECIPES = (
-    _liberty("plain area", _ABC_AREA),
+    _liberty("plain area", _ABC_AREA, architectures=_COMPACT),
     _liberty("booth area", _ABC_AREA, "-booth -arith_tree"),
     _liberty("low-power booth area", _ABC_AREA, "-booth -arith_tree", _BOOTH_LOW_POWER),
-    _liberty("tree speed", _ABC_SPEED, "-arith_tree"),
-    _liberty("kogge-stone tree speed", _ABC_SPEED, f"-arith_tree {_KOGGE_STONE}"),
+    _liberty("repeated area", _ABC_AREA_TWICE, architectures=_COMPACT),
+    _liberty("tree speed", _ABC_SPEED, "-arith_tree", architectures=_FAST),
+    _liberty("kogge-stone tree speed", _ABC_SPEED, f"-arith_tree {_KOGGE_STONE}", architectures=_FAST),
     _liberty("booth tree speed", _ABC_SPEED, "-booth -arith_tree"),
 )
 

@@ -155,7 +155,7 @@ def synthesize(
 
 
 def compare(
-    designs: Sequence[Design],
+    designs: Sequence[Design | Sequence[Design]],
     targets: Sequence[str | Target],
     *,
     recipes: Sequence[str] | None = None,
@@ -165,24 +165,36 @@ def compare(
 ) -> list[Result]:
     """Run every design through the recipes of every target: one Result each, all targets of the first design first.
 
-    Parameters and errors are those of :func:`synthesize`; :func:`liberty_target` makes a target of a Liberty file.
+    Instead of a design a sequence of them may stand, which compute the same in different architectures: their Result is
+    the best of all, and a record's parameters say which one it is of. Other parameters and all errors are those of
+    :func:`synthesize`; :func:`liberty_target` makes a target of a Liberty file.
     """
     workers = Workers(jobs, timeout)
     found = [_available(find_target(item)) for item in targets]
     chosen = {item.name: item.choose_recipes(recipes) for item in found}
-    for design in designs:
-        check_design(design)
-    runs = [(design, target, recipe) for design in designs for target in found for recipe in chosen[target.name]]
+    variants = [list(item) if isinstance(item, Sequence) else [item] for item in designs]
+    for item in variants:
+        for design in item:
+            check_design(design)
+    runs = [
+        [(design, target, recipe) for design in item for recipe in chosen[target.name] if _applies(recipe, design)]
+        for item in variants
+        for target in found
+    ]
     nands = _nand_areas(workers, [item.liberty for item in found if item.liberty is not None])
-    outcomes = workers.run([synthesis_job(*run) for run in runs], progress)
-    results, start = [], 0
-    for design in designs:
-        for target in found:
-            end = start + len(chosen[target.name])
-            nand = None if target.liberty is None else nands[target.liberty.sha256]
-            results.append(_result(design, target, chosen[target.name], outcomes[start:end], nand))
-            start = end
+    outcomes = iter(workers.run([synthesis_job(*run) for part in runs for run in part], progress))
+    results = []
+    for part in runs:
+        _, target, _ = part[0]
+        nand = None if target.liberty is None else nands[target.liberty.sha256]
+        results.append(_result(target, [(design, recipe, next(outcomes)) for design, _, recipe in part], nand))
     return results
+
+
+def _applies(recipe: Recipe, design: Design) -> bool:
+    return recipe.architectures is None or design.metadata["parameters"].get("architecture", "operator") in (
+        recipe.architectures
+    )
 
 
 def _available(target: Target) -> Target:
@@ -201,15 +213,11 @@ def _nand_areas(workers: Workers, libraries: Sequence[LibertyFile]) -> dict[str,
 
 
 def _result(
-    design: Design,
-    target: Target,
-    recipes: Sequence[Recipe],
-    outcomes: Sequence[Outcome | SynthesisError],
-    nand_um2: float | None,
+    target: Target, runs: Sequence[tuple[Design, Recipe, Outcome | SynthesisError]], nand_um2: float | None
 ) -> Result:
     records: list[tuple[Recipe, Record]] = []
     failures: list[SynthesisError] = []
-    for recipe, outcome in zip(recipes, outcomes, strict=True):
+    for design, recipe, outcome in runs:
         try:
             if isinstance(outcome, SynthesisError):
                 raise outcome
@@ -228,7 +236,7 @@ def _result(
     if not records:
         raise failures[0]
     return Result(
-        design=design.name,
+        design=runs[0][0].name,
         target=target.name,
         # Where only the recipe with hard multipliers was asked for, its figures are the best there are.
         best_area=min(logic or dsp, key=area),

@@ -18,12 +18,16 @@ TARGETS = ", ".join(synth.TARGETS)
 ERRORS = {
     "generat": "command must be one of compare, formats, generate, run, verify, not 'generat'",
     "run mnist": "dataset must be one of digits, not 'mnist'",
+    "run digits --format uint8": "format must be a signed integer format of at most 8 bits, not uint8",
+    "run digits --format int9": "format must be a signed integer format of at most 8 bits, not int9",
+    "run digits --format fp16": "format must be a signed integer format of at most 8 bits, not fp16",
+    "run digits --format q4.4": "format must be a signed integer format of at most 8 bits, not q4.4",
+    "run digits --rows 0": "rows must be in 1 … 1024, not 0",
     "run": "Missing command. (see `polymac run --help`)",
     "generate": "Missing argument '{multiplier|mac|array|requantizer}'. (see `polymac generate --help`)",
     "generate adder": "unit must be one of multiplier, mac, array, requantizer, not 'adder'",
     "verify adder": "unit must be one of multiplier, mac, array, requantizer, not 'adder'",
     "compare --unit adder": "unit must be one of multiplier, mac, array, not 'adder'",
-    "formats fp61": f"format must be one of {FORMATS}, not 'fp61'; did you mean fp64 or fp16 or fp6_e3m2?",
     "generate multiplier --a bf61": f"format must be one of {FORMATS}, not 'bf61'; did you mean bf16 or fp64 or fp16?",
     "compare --formats int8,": f"format must be one of {FORMATS}, not ''",
     "generate multiplier --a int65": "the width of int65 must be in 2 … 64, not 65",
@@ -41,7 +45,7 @@ ERRORS = {
     "generate multiplier --rounding rne": (
         "rounding must be left out with an exact product (no out format), not 'rne'"
     ),
-    "generate multiplier --out int8 --rounding up": "rounding must be one of rne, rtz, rdn, rup, rna, not 'up'",
+    "generate multiplier --out int8 --rounding up": "rounding must be one of rne, rtz, rdn, rup, rna, port, not 'up'",
     "generate multiplier --flags maybe": "flags must be one of off, on, not 'maybe'",
     "generate multiplier --rows 4": "--rows belongs to array, not to multiplier",
     "generate array --rounding rne": "--rounding belongs to multiplier, not to array",

@@ -1,6 +1,6 @@
 """Multiplication of floats against numpy, ml_dtypes and exact fractions rounded by search."""
 
-from fractions import Fraction
+import itertools
 
 import ml_dtypes
 import numpy as np
@@ -8,17 +8,8 @@ import pytest
 
 from polymac import golden
 from polymac.golden import Flag, Format, ParameterError
+from polymac.golden.exact import exact_product
 from polymac.golden.formats import FLOAT_OVERFLOWS, ROUNDINGS, SUBNORMALS
-
-
-def corners(fmt: Format) -> list[int]:
-    """Zeros, subnormals, ends of binades, powers of two around 1, infinities and NaNs: the codes next to all edges."""
-    one = fmt.bias << fmt.frac_bits
-    edges = [0, 1 << fmt.frac_bits, one, 2 * one // 3, fmt.max_code, *([] if fmt.inf_code is None else [fmt.inf_code])]
-    edges += [edge + (1 << fmt.frac_bits >> 1) for edge in edges]
-    near = {edge + step for edge in edges for step in (-2, -1, 0, 1, 2)} | {fmt.magnitude_mask}
-    magnitudes = sorted(code for code in near if 0 <= code <= fmt.magnitude_mask)
-    return magnitudes + [code | fmt.sign_mask for code in magnitudes]
 
 
 def pairs(first: list[int] | np.ndarray, second: list[int] | np.ndarray, dtype: str) -> tuple[np.ndarray, np.ndarray]:
@@ -26,10 +17,12 @@ def pairs(first: list[int] | np.ndarray, second: list[int] | np.ndarray, dtype: 
     return a.ravel(), b.ravel()
 
 
-def with_corner_pairs(fmt: Format, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+def with_corner_pairs(
+    fmt: Format, edges: list[int], rng: np.random.Generator, count: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Corners × corners and ``count`` random pairs."""
     dtype = str(golden.code_dtype(fmt))
-    a, b = pairs(corners(fmt), corners(fmt), dtype)
+    a, b = pairs(edges, edges, dtype)
     more = rng.integers(0, fmt.code_mask, (2, count), dtype=np.uint64, endpoint=True).astype(dtype)
     return np.concatenate([a, more[0]]), np.concatenate([b, more[1]])
 
@@ -53,47 +46,15 @@ def assert_products(fmt: Format, a: np.ndarray, b: np.ndarray, dtype: np.dtype) 
         ("fp64", np.float64, 20_000),
     ],
 )
-def test_multiply_like_numpy(name, dtype, count, rng):
+def test_multiply_like_numpy(name, dtype, count, rng, corners):
     fmt = golden.format(name)
-    assert_products(fmt, *with_corner_pairs(fmt, rng, count), np.dtype(dtype))
+    assert_products(fmt, *with_corner_pairs(fmt, corners(fmt), rng, count), np.dtype(dtype))
 
 
 def test_multiply_all_pairs_like_ml_dtypes(small_twin):
     name, fmt = small_twin[0], golden.format(small_twin[1])
     codes = np.arange(fmt.codes)
     assert_products(fmt, *pairs(codes, codes, "uint8"), np.dtype(getattr(ml_dtypes, name)))
-
-
-def describe(fmt: Format, code: int) -> tuple[str, bool, Fraction]:
-    """Class ("nan", "snan", "inf" or "finite"), sign and magnitude of a code, field by field."""
-    negative, magnitude = bool(code & fmt.sign_mask), code & ~fmt.sign_mask
-    if fmt.text(code) == "nan":
-        quiet = not fmt.has_signaling_nan or magnitude >> (fmt.frac_bits - 1) & 1
-        return ("nan" if quiet else "snan"), negative, Fraction(0)
-    if magnitude == fmt.inf_code:
-        return "inf", negative, Fraction(0)
-    return "finite", negative, abs(fmt.fraction(code))
-
-
-def reference_multiply(a, b, fa, fb, out, rounding, overflow, subnormals, round_float) -> tuple[int, Flag]:
-    """One product and its exceptions, by IEEE 754's rules on exact fractions."""
-    (class_a, negative_a, x), (class_b, negative_b, y) = describe(fa, a), describe(fb, b)
-    if subnormals == "flush":
-        x, y = (size if size >= Fraction(2) ** fmt.min_exponent else Fraction(0) for size, fmt in ((x, fa), (y, fb)))
-    negative = negative_a != negative_b
-    classes = {class_a, class_b}
-    zero = (class_a == "finite" and x == 0) or (class_b == "finite" and y == 0)
-    if "snan" in classes or ("inf" in classes and zero and "nan" not in classes):
-        return out.nan_code, Flag.INVALID
-    if "nan" in classes:
-        return out.nan_code, Flag(0)
-    if "inf" not in classes:
-        return round_float(out, negative, x * y, rounding, overflow, subnormals)
-    if overflow == "ieee" and out.inf_code is not None:
-        return out.inf_code | negative * out.sign_mask, Flag(0)
-    if overflow == "ieee" and out.nan_code is not None:
-        return out.nan_code, Flag(0)
-    return out.max_code | negative * out.sign_mask, Flag(0)
 
 
 CASES = [
@@ -109,33 +70,28 @@ CASES = [
     ("fp16", "fp16", "fp16", 800),
     ("fp16", "bf16", "fp8_e5m2", 800),
     ("e8m0", "fp8_e4m3", "fp16", 800),
+    ("e0m3", "e0m4", "e0m5", None),
 ]
 
 
 @pytest.mark.parametrize(("name_a", "name_b", "name_out", "count"), CASES)
-def test_every_policy_and_flag_by_search(name_a, name_b, name_out, count, rng, round_float):
+def test_every_policy_and_flag_by_search(name_a, name_b, name_out, count, rng, reference, some_codes):
     fa, fb, out = (golden.format(name) for name in (name_a, name_b, name_out))
     if count is None:
         a, b = pairs(np.arange(fa.codes), np.arange(fb.codes), "uint32")
     else:
-        # Half of the operands at random, half next to an edge.
-        a, b = (
-            np.where(rng.random(count) < 0.5, rng.integers(0, fmt.codes, count), rng.choice(corners(fmt), count))
-            for fmt in (fa, fb)
+        a, b = (some_codes(fmt, count, rng) for fmt in (fa, fb))
+    for rounding, overflow, subnormals in itertools.product(ROUNDINGS, FLOAT_OVERFLOWS, SUBNORMALS):
+        codes, flags = golden.multiply(
+            a, b, fa, fb, out=out, rounding=rounding, overflow=overflow, subnormals=subnormals, flags=True
         )
-    for rounding in ROUNDINGS:
-        for overflow in FLOAT_OVERFLOWS:
-            for subnormals in SUBNORMALS:
-                codes, flags = golden.multiply(
-                    a, b, fa, fb, out=out, rounding=rounding, overflow=overflow, subnormals=subnormals, flags=True
-                )
-                expected = [
-                    reference_multiply(x, y, fa, fb, out, rounding, overflow, subnormals, round_float)
-                    for x, y in zip(a.tolist(), b.tolist(), strict=True)
-                ]
-                policy = f"{rounding} {overflow} {subnormals}"
-                np.testing.assert_array_equal(codes, [code for code, _ in expected], policy)
-                np.testing.assert_array_equal(flags, [int(flag) for _, flag in expected], policy)
+        expected = [
+            reference("multiply", pair, (fa, fb), out, rounding, overflow, subnormals)
+            for pair in zip(a.tolist(), b.tolist(), strict=True)
+        ]
+        policy = f"{rounding} {overflow} {subnormals}"
+        np.testing.assert_array_equal(codes, [code for code, _ in expected], policy)
+        np.testing.assert_array_equal(flags, [int(flag) for _, flag in expected], policy)
 
 
 @pytest.mark.parametrize(
@@ -261,3 +217,72 @@ def test_errors(call, error, message):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == message
+
+
+EXACT_PAIRS = [
+    ("fp4_e2m1", "fp4_e2m1"),
+    ("fp6_e2m3", "fp6_e3m2"),
+    ("fp8_e4m3", "fp8_e4m3"),
+    ("fp8_e5m2", "fp8_e5m2"),
+    ("fp8_e4m3", "fp8_e5m2"),
+    ("e4m0", "e2m5"),
+    ("e0m3", "fp6_e3m2"),
+    ("e0m4", "e0m5"),
+    ("e8m0", "fp8_e4m3"),
+    ("e8m0", "e8m0"),
+    # Subnormals that reach far down decide on the exponent bits.
+    (Format("deep", "float", 6, 2, bias=8), Format("deeper", "float", 6, 2, bias=10)),
+    ("int4", "fp6_e3m2"),
+    ("fp4_e2m1", "uq2.6"),
+    ("bin1", "fp8_e4m3"),
+    ("bin1", "int8"),
+    ("int8", "uint8"),
+    ("q2.6", "q6.2"),
+    ("bin1", "bin1"),
+]
+
+
+@pytest.mark.parametrize(("name_a", "name_b"), EXACT_PAIRS, ids=str)
+def test_exact_products_of_all_pairs(name_a, name_b):
+    fa, fb = golden.format(name_a), golden.format(name_b)
+    out = exact_product(fa, fb)
+    a, b = pairs(np.arange(fa.codes), np.arange(fb.codes), "uint8")
+    rounding = "rne" if out.kind == "binary" else "rtz"
+    codes, flags = golden.multiply(a, b, fa, fb, out=out, rounding=rounding, flags=True)
+    assert not (flags & ~np.uint8(Flag.INVALID)).any()
+    with np.errstate(invalid="ignore"):
+        exact = golden.decode(a, fa) * golden.decode(b, fb)
+    np.testing.assert_array_equal(golden.decode(codes, out), exact)
+    if out.kind == "float" and out.exp_bits > 2:
+        # With one exponent bit less some product is out of range.
+        narrow = golden.format(f"e{out.exp_bits - 1}m{out.frac_bits}")
+        _, flags = golden.multiply(a, b, fa, fb, out=narrow, rounding="rtz", flags=True)
+        assert flags.any()
+
+
+@pytest.mark.parametrize(
+    ("name_a", "name_b", "name", "width"),
+    [
+        ("fp16", "fp16", "e6m21", 28),
+        ("bf16", "bf16", "e9m15", 25),
+        ("tf32", "tf32", "e9m21", 31),
+        ("fp32", "fp32", "e9m47", 57),
+        ("fp64", "fp64", "e12m105", 118),
+        ("fp8_e4m3", "fp8_e4m3", "e6m7", 14),
+        ("int8", "fp16", "e6m17", 24),
+        ("int8", "int8", "int16", 16),
+    ],
+)
+def test_exact_products_are_exact(name_a, name_b, name, width, rng, some_codes):
+    fa, fb = golden.format(name_a), golden.format(name_b)
+    out = exact_product(name_a, name_b)
+    assert (out.name, out.width) == (name, width)
+    a, b = some_codes(fa, 1000, rng), some_codes(fb, 1000, rng)
+    codes, flags = golden.multiply(a, b, fa, fb, out=out, rounding="rtz", flags=True)
+    assert not (flags & ~np.uint8(Flag.INVALID)).any()
+    for x, y, product in zip(a.tolist(), b.tolist(), codes.tolist(), strict=True):
+        try:
+            exact = fa.fraction(x) * fb.fraction(y)
+        except ParameterError:
+            continue
+        assert out.fraction(product) == exact

@@ -91,7 +91,8 @@ def test_encode_like_ml_dtypes(twin, rng):
     name, fmt = twin[0], golden.format(twin[1])
     x = np.concatenate([floats_over_all_exponents(rng, 50_000), float32_neighbourhoods(fmt)])
     x = np.concatenate([x, np.array([np.inf, -np.inf, *([np.nan] if fmt.has_nan else [])], np.float32)])
-    assert_same_codes(fmt, fmt.encode(x), oracle_codes(x, np.dtype(getattr(ml_dtypes, name))))
+    found = golden.encode(x, fmt, nonfinite="substitute")
+    assert_same_codes(fmt, found, oracle_codes(x, np.dtype(getattr(ml_dtypes, name))))
 
 
 def test_e8m0_like_ml_dtypes(rng):
@@ -105,10 +106,9 @@ def test_e8m0_like_ml_dtypes(rng):
     least = 2.0**-127
     np.testing.assert_array_equal(fmt.encode(least * np.array([0.5, 1, 1.25, 1.5, 1.75])), [0, 0, 0, 1, 1])
     x = x[~((x > least) & (x < 2 * least))]
-    assert_same_codes(fmt, fmt.encode(x), oracle_codes(x, dtype))
-    np.testing.assert_array_equal(
-        fmt.encode([0.0, -1.0, 1e-60, 1e60, np.inf], overflow="saturate"), [0, 0, 0, 254, 254]
-    )
+    assert_same_codes(fmt, golden.encode(x, fmt, nonfinite="substitute"), oracle_codes(x, dtype))
+    found = golden.encode([0.0, -1.0, 1e-60, 1e60, np.inf], fmt, overflow="saturate", nonfinite="substitute")
+    np.testing.assert_array_equal(found, [0, 0, 0, 254, 254])
 
 
 @pytest.mark.parametrize("name", ["fp32", "fp64", "tf32"])
@@ -248,7 +248,7 @@ def test_decode_wide_codes():
 
 def test_binary_codes():
     x = [-2.0, -1e-300, -0.0, 0.0, 1e-300, 7.0, np.inf, -np.inf]
-    assert golden.encode(x, "bin1").tolist() == [0, 0, 1, 1, 1, 1, 1, 0]
+    assert golden.encode(x, "bin1", nonfinite="substitute").tolist() == [0, 0, 1, 1, 1, 1, 1, 0]
     assert golden.decode([0, 1], "bin1").tolist() == [-1.0, 1.0]
 
 
@@ -265,7 +265,26 @@ def test_binary_codes():
     ],
 )
 def test_infinity(name, overflow, codes):
-    assert golden.encode([np.inf, -np.inf], name, overflow=overflow).tolist() == codes
+    found = golden.encode([np.inf, -np.inf], name, overflow=overflow, nonfinite="substitute")
+    assert found.tolist() == codes
+
+
+@pytest.mark.parametrize(
+    ("name", "overflow", "codes"),
+    [
+        ("fp8_e4m3", "ieee", [0x7F, 0x7F]),
+        # The largest value, as ONNX and CUDA convert NaN to fp4.
+        ("fp4_e2m1", "ieee", [7, 7]),
+        ("fp6_e3m2", "saturate", [0x1F, 0x1F]),
+        ("int8", "saturate", [0, 0]),
+        ("q4.4", "wrap", [0, 0]),
+        ("bin1", None, [1, 1]),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nan(name, overflow, codes, dtype):
+    x = np.array([np.nan, -np.nan], dtype)
+    assert golden.encode(x, name, overflow=overflow, nonfinite="substitute").tolist() == codes
 
 
 def test_shapes_are_kept():
@@ -282,17 +301,34 @@ def test_shapes_are_kept():
         (
             lambda: golden.encode([1.0, np.nan], "int8"),
             ParameterError,
-            "x must be free of NaN for int8, not nan at index 1",
+            "x must be finite for int8 unless nonfinite is 'substitute', not nan at index 1",
         ),
         (
             lambda: golden.encode([np.nan], "fp4_e2m1"),
             ParameterError,
-            "x must be free of NaN for fp4_e2m1, not nan at index 0",
+            "x must be finite for fp4_e2m1 unless nonfinite is 'substitute', not nan at index 0",
         ),
         (
-            lambda: golden.encode([1.0, -np.inf], "int8", overflow="wrap"),
+            lambda: golden.encode(np.array([1.0, -np.inf], np.float32), "fp8_e4m3"),
             ParameterError,
-            "x must be finite to wrap in int8, not infinite at index 1",
+            "x must be free of infinities for fp8_e4m3 unless nonfinite is 'substitute', not -inf at index 1",
+        ),
+        (
+            lambda: golden.encode([np.nan], Format("e2m1_inf", "float", 4, 1, bias=1, inf_code=7)),
+            ParameterError,
+            "x must be free of NaN for e2m1_inf unless nonfinite is 'substitute', not nan at index 0",
+        ),
+        (
+            lambda: golden.encode([1.0], "int8", nonfinite="ignore"),
+            ParameterError,
+            "nonfinite must be one of error, substitute, not 'ignore'",
+        ),
+        (
+            lambda: golden.encode(
+                np.append(np.zeros(100_000), -np.inf), "int8", overflow="wrap", nonfinite="substitute"
+            ),
+            ParameterError,
+            "x must be finite to wrap in int8, not infinite at index 100000",
         ),
         (
             lambda: golden.encode([1.0], "int8", overflow="ieee"),
@@ -307,7 +343,7 @@ def test_shapes_are_kept():
         (
             lambda: golden.encode([1.0], "fp16", rounding="up"),
             ParameterError,
-            "rounding must be one of rne, rtz, rdn, rup, rna, not 'up'",
+            "rounding must be one of rne, rtz, rdn, rup, rna, stochastic, not 'up'",
         ),
         (
             lambda: golden.encode([1.0], "bin1", rounding="rup"),
@@ -324,7 +360,11 @@ def test_shapes_are_kept():
             TypeError,
             "x must be an array of float64, float32, float16 or integers, not of <U1",
         ),
-        (lambda: golden.encode([1.5, None], "fp16"), TypeError, "x must be an array of integers, not of float"),
+        (
+            lambda: golden.encode(np.array([1.5, None]), "fp16"),
+            TypeError,
+            "x must be an array of integers, not of float",
+        ),
         (lambda: golden.decode([1.0], "fp16"), TypeError, "codes must be an array of integers, not of float64"),
         (lambda: golden.decode([True], "bin1"), TypeError, "codes must be an array of integers, not of bool"),
         (

@@ -1,80 +1,14 @@
-"""Formats as data: published constants, names, errors."""
+"""Formats as data: names, derived formats, errors; the constants of the standards are in test_published."""
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from polymac import golden
 from polymac.golden import Format, ParameterError
-from polymac.golden.formats import check_int, choose, fixed_point, ieee_float, product_format, sum_format
-
-
-def power(exponent: int) -> Fraction:
-    return Fraction(2) ** exponent
-
-
-# Typed from the standards (IEEE 754 table 3.5; OFP8 1.0 table 1; MX 1.0 tables 5 to 7; the A100 white paper):
-# width, exponent bits, fraction bits, bias, largest, least normal, least subnormal, +inf, first NaN.
-PUBLISHED = {
-    "fp64": (
-        64,
-        11,
-        52,
-        1023,
-        (2 - power(-52)) * power(1023),
-        power(-1022),
-        power(-1074),
-        0x7FF << 52,
-        (0x7FF << 52) + 1,
-    ),
-    "fp32": (32, 8, 23, 127, (2 - power(-23)) * power(127), power(-126), power(-149), 0x7F800000, 0x7F800001),
-    "tf32": (19, 8, 10, 127, (2 - power(-10)) * power(127), power(-126), power(-136), 0x3FC00, 0x3FC01),
-    "fp16": (16, 5, 10, 15, 65504, power(-14), power(-24), 0x7C00, 0x7C01),
-    "bf16": (16, 8, 7, 127, Fraction(0xFF) * power(120), power(-126), power(-133), 0x7F80, 0x7F81),
-    "fp8_e5m2": (8, 5, 2, 15, 57344, power(-14), power(-16), 0x7C, 0x7D),
-    "fp8_e4m3": (8, 4, 3, 7, 448, power(-6), power(-9), None, 0x7F),
-    "fp6_e3m2": (6, 3, 2, 3, 28, power(-2), power(-4), None, None),
-    "fp6_e2m3": (6, 2, 3, 1, Fraction(15, 2), 1, power(-3), None, None),
-    "fp4_e2m1": (4, 2, 1, 1, 6, 1, power(-1), None, None),
-    "e8m0": (8, 8, 0, 127, power(127), power(-127), power(-127), None, 0xFF),
-    "msfp8": (8, 5, 2, 15, 57344, power(-14), power(-16), 0x7C, 0x7D),
-    "msfp9": (9, 5, 3, 15, 61440, power(-14), power(-17), 0xF8, 0xF9),
-    "e3m4": (8, 3, 4, 3, Fraction(31, 2), power(-2), power(-6), 0x70, 0x71),
-}
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_published_constants(name):
-    fmt = golden.format(name)
-    found = (
-        fmt.width,
-        fmt.exp_bits,
-        fmt.frac_bits,
-        fmt.bias,
-        fmt.max,
-        fmt.min_normal,
-        fmt.min_positive,
-        fmt.inf_code,
-        fmt.nan_codes[0] if fmt.nan_codes else None,
-    )
-    assert found == PUBLISHED[name]
-
-
-@pytest.mark.parametrize(
-    ("name", "nan_code"),
-    [
-        ("fp64", 0x7FF8 << 48),
-        ("fp32", 0x7FC00000),
-        ("fp16", 0x7E00),
-        ("bf16", 0x7FC0),
-        ("fp8_e5m2", 0x7E),
-        ("fp8_e4m3", 0x7F),
-        ("fp4_e2m1", None),
-        ("e8m0", 0xFF),
-    ],
-)
-def test_default_nan(name, nan_code):
-    assert golden.format(name).nan_code == nan_code
+from polymac.golden.exact import exact_product
+from polymac.golden.formats import ROUNDINGS, check_int, choose, fixed_point, ieee_float, product_format, sum_format
 
 
 @pytest.mark.parametrize(
@@ -112,6 +46,12 @@ def test_text_of_special_codes():
     assert [golden.format("int8").text(code) for code in (0x80, 0x7F)] == ["-128", "127"]
 
 
+def test_text_of_values_beyond_floats():
+    wide = Format("wide", "float", 17, 4, bias=2047)
+    assert (wide.text(wide.max_code), wide.text(1)) == ("6.2614199263165077e+616", "7.7358651184564457e-618")
+    assert wide.text(2047 << 4) == "1.0"
+
+
 CATALOGUE = ", ".join(golden.FORMATS)
 LISTED = f"format must be one of {CATALOGUE}, or intN, uintN, qM.N, uqM.N, eXmY, not"
 
@@ -127,12 +67,33 @@ LISTED = f"format must be one of {CATALOGUE}, or intN, uintN, qM.N, uqM.N, eXmY,
         ("q60.8", "the width of q60.8 must be in 2 … 64, not 68"),
         ("uq1.0", "the width of uq1.0 must be in 2 … 64, not 1"),
         ("e12m3", "the exponent bits of e12m3 must be in 2 … 11, not 12"),
+        ("e0m53", "the magnitude bits of e0m53 must be in 1 … 52, not 53"),
+        ("mxfp4", "format must be a scalar format, not the block format mxfp4 (of fp4_e2m1)"),
         ("e5m53", "the fraction bits of e5m53 must be in 0 … 52, not 53"),
     ],
 )
 def test_bad_names(name, message):
     with pytest.raises(ParameterError) as error:
         golden.format(name)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"name": 3, "kind": "fixed", "width": 8}, "name must be a text, not 3"),
+        ({"name": "mine", "kind": "fixed", "width": 8.0}, "width must be an integer, not 8.0"),
+        ({"name": "mine", "kind": "fixed", "width": 8, "signed": 1}, "signed must be True or False, not 1"),
+        ({"name": "mine", "kind": "float", "width": 8, "subnormals": 0}, "subnormals must be True or False, not 0"),
+        ({"name": "mine", "kind": "float", "width": 8, "bias": "7"}, "bias must be an integer, not '7'"),
+        ({"name": "mine", "kind": "float", "width": 8, "inf_code": 1.0}, "inf_code must be an integer, not 1.0"),
+        ({"name": "mine", "kind": "float", "width": 8, "nan_codes": [1]}, "nan_codes must be a range, not [1]"),
+        ({"name": "mine", "kind": "fixed", "width": 8, "source": ""}, "source must be a text, not ''"),
+    ],
+)
+def test_parameters_of_a_wrong_kind(parameters, message):
+    with pytest.raises(TypeError) as error:
+        Format(**parameters)
     assert str(error.value) == message
 
 
@@ -146,10 +107,19 @@ def test_name_of_a_wrong_type():
     ("parameters", "message"),
     [
         ({"kind": "complex", "width": 8}, "kind must be one of float, fixed, binary, not 'complex'"),
-        ({"kind": "fixed", "width": 0}, "width must be at least 1, not 0"),
+        ({"kind": "fixed", "width": 0}, "width must be in 1 … 16384, not 0"),
         (
-            {"kind": "float", "width": 4, "frac_bits": 3},
-            "width must leave at least one exponent bit, not 4 with frac_bits=3",
+            {"kind": "float", "width": 20, "frac_bits": 2},
+            "width must leave 0 … 16 exponent bits, and at least one bit beside the sign, not 20 with frac_bits=2",
+        ),
+        ({"kind": "float", "width": 8, "bias": 1 << 17}, "bias must be in -65536 … 65536, not 131072"),
+        (
+            {"kind": "float", "width": 4, "frac_bits": 3, "subnormals": False},
+            "subnormals must be True in a float without exponent bits, not False",
+        ),
+        (
+            {"kind": "float", "width": 4, "frac_bits": 4},
+            "width must leave 0 … 16 exponent bits, and at least one bit beside the sign, not 4 with frac_bits=4",
         ),
         (
             {"kind": "fixed", "width": 8, "bias": 1},
@@ -212,3 +182,47 @@ def test_checks_of_parameters():
         check_int("n", True, 0)
     with pytest.raises(ParameterError, match=r"^mode must be one of a, b, not 'c'$"):
         choose("mode", "c", ("a", "b"))
+
+
+def test_sign_and_magnitude_is_a_float_without_exponent():
+    fmt = golden.format("e0m4")
+    assert (fmt.width, fmt.exp_bits, fmt.signed, fmt.has_inf, fmt.has_nan) == (5, 0, True, False, False)
+    assert [fmt.fraction(code) for code in range(16)] == [Fraction(code, 8) for code in range(16)]
+    assert [fmt.fraction(16 + code) for code in range(16)] == [Fraction(-code, 8) for code in range(16)]
+    assert (fmt.max, fmt.min_normal, fmt.min_positive) == (Fraction(15, 8), 1, Fraction(1, 8))
+    assert (fmt.min_exponent, fmt.max_exponent) == (1, 1)  # what the fractions are scaled by
+    assert [fmt.text(code) for code in (0, 16, 24)] == ["0.0", "-0.0", "-1.0"]
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_sign_and_magnitude_rounds_and_saturates(rounding, round_float):
+    fmt = golden.format("e0m3")
+    values = [Fraction(i, 64) for i in range(-200, 201)]
+    codes = fmt.encode([float(value) for value in values], rounding=rounding)
+    expected = [round_float(fmt, value < 0, abs(value), rounding, "ieee", "full")[0] for value in values]
+    assert codes.tolist() == expected
+
+
+def test_sign_and_magnitude_multiplies_like_integers():
+    fmt = golden.format("e0m3")
+    codes = np.arange(16)
+    out = exact_product(fmt, fmt)
+    products, flags = golden.multiply(codes[:, None], codes, fmt, fmt, out=out, flags=True)
+    magnitudes = codes & 7
+    assert not flags.any()
+    assert np.array_equal(np.abs(out.decode(products)) * 16, magnitudes[:, None] * magnitudes)
+    assert np.array_equal(np.signbit(out.decode(products)), (codes[:, None] ^ codes) >= 8)
+
+
+@pytest.mark.parametrize("frac_bits", [0, 1, 2, 10, 23, 51, 52])
+@pytest.mark.parametrize("exp_bits", range(2, 12))
+def test_every_parametric_float_encodes_decodes_and_multiplies(exp_bits, frac_bits):
+    name = f"e{exp_bits}m{frac_bits}"
+    # The catalogue comes first: e8m0 is MX's scale, without a sign.
+    fmt = ieee_float(exp_bits, frac_bits) if name in golden.FORMATS else golden.format(name)
+    finite = [*range(min(fmt.max_code, 20)), fmt.max_code >> 1, 1 << fmt.frac_bits, fmt.max_code]
+    codes = np.array(finite + [code | fmt.sign_mask for code in finite], np.uint64)
+    assert np.array_equal(fmt.encode(fmt.decode(codes)), codes)
+    one = fmt.bias << fmt.frac_bits
+    assert np.array_equal(golden.multiply(codes, one, fmt, fmt), codes)
+    assert [Fraction(value) for value in fmt.decode(codes).tolist()] == [fmt.fraction(int(code)) for code in codes]

@@ -1,10 +1,15 @@
-"""Matrix products against Python's integers and numpy's integer matmul."""
+"""Matrix products against Python's integers, numpy's integer matmul and inner products one by one."""
+
+import importlib
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from polymac import golden
 from polymac.golden import ParameterError
+from polymac.golden.accumulate import Aligned, Exact, Rounded
+from polymac.golden.dot import dot
 
 
 def codes_of(fmt: golden.Format, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -177,6 +182,86 @@ def test_exact_depth_is_the_greatest():
         assert not all(acc.min_int <= (depth + 1) * product <= acc.max_int for product in extremes)
 
 
+@pytest.mark.parametrize(
+    ("name_a", "name_b", "options"),
+    [
+        ("fp8_e4m3", "fp8_e4m3", {}),
+        ("fp16", "bf16", {"out": "bf16"}),
+        ("int8", "int8", {"out": "int32", "accumulate": Exact(overflow="wrap")}),
+        ("int8", "int8", {"accumulate": Exact("rup"), "out": "fp16"}),
+        ("int4", "fp16", {"accumulate": Rounded("fp16", "rtz")}),
+        ("bf16", "bf16", {"accumulate": Rounded()}),
+        ("fp16", "fp16", {"accumulate": Aligned(8, 24)}),
+    ],
+)
+def test_styles_like_inner_products(name_a, name_b, options, rng, monkeypatch):
+    fa, fb, out = golden.format(name_a), golden.format(name_b), golden.format("fp32")
+    if "accumulate" in options:
+        out = golden.format(options.get("out") or getattr(options["accumulate"], "format", "fp32"))
+    out = golden.format(options.get("out", out))
+    a, b = (rng.integers(0, fmt.codes, shape) for fmt, shape in ((fa, (40, 21)), (fb, (21, 30))))
+    for fmt, codes in ((fa, a), (fb, b)):
+        if fmt.kind == "float":
+            codes[(codes & fmt.magnitude_mask) > fmt.max_code] = 0
+    c = rng.integers(0, out.max_code, (40, 30))
+    expected = dot(a[:, None], b.T, fa, fb, c, **options)
+    assert golden.gemm(a, b, fa, fb, c, **options).tolist() == expected.tolist()
+    without = dot(a[:, None], b.T, fa, fb, **options)
+    assert golden.gemm(a, b, fa, fb, **options).tolist() == without.tolist()
+    # In tiles of few results.
+    monkeypatch.setattr(importlib.import_module("polymac.golden.gemm"), "MAX_BYTES", 60_000)
+    assert golden.gemm(a, b, fa, fb, c, **options).tolist() == expected.tolist()
+
+
+def test_integers_are_the_default_of_integer_formats():
+    found = golden.gemm([[3]], [[4]], "int8", "int8")
+    assert found.dtype == np.int64 and found.tolist() == [[12]]
+    assert golden.gemm([[3]], [[4]], "int8", "int8", [[0]]).tolist() == [[0x41400000]]
+    assert golden.gemm([[3]], [[4]], "int8", "int8", out="int16").tolist() == [[12]]
+    assert golden.gemm([[3]], [[4]], "int8", "int8", accumulate=Exact()).tolist() == [[0x41400000]]
+
+
+@pytest.mark.parametrize("options", [{}, {"acc": "int16", "overflow": "saturate"}, {"zero_a": 3, "zero_b": -5}])
+def test_integer_tiles(options, rng, monkeypatch):
+    a, b = rng.integers(0, 256, (50, 70)), rng.integers(0, 256, (70, 33))
+    expected = golden.gemm(a, b, "int8", "int8", **options)
+    module = importlib.import_module("polymac.golden.gemm")
+    for limit in (40_000, 1):
+        monkeypatch.setattr(module, "MAX_BYTES", limit)
+        np.testing.assert_array_equal(golden.gemm(a, b, "int8", "int8", **options), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "options"),
+    [
+        ("int8", (700, 300, 900), {}),
+        ("fp16", (150, 100, 200), {}),
+        ("fp16", (150, 100, 200), {"accumulate": Aligned(8, 24)}),
+        ("fp8_e4m3", (50, 30, 200), {"accumulate": Rounded("fp16")}),
+        ("bf16", (150, 100, 200), {}),
+        ("fp64", (30, 40, 50), {}),
+    ],
+)
+def test_memory_is_bounded(name, shape, options, rng, monkeypatch):
+    limit = 4 << 20
+    monkeypatch.setattr(importlib.import_module("polymac.golden.gemm"), "MAX_BYTES", limit)
+    rows, depth, columns = shape
+    a, b = codes_of_finite(name, (rows, depth), rng), codes_of_finite(name, (depth, columns), rng)
+    golden.gemm(a[:1], b[:, :1], name, name, **options)
+    tracemalloc.start()
+    result = golden.gemm(a, b, name, name, **options)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Codes are converted to their own dtype: a copy of the operands at most.
+    assert peak < result.nbytes + a.nbytes + b.nbytes + limit
+
+
+def codes_of_finite(name: str, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    fmt = golden.format(name)
+    codes = rng.integers(0, fmt.code_mask, shape, np.uint64, endpoint=True)
+    return np.where(codes & np.uint64(fmt.magnitude_mask) > fmt.max_code, 0, codes).astype(golden.code_dtype(fmt))
+
+
 ONE = np.ones((2, 2), np.uint8)
 
 
@@ -190,9 +275,49 @@ ONE = np.ones((2, 2), np.uint8)
         ),
         (lambda: golden.gemm([1], ONE, "int8", "int8"), ParameterError, "a must be a matrix, not of shape (1,)"),
         (
-            lambda: golden.gemm(ONE, ONE, "fp16", "int8"),
+            lambda: golden.gemm(ONE, ONE, "fp16", "int8", acc="int32"),
             ParameterError,
             "fa must be a fixed-point or binary format, not fp16",
+        ),
+        (
+            lambda: golden.gemm(ONE, ONE, "int8", "fp16", lanes=4),
+            ParameterError,
+            "fb must be a fixed-point or binary format, not fp16",
+        ),
+        (
+            lambda: golden.gemm(ONE, ONE, "int8", "int8", accumulate=Exact(), acc="int32"),
+            ParameterError,
+            "acc must be None where c, accumulate or out is given, not 'int32'",
+        ),
+        (
+            lambda: golden.gemm(ONE, ONE, "int8", "int8", out="int32", overflow="wrap"),
+            ParameterError,
+            "overflow must be None where c, accumulate or out is given, not 'wrap'",
+        ),
+        (
+            lambda: golden.gemm(ONE, ONE, "int8", "int8", ONE, zero_a=1),
+            ParameterError,
+            "zero_a must be 0 where c, accumulate or out is given, not 1",
+        ),
+        (
+            lambda: golden.gemm(ONE, ONE, "int8", "int8", accumulate=Rounded(), lanes=2),
+            ParameterError,
+            "lanes must be 1 where c, accumulate or out is given, not 2",
+        ),
+        (
+            lambda: golden.gemm(ONE, ONE, "fp16", "fp16", [1, 2, 3]),
+            ParameterError,
+            "c must broadcast to (2, 2), the shape of the result, not (3,)",
+        ),
+        (
+            lambda: golden.gemm(ONE, ONE, "fp16", "fp16", accumulate=8),  # pyright: ignore[reportArgumentType]
+            TypeError,
+            "accumulate must be Exact, Rounded or Aligned, not 8",
+        ),
+        (
+            lambda: golden.gemm(ONE, np.ones((3, 2), np.uint8), "fp16", "fp16"),
+            ParameterError,
+            "a and b must be (M, K) and (K, N) with one K, not (2, 2) and (3, 2)",
         ),
         (
             lambda: golden.gemm(ONE, ONE, "int8", "int8", acc="fp32"),

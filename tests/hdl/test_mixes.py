@@ -20,7 +20,7 @@ RESULTS = ["bin1", "int6", "uq3.2", "fp8_e4m3", "e4m3", "e8m2", "fp6_e2m3", FNUZ
 
 
 def all_units() -> list[hdl.Multiplier]:
-    """Every mix that has a product, each in one variant; a seeded order mixes the kinds."""
+    """Every mix that has a product, each in one variant and with 0 to 5 stages; a seeded order mixes the kinds."""
     found = []
     policies = itertools.cycle(
         itertools.product((*ROUNDINGS, "port"), (None, "saturate"), ("full", "flush"), (True, False))
@@ -31,6 +31,7 @@ def all_units() -> list[hdl.Multiplier]:
         if (fa.has_nan or fb.has_nan) and not fy.has_nan:
             continue
         options: dict[str, Any] = {} if fy.kind == "binary" else {"rounding": rounding, "overflow": overflow}
+        options["stages"] = len(found) % 6
         if "float" in (fa.kind, fb.kind, fy.kind):
             options["subnormals"] = subnormals
         if fy.kind == "float":

@@ -36,6 +36,7 @@ def test_nangate45_areas_are_the_sums_of_the_librarys_cells(mul4):
     assert result.failures == []
     for record in result.records:
         assert record.area_um2 == pytest.approx(sum(areas[cell] * count for cell, count in record.cells.items()))
+        assert record.area_um2 is not None
         assert record.area_ge == pytest.approx(record.area_um2 / areas["NAND2_X1"], abs=1e-3)
         assert record.ffs == 8
         assert record.sequential_area_um2 == pytest.approx(8 * areas["DFF_X1"])
@@ -81,6 +82,7 @@ def test_cmos_multiplier_is_its_gates_and_registers(mul4):
     assert result.gates == sum(count for cell, count in result.cells.items() if cell != "$_DFF_P_")
     assert result.transistors == min(record.transistors or 0 for record in result.records)
     # Sixteen partial products need an AND each; every gate takes from 2 to 12 transistors.
+    assert result.gates is not None
     assert result.gates >= 16
     assert 8 * 16 + 2 * result.gates <= (result.transistors or 0) <= 8 * 16 + 12 * result.gates
 
@@ -98,6 +100,7 @@ def test_fpga_with_and_without_hard_multipliers(design, target, lut, luts_per_ca
     logic, hard = result.best_area, result.best_dsp
     assert (logic.recipe, logic.dsps, logic.ffs) == ("booth", 0, 16)
     assert logic.luts == sum(count for cell, count in logic.cells.items() if re.fullmatch(lut, cell))
+    assert logic.luts is not None
     assert 80 < logic.luts < 180
     assert logic.carries is not None
     assert logic.carries > 0

@@ -1,0 +1,396 @@
+"""Blocks of codes: against plain scalar definitions and other libraries."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import gfloat
+import ml_dtypes
+import numpy as np
+import pytest
+from gfloat.block import compute_scale_amax, decode_block, encode_block
+from gfloat.formats import all_block_formats, format_info_ocp_e4m3
+
+from polymac import golden
+from polymac.golden.formats import BLOCK_FORMATS, ROUNDINGS, BlockFormat, Format, block_format
+
+POWER_OF_TWO = [name for name, fmt in BLOCK_FORMATS.items() if fmt.power_of_two]
+MX = [name for name in BLOCK_FORMATS if name.startswith("mx")]
+
+
+def numbers(rng: np.random.Generator, blocks: int, size: int) -> np.ndarray:
+    """Blocks of float32: of very different magnitudes, with zeros and ties, and some powers of two and neighbours."""
+    x = rng.standard_normal((blocks, size)) * np.exp2(rng.integers(-140, 126, (blocks, 1)))
+    coarse = np.round(rng.standard_normal((blocks, size)) * 8) / 4 * np.exp2(rng.integers(-120, 120, (blocks, 1)))
+    x = np.where(rng.random((blocks, 1)) < 0.5, x, coarse)
+    power = np.exp2(rng.integers(-126, 127, (blocks, size)).astype(float))
+    x = np.where(rng.random((blocks, size)) < 0.05, power * (1 - 2**-24 * (rng.random((blocks, size)) < 0.3)), x)
+    x[rng.random((blocks, size)) < 0.1] = 0
+    x[:3] = 0
+    with np.errstate(over="ignore"):
+        x = x.astype(np.float32)
+    return np.where(np.isfinite(x), x, np.float32(1))
+
+
+def floor_log2(x: Fraction) -> int:
+    exponent = x.numerator.bit_length() - x.denominator.bit_length()
+    return exponent if Fraction(2) ** exponent <= x else exponent - 1
+
+
+@cache
+def element_values(fmt: Format, without_least: bool = False) -> dict[Fraction, int]:
+    """Finite values, in order, and their codes; of two zeros the positive one."""
+    codes = [code for code in range(fmt.codes) if fmt.text(code) not in ("nan", "inf", "-inf")]
+    values = {fmt.fraction(code): code for code in reversed(codes)}
+    return {value: values[value] for value in sorted(values)[int(without_least) :]}
+
+
+def nearest(x: Fraction, values: dict[Fraction, int], rounding: str) -> Fraction:
+    """The value that ``x`` is rounded to; the largest magnitude beyond. Even is an even code; ``values`` are sorted."""
+    ladder = list(values)
+    x = min(max(x, ladder[0]), ladder[-1])
+    above = ladder[bisect.bisect_left(ladder, x)]
+    below = ladder[bisect.bisect_right(ladder, x) - 1]
+    toward_zero, away = sorted((below, above), key=abs)
+    if rounding in ("rtz", "rdn", "rup"):
+        return {"rtz": toward_zero, "rdn": below, "rup": above}[rounding]
+    if abs(x - toward_zero) != abs(x - away):
+        return toward_zero if abs(x - toward_zero) < abs(x - away) else away
+    return away if rounding == "rna" or values[toward_zero] % 2 else toward_zero
+
+
+def reference(block: list[float], fmt: BlockFormat, rule: str, rounding: str) -> tuple[int, list[Fraction]]:
+    """Scale code and values of elements of one block, by the definition, in exact rational numbers."""
+    exact = [Fraction(x) for x in block]
+    if fmt.zero_scale:
+        exact = [x if abs(x) >= Fraction(2) ** (1 - fmt.scale.bias) else Fraction(0) for x in exact]
+    amax = max(map(abs, exact))
+    values = element_values(fmt.element, fmt.symmetric)
+    if amax == 0:
+        return 0, [Fraction(0)] * len(block)
+    exponent = floor_log2(amax) - floor_log2(fmt.element.max)
+    if rule == "ceil" and amax > fmt.element.max * Fraction(2) ** exponent:
+        exponent += 1
+    code = min(max(exponent + fmt.scale.bias, int(fmt.zero_scale)), fmt.scale.max_code)
+    scale = Fraction(2) ** (code - fmt.scale.bias)
+    return code, [nearest(x / scale, values, rounding) for x in exact]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", POWER_OF_TWO)
+def test_power_of_two_scales_by_the_definition(name, dtype, rng):
+    fmt = block_format(name)
+    x = numbers(rng, 24 if fmt.block_size < 100 else 6, fmt.block_size).astype(dtype)
+    if dtype is np.float64:
+        x *= 1 + 2.0**-40 * rng.integers(-3, 4, x.shape)
+    for rule in ("floor", "ceil"):
+        for rounding in ROUNDINGS:
+            scales, elements = fmt.encode(x, scale_rule=rule, rounding=rounding)
+            decoded = fmt.element.decode(elements)
+            for row, block in enumerate(x.tolist()):
+                code, values = reference(block, fmt, rule, rounding)
+                assert scales[row, 0] == code
+                assert [Fraction(v) for v in decoded[row].tolist()] == values, (rule, rounding, row)
+
+
+@pytest.mark.parametrize("name", BLOCK_FORMATS)
+def test_decode_is_the_product(name, rng):
+    fmt = block_format(name)
+    scales = rng.integers(0, fmt.scale.max_code + 1, (2, 3))
+    elements = rng.integers(0, fmt.element.codes, (2, 3 * fmt.block_size))
+    tensor = [] if fmt.tensor_scale is None else [fmt.tensor_scale.encode(1.7e-5)]
+    real = fmt.decode(scales, elements, *tensor)
+    factor = Fraction(1) if fmt.tensor_scale is None else fmt.tensor_scale.fraction(int(tensor[0]))
+    for row, column in np.ndindex(elements.shape):
+        code = int(elements[row, column])
+        if fmt.element.text(code) in ("nan", "inf", "-inf"):
+            assert not np.isfinite(real[row, column])
+            continue
+        scale = fmt.scale.fraction(int(scales[row, column // fmt.block_size]))
+        assert Fraction(float(real[row, column])) == fmt.element.fraction(code) * scale * factor
+
+
+def onnxruntime_msfp15(box: list[float]) -> tuple[int, list[tuple[int, int]]]:
+    """MSFP15 as ONNX Runtime's encoder has it: on the bits of fp32 numbers, with integers alone."""
+    bits = [int(np.float32(x).view(np.uint32)) for x in box]
+    shared = max((word >> 23) & 0xFF for word in bits)
+    elements = []
+    for word in bits:
+        sign, exponent, fraction = word >> 31, (word >> 23) & 0xFF, word & 0x7FFFFF
+        if exponent == 0:
+            elements.append((sign, 0))
+            continue
+        # Six bits with the leading one, and one below them that rounds half up.
+        shift = shared - exponent + 24 - 6
+        magnitude = (((1 << 23 | fraction) >> (shift - 1)) + 1) >> 1
+        elements.append((sign, min(magnitude, 63)))
+    return shared, elements
+
+
+def test_msfp15_is_onnxruntimes(rng):
+    fmt = block_format("msfp15")
+    x = numbers(rng, 400, 16)
+    scales, elements = fmt.encode(x)
+    for row, box in enumerate(x.tolist()):
+        shared, expected = onnxruntime_msfp15(box)
+        assert scales[row, 0] == shared
+        assert [(code >> 6, code & 63) for code in elements[row].tolist()] == expected
+
+
+# gfloat's name, and ours. Its MXINT8 uses -2.0 where the symmetric default does not.
+GFLOAT = {"mxfp4": "mxfp4_e2m1"} | {name: name for name in MX if name != "mxfp4"}
+GFLOAT_MODES = {
+    "rne": gfloat.RoundMode.TiesToEven,
+    "rna": gfloat.RoundMode.TiesToAway,
+    "rtz": gfloat.RoundMode.TowardZero,
+    "rup": gfloat.RoundMode.TowardPositive,
+    "rdn": gfloat.RoundMode.TowardNegative,
+}
+
+
+@pytest.mark.parametrize("rounding", GFLOAT_MODES)
+@pytest.mark.parametrize("name", GFLOAT)
+def test_gfloat_agrees(name, rounding, rng):
+    fmt = block_format(name)
+    (peer,) = {item.name: item for item in all_block_formats if item.name == GFLOAT[name]}.values()
+    # Scales that its float64 log2 gets right, and nothing that a division by 2^-127 could lose.
+    x = rng.standard_normal((12, 32)) * np.exp2(rng.integers(-60, 60, (12, 1)))
+    x[0, :] = 0
+    scales, elements = fmt.encode(x, rounding=rounding, symmetric=False if name == "mxint8" else None)
+    for row in range(len(x)):
+        scale = compute_scale_amax(peer.etype.emax, x[row])
+        codes = list(encode_block(peer, scale, (x[row] / scale).tolist(), GFLOAT_MODES[rounding]))
+        assert [int(scales[row, 0]), *elements[row].tolist()] == codes
+        assert fmt.decode(scales[row], elements[row]).tolist() == list(decode_block(peer, codes))
+
+
+def test_gfloat_scale_is_wrong_below_a_power_of_two():
+    # log2 of the float below 2^k is k when rounded; the exponent of the bits is k - 1. Ours is MX 1.0's floor.
+    x = np.zeros(32)
+    x[0] = np.nextafter(2.0**20, 0)
+    assert compute_scale_amax(format_info_ocp_e4m3.emax, x) == 2.0 ** (20 - 8)
+    scales, _ = block_format("mxfp8_e4m3").encode(x)
+    assert block_format("mxfp8_e4m3").scale.decode(scales).tolist() == [2.0 ** (19 - 8)]
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        ("mxfp8_e4m3", ml_dtypes.float8_e4m3fn),
+        ("mxfp8_e5m2", ml_dtypes.float8_e5m2),
+        ("mxfp6_e3m2", ml_dtypes.float6_e3m2fn),
+        ("mxfp6_e2m3", ml_dtypes.float6_e2m3fn),
+        ("mxfp4", ml_dtypes.float4_e2m1fn),
+    ],
+)
+def test_ml_dtypes_casts_scaled_elements_alike(name, dtype, rng):
+    fmt = block_format(name)
+    x = numbers(rng, 200, 32)
+    scales, elements = fmt.encode(x)
+    steps = np.repeat(scales.view(ml_dtypes.float8_e8m0fnu).astype(np.float64), 32, axis=1)
+    assert np.array_equal(steps, np.repeat(fmt.scale.decode(scales), 32, axis=1))
+    scaled = np.clip(x / steps, -float(fmt.element.max), float(fmt.element.max))
+    # By way of float32, to which these quotients are exact wherever the cast could tell.
+    cast = scaled.astype(np.float32).astype(dtype).view(np.uint8) & fmt.element.code_mask
+    assert np.array_equal(elements, cast)
+
+
+def nvfp4(x: np.ndarray) -> tuple[list[int], list[Fraction], np.float32]:
+    """NVFP4 in fp32 scalars, in Transformer Engine's order; elements by exact comparison."""
+    fp32 = np.float32
+    amax = fp32(max(abs(v) for v in x.flat))
+    with np.errstate(over="ignore"):
+        encode_scale = min(fp32(448 * 6) / amax, np.finfo(fp32).max) if amax else fp32(1)
+    tensor = amax / fp32(448 * 6) if amax else fp32(1)
+    scales, values = [], []
+    for block in x.reshape(-1, 16):
+        block_amax = fp32(max(abs(v) for v in block))
+        scale = fp32(block_amax * (encode_scale * (fp32(1) / fp32(6))))
+        code = int(np.asarray(min(scale, fp32(448))).astype(ml_dtypes.float8_e4m3fn).view(np.uint8))
+        scales.append(code)
+        step = golden.format("fp8_e4m3").fraction(code) * Fraction(float(tensor))
+        table = element_values(golden.format("fp4_e2m1"))
+        values += [nearest(Fraction(float(v)) / step, table, "rne") if step else Fraction(0) for v in block]
+    return scales, values, tensor
+
+
+@pytest.mark.parametrize("magnitude", [0, 1e-44, 1e-38, 3e-5, 1, 1e5, 3e38])
+def test_nvfp4_by_the_definition(magnitude, rng):
+    fmt = block_format("nvfp4")
+    with np.errstate(under="ignore"):
+        x = (rng.uniform(-1, 1, (8, 32)) * 2.0 ** rng.integers(-14, 1, (8, 32)) * magnitude).astype(np.float32)
+    x[0, 0] = np.float32(magnitude)
+    scales, elements, tensor_scale = fmt.encode(x)
+    expected_scales, expected_values, tensor = nvfp4(x)
+    assert fmt.tensor_scale is not None and tensor_scale.shape == ()
+    assert float(fmt.tensor_scale.decode(tensor_scale)) == float(tensor)
+    assert scales.ravel().tolist() == expected_scales
+    assert [Fraction(v) for v in fmt.element.decode(elements).ravel().tolist()] == expected_values
+
+
+@pytest.mark.parametrize(
+    ("amax", "block_amax", "code"),
+    [
+        # Another order of the operations, block_amax · (S / 6), gives the code below.
+        ("0x1.b4c66cp+0", "0x1.092f54p+0", 121),
+        ("0x1.a7d390p+0", "0x1.b6f68cp-2", 111),
+        ("0x1.5fdd7cp+0", "0x1.dd8802p-2", 114),
+        ("0x1.bdf01ep+0", "0x1.ae02f6p-2", 110),
+    ],
+)
+def test_nvfp4_order_of_operations(amax, block_amax, code):
+    x = np.zeros(32, np.float32)
+    x[0], x[16] = float.fromhex(amax), float.fromhex(block_amax)
+    scales, _, _ = block_format("nvfp4").encode(x)
+    assert scales.tolist() == [126, code] and nvfp4(x)[0] == [126, code]
+
+
+def test_nvfp4_tensor_scale_given():
+    fmt = block_format("nvfp4")
+    assert fmt.tensor_scale is not None
+    x = np.linspace(-3, 3, 32)
+    one = fmt.tensor_scale.encode(1.0)
+    scales, elements, tensor_scale = fmt.encode(x, tensor_scale=one)
+    assert tensor_scale == one
+    # 3 / 6 is a code of the scale, so that the largest element is 6.
+    assert fmt.scale.decode(scales).tolist() == [0.5, 0.5]
+    assert fmt.decode(scales, elements, tensor_scale)[[0, -1]].tolist() == [-3, 3]
+    # Far too small, it makes the scales and the elements saturate.
+    scales, elements, _ = fmt.encode(x, tensor_scale=fmt.tensor_scale.encode(1e-6))
+    assert set(fmt.scale.decode(scales)) == {448} and set(np.abs(fmt.element.decode(elements))) == {6}
+
+
+def test_scales_of_zero_make_elements_of_zero():
+    fmt = block_format("nvfp4")
+    x = np.zeros(32)
+    x[0], x[16] = 1, 1e-9  # 1e-9 · 448 is far below the least scale
+    for rounding in ROUNDINGS:
+        scales, elements, _ = fmt.encode(x, rounding=rounding)
+        assert scales.tolist() == [126, 0] and not elements[16:].any()
+
+
+def test_scales_saturate_in_formats_without_infinity():
+    fmt = BlockFormat(
+        "mine",
+        golden.format("fp4_e2m1"),
+        golden.format("fp6_e3m2"),
+        2,
+        tensor_scale=golden.format("fp32"),
+        scale_rule="amax",
+    )
+    # The product of amax and the reciprocal of the tensor scale is beyond fp32.
+    scales, elements, _ = fmt.encode([1e20, -1e20], tensor_scale=golden.encode(1e-30, "fp32"))
+    assert fmt.scale.decode(scales).tolist() == [28] and fmt.element.decode(elements).tolist() == [6, -6]
+
+
+def test_float_scale_without_tensor_scale():
+    fmt = BlockFormat("mine", golden.format("fp4_e2m1"), golden.format("fp8_e4m3"), 4, scale_rule="amax")
+    scales, elements = fmt.encode([3, -1.5, 0.25, 0, 0, 0, 0, 0])
+    assert fmt.scale.decode(scales).tolist() == [0.5, 0]
+    assert fmt.element.decode(elements).tolist() == [6, -3, 0.5, 0, 0, 0, 0, 0]
+
+
+def test_directed_rounding_sees_numbers_that_vanish_when_scaled():
+    for name in ("mxfp4", "msfp12", "nvfp4"):
+        fmt = block_format(name)
+        for dtype, least in ((np.float32, 1.5e-38), (np.float64, 3e-308)):
+            x = np.zeros(fmt.block_size, dtype)
+            x[:4] = 1e37, least, -least, 0
+            tensor: dict[str, Any] = (
+                {} if fmt.tensor_scale is None else {"tensor_scale": fmt.tensor_scale.encode(1e37 / 2688)}
+            )
+            up = fmt.element.decode(fmt.encode(x, rounding="rup", **tensor)[1])[1:4]
+            down = fmt.element.decode(fmt.encode(x, rounding="rdn", **tensor)[1])[1:4]
+            unit = float(fmt.element.min_positive) * (not fmt.zero_scale or dtype is np.float32)
+            assert up.tolist() == [unit, 0, 0] and down.tolist() == [0, -unit, 0], (name, dtype)
+
+
+def test_overflow_by_ieee():
+    x = np.zeros(32)
+    x[:2] = 500, -480  # the scale is 1
+    for overflow, expected in (("saturate", [448, -448]), ("ieee", [math.nan, math.nan])):
+        _, elements = block_format("mxfp8_e4m3").encode(x, overflow=overflow)
+        assert np.array_equal(block_format("mxfp8_e4m3").element.decode(elements[:2]), expected, equal_nan=True)
+    x[:2] = 1.99, -1.99
+    _, elements = block_format("mxfp8_e5m2").encode(x, overflow="ieee")
+    assert block_format("mxfp8_e5m2").element.decode(elements[:2]).tolist() == [math.inf, -math.inf]
+
+
+def test_mxint8_symmetric_switch():
+    fmt, x = block_format("mxint8"), np.zeros(32)
+    x[:3] = -1.9999, 1.9999, -1
+    for symmetric, least in ((None, -127), (True, -127), (False, -128)):
+        scales, elements = fmt.encode(x, symmetric=symmetric)
+        assert scales.tolist() == [127]
+        assert elements[:3].view(np.int8).tolist() == [least, 127, -64]
+
+
+@pytest.mark.parametrize("name", ["mxfp6_e2m3", "nvfp4"])
+def test_nonfinite_blocks_become_nan(name):
+    fmt = block_format(name)
+    x = np.arange(3.0 * fmt.block_size).reshape(1, -1)
+    x[0, 1], x[0, 3 * fmt.block_size - 1] = np.nan, -np.inf
+    scales, elements, *tensor = fmt.encode(x, nonfinite="nan")
+    assert scales[0, [0, 2]].tolist() == [fmt.scale.nan_code] * 2
+    assert not elements[0, : fmt.block_size].any()
+    middle = slice(fmt.block_size, 2 * fmt.block_size)
+    alone = fmt.encode(x[:, middle])
+    assert np.array_equal(scales[0, 1:2], alone[0][0]) and np.array_equal(elements[:, middle], alone[1])
+    real = fmt.decode(scales, elements, *tensor)
+    assert np.isnan(real[0, : fmt.block_size]).all() and np.isfinite(real[0, middle]).all()
+
+
+@pytest.mark.parametrize("name", ["mxfp4", "msfp13", "nvfp4"])
+def test_axis_and_shape(name, rng):
+    fmt = block_format(name)
+    x = rng.standard_normal((3, 2 * fmt.block_size, 5))
+    scales, elements, *tensor = fmt.encode(x, axis=1)
+    assert (scales.shape, elements.shape) == ((3, 2, 5), x.shape)
+    last = fmt.encode(x.transpose(0, 2, 1), axis=2)
+    assert np.array_equal(scales, last[0].transpose(0, 2, 1)) and np.array_equal(elements, last[1].transpose(0, 2, 1))
+    assert np.array_equal(fmt.decode(scales, elements, *tensor, axis=-2), fmt.decode(*last).transpose(0, 2, 1))
+    assert [part.size for part in fmt.encode(x[:0], axis=1)][:2] == [0, 0]
+
+
+def test_kinds_of_numbers():
+    fmt = block_format("mxfp8_e4m3")
+    expected = fmt.encode(np.arange(32.0))
+    for x in (range(32), *(np.arange(32, dtype=dtype) for dtype in (np.uint8, np.float16, np.float32))):
+        for part, same in zip(fmt.encode(x), expected, strict=True):
+            assert np.array_equal(part, same)
+
+
+def test_a_user_block_format_of_wide_elements(rng):
+    fmt = BlockFormat("wide", golden.format("bf16"), golden.format("e8m0"), 8)
+    x = rng.standard_normal((4, 8)) * 2.0**200
+    scales, elements = fmt.encode(x)
+    amax = np.abs(x).max(axis=1)
+    assert fmt.scale.decode(scales)[:, 0].tolist() == [2.0 ** (math.frexp(a)[1] - 1 - 127) for a in amax.tolist()]
+    # Half an ulp, or what the largest bf16 lacks of 2^128.
+    assert np.all(np.abs(fmt.decode(scales, elements) - x) <= np.maximum(np.abs(x), amax[:, None] / 2) * 2**-7)
+
+
+def test_scales_of_few_exponents_take_numbers_of_any_size():
+    narrow = Format("narrow", "float", 2, signed=False, bias=150, subnormals=False)
+    fmt = BlockFormat("mine", golden.format("fp4_e2m1"), narrow, 2)
+    scales, elements = fmt.encode(np.array([[3e38, -1e-30], [2.0**-148, 0]], np.float32))
+    assert scales[:, 0].tolist() == [3, 0]
+    assert fmt.element.decode(elements).tolist() == [[6, -6], [4, 0]]
+    # Beyond float32, and beyond float64, when scaled: still no infinities, which would not be rounded toward zero.
+    larger = Format("larger", "float", 2, signed=False, bias=20, subnormals=False)
+    for scale in (narrow, larger):
+        fmt = BlockFormat("mine", golden.format("fp8_e4m3"), scale, 2)
+        for x in (np.array([3e38, -3e38], np.float32), np.array([1.7e308, -1.7e308])):
+            _, elements = fmt.encode(x, rounding="rtz", overflow="ieee")
+            assert fmt.element.decode(elements).tolist() == [448, -448]
+
+
+def test_scale_code_0_is_for_blocks_of_zeros_alone():
+    fmt = BlockFormat("mine", golden.format("fp4_e2m1"), golden.format("exp8"), 2, zero_scale=True)
+    scales, elements = fmt.encode([[2.0**-126, 0], [2.0**-127, 0]])
+    assert scales[:, 0].tolist() == [1, 0]
+    assert fmt.element.decode(elements).tolist() == [[1, 0], [0, 0]]

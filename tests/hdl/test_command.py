@@ -1,0 +1,37 @@
+"""The command that makes a unit again is one that the command line takes, and it makes the same unit."""
+
+from __future__ import annotations
+
+import shlex
+
+import click
+import pytest
+
+from polymac import hdl
+from polymac.cli.generate import generate
+
+UNITS = [
+    hdl.Multiplier(a="int8", b="uint5"),
+    hdl.Multiplier(a="q4.4", b="uq0.8", out="q3.3", rounding="rna", overflow="wrap", stages=3, architecture="booth"),
+    hdl.Multiplier(a="fp16", b="bf16", out="fp32", rounding="port", subnormals="flush", flags=False),
+    hdl.Multiplier(a="bin1", b="bin1"),
+    hdl.Mac(a="int8", b="int4", lanes=3, stages=2, acc="int17", overflow="saturate"),
+    hdl.Array(a="int8", b="int4", rows=3, cols=2, max_k=9),
+    hdl.Requantizer(relu=True, stages=2),
+]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.kind)
+def test_round_trip(unit: hdl.Unit, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(hdl.command_line("generate", unit, name="again", output=None, force=False))
+    assert words[:2] == ["polymac", "generate"]
+    with click.Context(generate) as context:
+        generate.invoke(generate.make_context("generate", words[2:], parent=context))
+    assert (tmp_path / "build" / "again.v").read_text() == hdl.generate(unit, "again").verilog
+
+
+def test_options_of_the_command() -> None:
+    text = hdl.command_line("verify", hdl.Mac(a="int4", b="int4"), seed=7, waves=True, exhaustive=False, simulator=None)
+    assert text.startswith("polymac verify mac --a int4 --b int4 --acc int24 ")
+    assert text.endswith(" --seed 7 --waves")
