@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -38,7 +39,7 @@ def general_kernel(operation: str, operands: tuple[Format, ...], target: Target,
         Bits of a random word; 0 where the rounding takes none.
     """
     factors = operands[: 1 if operation == "add" else 2]
-    bound = np.prod([max_magnitude(fmt) for fmt in factors], dtype=object)
+    bound = math.prod(max_magnitude(fmt) for fmt in factors)
     wide = bool(bound >> FAST_BITS)
     visible = visible_bits(target.out, target.overflow, random_bits)
 

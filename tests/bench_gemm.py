@@ -138,7 +138,7 @@ def main() -> None:
                     lambda reals=reals: reals[0] @ reals[1],
                 )
     if importlib.util.find_spec("torch"):
-        import torch  # pyright: ignore[reportMissingImports]
+        torch = importlib.import_module("torch")
 
         torch.set_num_threads(1)
         tensors = torch.from_numpy(x.view(np.float16)), torch.from_numpy(y.view(np.float16))
