@@ -181,7 +181,9 @@ class FloatRound(Unit):
             # Rounded with its own exponent: a field below 1 exactly where the result is tiny after rounding.
             m.d.comb += underflows.eq(finite & (field < 1))
         elif self.with_flags:
-            m.d.comb += underflows.eq(inexact & self._tiny(m, mode, sign, window, below_window, is_normal))
+            tiny = self._tiny(m, mode, sign, window, below_window, is_normal)
+            # Where all numbers are subnormal, one beyond the largest may be tiny as well, but does not underflow.
+            m.d.comb += underflows.eq(inexact & tiny & (~overflows if not fmt.max_code >> frac_bits else Const(1)))
         self._pack(m, mode, classes, rounded, overflows, underflows)
         if self.with_flags:
             raised = {

@@ -26,7 +26,7 @@ class FloatUnpack(Unit):
     -------
     code : In(fmt.width)
     sign : Out(1)
-    exponent : Out(fmt.exp_bits)
+    exponent : Out(max(fmt.exp_bits, 1))
         The biased exponent.
     significand : Out(fmt.significand_bits)
     subnormal : Out(1)
@@ -46,7 +46,7 @@ class FloatUnpack(Unit):
         super().__init__(
             {
                 "code": In(fmt.width),
-                "exponent": Out(fmt.exp_bits),
+                "exponent": Out(max(fmt.exp_bits, 1)),
                 "significand": Out(fmt.significand_bits),
                 **{name: Out(1) for name in classes},
             },

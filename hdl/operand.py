@@ -104,7 +104,8 @@ class Operand:
         if fmt.kind == "fixed":
             bias = fmt.frac_bits - (fmt.width - 1)
             return cls(name, sign, significand, never, bias, 0, 0, None, True, zero, never, never, never)
-        least, greatest = int("subnormal" in wires), fmt.max_code >> fmt.frac_bits
+        least = int("subnormal" in wires)
+        greatest = max(fmt.max_code >> fmt.frac_bits, least)
         classes = {key: wires[key] for key in CLASSES}
         subnormal = wires.get("subnormal")
         return cls(name, sign, significand, wires["exponent"], fmt.bias, least, greatest, subnormal, False, **classes)

@@ -15,8 +15,21 @@ from polymac.sim.packing import operand_pairs
 
 #: A float whose only NaN is the code of -0.
 FNUZ = Format("e4m3fnuz", "float", 8, 3, bias=8, negative_zero="nan")
-OPERANDS = ["bin1", "int4", "uint5", "q2.3", "fp4_e2m1", "fp6_e3m2", "fp8_e4m3", "fp8_e5m2", "e5m0", "e8m0", FNUZ]
-RESULTS = ["bin1", "int6", "uq3.2", "fp8_e4m3", "e4m3", "e8m2", "fp6_e2m3", FNUZ, "fp32"]
+OPERANDS = [
+    "bin1",
+    "int4",
+    "uint5",
+    "q2.3",
+    "fp4_e2m1",
+    "fp6_e3m2",
+    "fp8_e4m3",
+    "fp8_e5m2",
+    "e5m0",
+    "e0m3",
+    "e8m0",
+    FNUZ,
+]
+RESULTS = ["bin1", "int6", "uq3.2", "fp8_e4m3", "e4m3", "e8m2", "fp6_e2m3", "e0m4", FNUZ, "fp32"]
 
 
 def all_units() -> list[hdl.Multiplier]:
