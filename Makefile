@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 LINK := build/python/polymac
 PYTEST = $(VENV)/bin/pytest -q -n auto --junitxml build/junit.xml
 
-.PHONY: all test test-all check bench clean help
+.PHONY: all test test-all check oracles bench clean help
 
 # build/ is this checkout's own: what an older polymac wrote there may be replaced.
 all: $(STAMP)  ## set up, and classify digits on the generated array
@@ -33,6 +33,10 @@ test: check  ## check, then the tests on every core
 
 test-all: check  ## check, then all tests, the slow ones too
 	@$(PYTEST) -m 'slow or not slow'
+
+oracles: $(STAMP)  ## compare golden with all that others have written, some 6 GB of it, and with all 2^32 products of 16-bit floats
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,oracles]'
+	@$(VENV)/bin/pytest -q -n auto -m 'slow or not slow' tests/golden -k 'oracle or presets or published'
 
 bench: $(STAMP)  ## speed of the native simulator and of golden, as ratios to others in the same run
 	@$(VENV)/bin/python tests/bench.py

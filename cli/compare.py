@@ -135,7 +135,8 @@ def measure(
     choose("unit", unit, _UNITS)
     found = [synth.target(item) for item in targets]
     each = [{"a": golden.format(name).name} | options for name in formats]
-    units = [_variants(unit, item) for item in each]
+    architectures = [name for name in ARCHITECTURES if any(target.suits(name) for target in found)]
+    units = [_variants(unit, item, architectures) for item in each]
     with progress(f"comparing {len(units)} formats on {len(found)} targets") as report:
         designs = [
             [hdl.generate(variant, f"{unit}_{item['a'].replace('.', '_')}") for variant in variants]
@@ -145,14 +146,14 @@ def measure(
     return Comparison(unit, [item["a"] for item in each], found, results)
 
 
-def _variants(unit: str, options: dict[str, Any]) -> list[hdl.Unit]:
-    """The unit, in every architecture that it may have unless one was asked for or it is large."""
+def _variants(unit: str, options: dict[str, Any], architectures: Sequence[str]) -> list[hdl.Unit]:
+    """The unit, if it is a multiplier in each of the architectures, unless one was asked for or it is large."""
     made = make_unit(unit, options, side=SIDE)
     if not isinstance(made, hdl.Multiplier) or options.get("architecture") is not None:
         return [made]
     if made.a_format.significand_bits * made.b_format.significand_bits > MOST_GATED_BITS:
         return [made]
-    return [make_unit(unit, options | {"architecture": name}, side=SIDE) for name in ARCHITECTURES]
+    return [make_unit(unit, options | {"architecture": name}, side=SIDE) for name in architectures]
 
 
 def print_comparison(comparison: Comparison) -> None:

@@ -40,7 +40,7 @@ class _Option:
 _OPTIONS: dict[str, _Option] = {
     "a": _Option("Format of operand a.  [default: int8]", "FMT"),
     "b": _Option("Format of operand b.  [default: that of a]", "FMT"),
-    "out": _Option("Format of the result.  [default: exact product; a's for floats; int8 for requantizer]", "FMT"),
+    "out": _Option("Format of the result, or exact.  [default: exact; a's for floats; int8 for requantizer]", "FMT"),
     "acc": _Option("Format of the accumulator.  [default: exact for --max-k products]", "FMT"),
     "max_k": _Option("Products that the default accumulator adds exactly.  [default: 65536]", "N"),
     "overflow": _Option("What becomes of a result beyond the format.", "ieee|saturate|wrap"),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from .formats import Format, ParameterError, fixed_point, format, ieee_float, product_format
+from .families import fixed_point, ieee_float, product_format
+from .names import format
+from .parameters import ParameterError
+from .scalar import Format
 
 
 def exact_product(fa: str | Format, fb: str | Format) -> Format:

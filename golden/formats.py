@@ -7,6 +7,7 @@ none needs more than the standard library: hardware generation and the golden mo
 
 from .block import SCALE_RULES, BlockFormat
 from .catalogue import BLOCK_FORMATS, FORMATS
+from .exact import exact_product, exact_sum
 from .families import fixed_point, ieee_float, product_format, sign_magnitude, sum_format
 from .names import FORMATS_VARIABLE, any_format, block_format, format, load_environment, load_formats, register
 from .parameters import ParameterError, check_bool, check_int, check_text, choose
@@ -33,6 +34,8 @@ __all__ = [
     "check_text",
     "choose",
     "decimal_text",
+    "exact_product",
+    "exact_sum",
     "fixed_point",
     "format",
     "ieee_float",

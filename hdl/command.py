@@ -5,19 +5,20 @@ from __future__ import annotations
 import inspect
 import shlex
 
+from .multiplier import EXACT, Multiplier
 from .unit import Unit
 
 
 def command_line(command: str, unit: Unit, **options: object) -> str:
     """``polymac COMMAND UNIT …`` with the unit's parameters as options: the same unit, the same text.
 
-    Parameters with a default of their own are left out where they have it, and so are those that no option sets, such as
-    the format of an exact product. ``options`` are the command's own; None and False are left out.
+    Parameters with a default of their own are left out where they have it, and so is the format of an exact product of
+    fixed-point numbers. ``options`` are the command's own; None and False are left out.
     """
     defaults = {name: item.default for name, item in inspect.signature(type(unit)).parameters.items()}
     given = {name: value for name, value in unit.parameters.items() if value != defaults.get(name)}
-    if getattr(unit, "is_exact", False):
-        del given["out"]
+    if isinstance(unit, Multiplier) and unit.is_exact:
+        given["out"] = None if unit.a_format.kind == unit.b_format.kind == "fixed" else EXACT
     words = ["polymac", command, unit.kind]
     for name, value in (given | options).items():
         flag = f"--{name.replace('_', '-')}"

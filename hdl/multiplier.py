@@ -16,6 +16,7 @@ from ..golden.formats import (
     ParameterError,
     check_int,
     choose,
+    exact_product,
     format,
     product_format,
 )
@@ -28,6 +29,8 @@ from .rounding import PORT, PORT_BITS
 from .shifter import leading_zeros
 from .unit import Unit, place, shape_of
 
+#: The value of ``out`` that asks for the format of the exact product.
+EXACT = "exact"
 #: More stages than a datapath can use are a mistake, not a wish.
 MAX_STAGES = 64
 
@@ -37,16 +40,16 @@ class Multiplier(Unit):
 
     Operands of any scalar formats and mix: the product of what two codes stand for, exact inside and rounded once. Float
     results have subnormals, signed zeros, infinities and NaN, any NaN result being ``out.nan_code``. Without ``out``,
-    fixed-point operands give the exact product. A product of one-bit numbers is their exclusive NOR. The reference, bit
-    for bit, is :func:`polymac.golden.multiply`.
+    fixed-point operands give the exact product, as any others do with out="exact". A product of one-bit numbers is their
+    exclusive NOR. The reference, bit for bit, is :func:`polymac.golden.multiply`.
 
     Parameters
     ----------
     a, b : str or Format
         Formats of the operands.
     out : str or Format, optional
-        Format of the product. Default: the exact product of fixed-point operands, else the operands' format where they
-        have the same.
+        Format of the product, or "exact": that of :func:`polymac.golden.exact_product`, which never rounds. Default: the
+        exact product of fixed-point operands, else the operands' format where they have the same.
     rounding : str, optional
         One of :data:`formats.ROUNDINGS` (default "rne"), or "port": chosen by ``rounding_mode`` from one operation to the
         next. An exact product has none.
@@ -58,7 +61,7 @@ class Multiplier(Unit):
         Pipeline registers between inputs and outputs: after the significands' product first, then inside the rounder (float
         results), then behind the unpacked operands, then before the output; all further ones after the product.
     flags : bool, optional
-        Whether a float result has a ``flags`` port; default True.
+        Whether a float result has a ``flags`` port; default True, but for an exact product.
     architecture : str, optional
         How significands are multiplied: one of :data:`product.ARCHITECTURES`; default "operator", the synthesizer's
         choice.
@@ -102,7 +105,8 @@ class Multiplier(Unit):
         self.a_format, self.b_format = format(a), format(b)
         self.stages = check_int("stages", stages, 0, MAX_STAGES)
         self.architecture = choose("architecture", architecture or "operator", ARCHITECTURES)
-        self.is_exact = out is None and self.a_format.kind == self.b_format.kind == "fixed"
+        both_fixed = self.a_format.kind == self.b_format.kind == "fixed"
+        self.is_exact = out == EXACT or (out is None and both_fixed)
         self.out_format = self._choose_out(out)
         self.rounding, self.overflow = self._choose_rounding(rounding, overflow)
         self.subnormals, self.with_flags = self._choose_float_options(subnormals, flags)
@@ -128,11 +132,10 @@ class Multiplier(Unit):
 
     def _choose_out(self, out: str | Format | None) -> Format:
         a, b = self.a_format, self.b_format
-        if out is None:
-            if self.is_exact:
-                return product_format(a, b)
-            if a != b:
-                raise ParameterError(f"out must be given where a and b differ, not left out with a={a} and b={b}")
+        if self.is_exact:
+            return exact_product(a, b)
+        if out is None and a != b:
+            raise ParameterError(f"out must be given where a and b differ, not left out with a={a} and b={b}")
         result = a if out is None else format(out)
         if result.kind == "float" and not (result.signed and result.has_zero):
             raise ParameterError(f"out must be a format with sign and zero, not {result}")
@@ -145,7 +148,7 @@ class Multiplier(Unit):
     def _choose_rounding(self, rounding: str | None, overflow: str | None) -> tuple[str | None, str | None]:
         kind = self.out_format.kind
         if self.is_exact or kind == "binary":
-            what = "an exact product (no out format)" if self.is_exact else f"out={self.out_format}"
+            what = "an exact product" if self.is_exact else f"out={self.out_format}"
             for argument, value in (("rounding", rounding), ("overflow", overflow)):
                 if value is not None:
                     raise ParameterError(f"{argument} must be left out with {what}, not {value!r}")
@@ -164,7 +167,7 @@ class Multiplier(Unit):
         if self.out_format.kind != "float" and flags:
             raise ParameterError(f"flags must be left out where out is no float, not {flags!r} with {self.out_format}")
         chosen = choose("subnormals", "full" if subnormals is None else subnormals, SUBNORMALS)
-        has_flags = self.out_format.kind == "float" and (flags is None or bool(flags))
+        has_flags = self.out_format.kind == "float" and (not self.is_exact if flags is None else bool(flags))
         return chosen if "float" in kinds else "", has_flags
 
     def elaborate(self, platform: object) -> Module:

@@ -68,6 +68,10 @@ class Target:
     liberty: LibertyFile | None = None
     luts_per_carry: int | None = field(default=None, kw_only=True)
 
+    def suits(self, architecture: str) -> bool:
+        """Whether one of the recipes is for multipliers of that architecture."""
+        return any(recipe.architectures is None or architecture in recipe.architectures for recipe in self.recipes)
+
     def missing(self) -> str:
         """Why the target cannot be used here, in one sentence; empty where it can."""
         return self.liberty.missing() if self.liberty is not None else ""

@@ -180,7 +180,17 @@ def test_verify_fails_with_status_1_and_says_how_to_repeat(polymac, monkeypatch)
 
 
 def test_compare_table_and_json(polymac):
-    result = polymac("compare", "--formats", "int2,int3", "--target", "cmos,ice40", "--json", "areas.json")
+    result = polymac(
+        "compare",
+        "--formats",
+        "int2,int3",
+        "--architecture",
+        "operator",
+        "--target",
+        "cmos,ice40",
+        "--json",
+        "areas.json",
+    )
     assert (result.status, result.err) == (0, "")
     plain = json.loads(Path("areas.json").read_text())
     assert [(item["format"], item["target"]) for item in plain["results"]] == [
@@ -203,7 +213,7 @@ def test_compare_table_and_json(polymac):
 
 
 def test_compare_says_where_it_is_not_of_like_with_like(polymac):
-    arguments = ("compare", "--target", "cmos", "--formats")
+    arguments = ("compare", "--target", "cmos", "--architecture", "operator", "--formats")
     assert "Compared are" not in polymac(*arguments, "int2,int3").out
     exact = "Compared are the exact product for int2; a rounded product, subnormals full,"
     out = polymac(*arguments, "int2,fp4_e2m1,e2m1").out

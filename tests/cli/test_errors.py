@@ -42,9 +42,7 @@ ERRORS = {
         "acc must be a signed fixed-point format with 0 fraction bits for int8 × int8, not uint32"
     ),
     "generate mac --a fp16": "a must be an integer or fixed-point format, not fp16 (float)",
-    "generate multiplier --rounding rne": (
-        "rounding must be left out with an exact product (no out format), not 'rne'"
-    ),
+    "generate multiplier --rounding rne": ("rounding must be left out with an exact product, not 'rne'"),
     "generate multiplier --out int8 --rounding up": "rounding must be one of rne, rtz, rdn, rup, rna, port, not 'up'",
     "generate multiplier --flags maybe": "flags must be one of off, on, not 'maybe'",
     "generate multiplier --rows 4": "--rows belongs to array, not to multiplier",

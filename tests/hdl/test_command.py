@@ -15,6 +15,7 @@ UNITS = [
     hdl.Multiplier(a="q4.4", b="uq0.8", out="q3.3", rounding="rna", overflow="wrap", stages=3, architecture="booth"),
     hdl.Multiplier(a="fp16", b="bf16", out="fp32", rounding="port", subnormals="flush", flags=False),
     hdl.Multiplier(a="bin1", b="bin1"),
+    hdl.Multiplier(a="fp8_e4m3", b="int4", out="exact"),
     hdl.Mac(a="int8", b="int4", lanes=3, stages=2, acc="int17", overflow="saturate"),
     hdl.Array(a="int8", b="int4", rows=3, cols=2, max_k=9),
     hdl.Requantizer(relu=True, stages=2),

@@ -25,8 +25,8 @@ MULTIPLIER = [
     (INT8 | {"flags": True}, "flags must be left out where out is no float, not True with int16"),
     (INT8 | {"subnormals": "full"}, "subnormals must be left out without a float format, not 'full' with a=int8"),
     (INT8 | {"out": "e8m0"}, "out must be a format with sign and zero, not e8m0"),
-    (INT8 | {"rounding": "rne"}, "rounding must be left out with an exact product (no out format), not 'rne'"),
-    (INT8 | {"overflow": "wrap"}, "overflow must be left out with an exact product (no out format), not 'wrap'"),
+    (INT8 | {"rounding": "rne"}, "rounding must be left out with an exact product, not 'rne'"),
+    (INT8 | {"overflow": "wrap"}, "overflow must be left out with an exact product, not 'wrap'"),
     (INT8 | {"out": "int8", "rounding": "up"}, "rounding must be one of rne, rtz, rdn, rup, rna, port, not 'up'"),
     (
         INT8 | {"out": "int8", "overflow": "ieee"},
@@ -39,6 +39,7 @@ MULTIPLIER = [
         FP16 | {"out": "fp4_e2m1"},
         "out must be a format with NaN where a or b has one, not fp4_e2m1 with a=fp16 and b=fp16",
     ),
+    (FP16 | {"out": "exact", "rounding": "rne"}, "rounding must be left out with an exact product, not 'rne'"),
     (FP16 | {"rounding": "up"}, "rounding must be one of rne, rtz, rdn, rup, rna, port, not 'up'"),
     (FP16 | {"overflow": "wrap"}, "overflow must be one of ieee, saturate for float formats, not 'wrap'"),
     (FP16 | {"subnormals": "none"}, "subnormals must be one of full, flush, not 'none'"),

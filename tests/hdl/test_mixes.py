@@ -29,7 +29,7 @@ OPERANDS = [
     "e8m0",
     FNUZ,
 ]
-RESULTS = ["bin1", "int6", "uq3.2", "fp8_e4m3", "e4m3", "e8m2", "fp6_e2m3", "e0m4", FNUZ, "fp32"]
+RESULTS = ["exact", "bin1", "int6", "uq3.2", "fp8_e4m3", "e4m3", "e8m2", "fp6_e2m3", "e0m4", FNUZ, "fp32"]
 
 
 def all_units() -> list[hdl.Multiplier]:
@@ -40,16 +40,19 @@ def all_units() -> list[hdl.Multiplier]:
     )
     for a, b, out in itertools.product(OPERANDS, OPERANDS, RESULTS):
         rounding, overflow, subnormals, flags = next(policies)
-        fa, fb, fy = (golden.format(name) for name in (a, b, out))
+        fa, fb = golden.format(a), golden.format(b)
+        fy = golden.exact_product(fa, fb) if out == "exact" else golden.format(out)
         if (fa.has_nan or fb.has_nan) and not fy.has_nan:
             continue
-        options: dict[str, Any] = {} if fy.kind == "binary" else {"rounding": rounding, "overflow": overflow}
+        options: dict[str, Any] = {"rounding": rounding, "overflow": overflow}
+        if fy.kind == "binary" or out == "exact":
+            options = {}
         options["stages"] = len(found) % 6
         if "float" in (fa.kind, fb.kind, fy.kind):
             options["subnormals"] = subnormals
         if fy.kind == "float":
             options["flags"] = flags
-        found.append(hdl.Multiplier(a=fa, b=fb, out=fy, **options))
+        found.append(hdl.Multiplier(a=fa, b=fb, out="exact" if out == "exact" else fy, **options))
     random.Random(1).shuffle(found)
     return found
 
@@ -111,6 +114,16 @@ def test_mixes() -> None:
 @pytest.mark.parametrize("start", range(2 * PART, len(UNITS), PART))
 def test_all_mixes(start: int) -> None:
     check(UNITS[start : start + PART])
+
+
+def test_exact_products_never_round() -> None:
+    units = [unit for unit in UNITS if unit.is_exact and unit.out_format.kind == "float"][:PART]
+    assert len(units) == PART
+    check(units)
+    for unit in units:
+        ((a, b),) = operand_pairs(unit.a_format.width, unit.b_format.width)
+        _, flags = golden.multiply(a, b, unit.a_format, unit.b_format, out=unit.out_format, flags=True)
+        assert not (flags & golden.Flag.INEXACT).any()
 
 
 def test_one_bit_products_are_exclusive_nor() -> None:

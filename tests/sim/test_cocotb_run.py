@@ -340,7 +340,13 @@ folder = Path({str(tmp_path)!r}) / "runs"
 simulator = find({simulator.name!r})
 cocotb_run.run(design, "hanging_bench", simulator=simulator, job=job, folder=folder, seed=1, cycles=9)
 """
-    caller = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
+    caller = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stderr=subprocess.PIPE,
+        text=True,
+        # A parent that ignores SIGINT, as a shell's background job does, would hand that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     pids = _pids(tmp_path / "runs")
     assert all(_alive(pid) for pid in pids)
     caller.send_signal(end)

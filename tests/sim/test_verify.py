@@ -75,7 +75,8 @@ def test_requantizer() -> None:
         hdl.Array(a="int8", b="int8", rows=4, cols=3),
         hdl.Array(a="int4", b="uint8", rows=1, cols=1),
         hdl.Array(a="q2.3", b="int4", rows=3, cols=5, lanes=2, stages=2, acc="q8.3", overflow="saturate"),
-        hdl.Array(a="int3", b="int3", rows=18, cols=17, stages=1),
+        hdl.Array(a="int3", b="int3", rows=17, cols=2, stages=1),
+        hdl.Array(a="int3", b="int3", rows=2, cols=18),
     ],
     ids=lambda unit: unit.kind,
 )

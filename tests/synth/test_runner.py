@@ -79,7 +79,13 @@ def test_an_error_of_the_progress_callback_ends_all(left_behind):
 
 
 def test_ctrl_c_ends_all_workers(tmp_path: Path, left_behind):
-    process = subprocess.Popen([sys.executable, "-c", INTERRUPTED, str(tmp_path)], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, str(tmp_path)],
+        stderr=subprocess.PIPE,
+        text=True,
+        # A parent that ignores SIGINT, as a shell's background job does, would hand that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     try:
         deadline = time.monotonic() + 30
         while sum("sleep 300" in command for command in left_behind()) < 2:
