@@ -185,8 +185,7 @@ class Multiplier(Unit):
             results = {"y": self._to_fixed(m, platform, pipeline, mode)}
         else:
             results = {"y": self._to_binary(m, platform, pipeline)}
-        if self.rounding is not None:
-            results = dict(zip(results, pipeline.cut(3, *results.values()), strict=True))
+        results = dict(zip(results, pipeline.cut(3, *results.values()), strict=True))
         m.d.comb += [getattr(self, name).eq(value) for name, value in results.items()]
         return m
 
