@@ -4,7 +4,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 # What a type checker needs, since it does not see through the finder of an editable install.
 LINK := build/python/polymac
-PYTEST = $(VENV)/bin/pytest -q -n auto --junitxml build/junit.xml
+PYTEST = $(VENV)/bin/pytest -q -n auto --dist worksteal --junitxml build/junit.xml
 
 .PHONY: all test test-all check oracles bench clean help
 
@@ -38,10 +38,11 @@ oracles: $(STAMP)  ## compare golden with all that others have written, some 6 G
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,oracles]'
 	@$(VENV)/bin/pytest -q -n auto -m 'slow or not slow' tests/golden -k 'oracle or presets or published'
 
-bench: $(STAMP)  ## speed of the native simulator and of golden, as ratios to others in the same run
+bench: $(STAMP)  ## speed of simulator and golden as ratios to others, area of multipliers beside others; minutes
 	@$(VENV)/bin/python tests/bench.py
 	@$(VENV)/bin/python tests/bench_golden.py
 	@$(VENV)/bin/python tests/bench_gemm.py
+	@$(VENV)/bin/python tests/bench_area.py
 
 clean:  ## remove the environment and everything generated
 	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache

@@ -61,9 +61,9 @@ class Comparison:
     epilog="""\b
 Examples:
   polymac compare --formats int8,fp8_e4m3
-  polymac compare --formats int4,int6 --target cmos,ice40 --json -
+  polymac compare --formats int4,int6 --target cmos,ice40 --architecture operator --json -
   polymac compare --unit mac --formats int4 --target ecp5
-  polymac compare --formats fp6_e3m2 --target xc7 --flags off --stages 2
+  polymac compare --formats fp4_e2m1 --target ice40 --flags off --stages 2
 """,
 )
 @click.option("--unit", metavar="|".join(_UNITS), default="multiplier", show_default=True, help="What is compared.")

@@ -35,7 +35,11 @@ def examples() -> list[str]:
     return walk(command, click.Context(command, info_name="polymac"))
 
 
-@pytest.mark.parametrize("line", dict.fromkeys(examples()))
+#: Those that the README has as well are run by its own test.
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+
+
+@pytest.mark.parametrize("line", [line for line in dict.fromkeys(examples()) if f"\n{line}\n" not in README])
 def test_examples_of_help(polymac, line):
     program, *arguments = shlex.split(line)
     assert program == "polymac"

@@ -105,13 +105,13 @@ def check(units: list[hdl.Multiplier]) -> None:
 
 
 def test_mixes() -> None:
-    """The first of a seeded order: about every eleventh mix."""
+    """The first of a seeded order; the others are slow."""
     assert len(UNITS) > 400
-    check(UNITS[: 2 * PART])
+    check(UNITS[:PART])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", range(2 * PART, len(UNITS), PART))
+@pytest.mark.parametrize("start", range(PART, len(UNITS), PART))
 def test_all_mixes(start: int) -> None:
     check(UNITS[start : start + PART])
 

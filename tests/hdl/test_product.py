@@ -13,8 +13,8 @@ from polymac import golden, hdl, sim
 from polymac.hdl.product import ARCHITECTURES, Product
 
 SMALL = [(1, 1), (1, 4), (4, 1), (2, 2), (3, 5), (5, 3), (4, 4), (2, 7), (6, 5)]
-LARGE = [(8, 8), (11, 13)]
-HUGE = [(24, 24), (33, 32)]
+LARGE = [(8, 8)]
+HUGE = [(11, 13), (24, 24), (33, 32)]
 
 
 def shapes(widths: list[tuple[int, int]]) -> list[tuple[Shape, Shape]]:
