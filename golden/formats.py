@@ -10,7 +10,7 @@ from .catalogue import BLOCK_FORMATS, FORMATS
 from .exact import exact_product, exact_sum
 from .families import fixed_point, ieee_float, product_format, sign_magnitude, sum_format
 from .names import FORMATS_VARIABLE, any_format, block_format, format, load_environment, load_formats, register
-from .parameters import ParameterError, check_bool, check_int, check_text, choose
+from .parameters import ParameterError, check_bool, check_int, check_text, choose, suggest
 from .scalar import FIXED_OVERFLOWS, FLOAT_OVERFLOWS, ROUNDINGS, SUBNORMALS, Flag, Format, Kind, decimal_text
 
 __all__ = [
@@ -44,5 +44,6 @@ __all__ = [
     "product_format",
     "register",
     "sign_magnitude",
+    "suggest",
     "sum_format",
 ]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from .block import BlockFormat
 from .catalogue import BLOCK_FORMATS, FORMATS
 from .families import fixed_point, ieee_float, sign_magnitude
-from .parameters import ParameterError, check_int
+from .parameters import ParameterError, check_int, suggest
 from .scalar import Format
 from .user_formats import read_formats
 
@@ -76,7 +75,7 @@ def format(name: str | Format) -> Format:
         raise ParameterError(f"format must be a scalar format, not the block format {name} (of {element})")
     if not isinstance(name, str):
         raise TypeError(f"format must be a name or a Format, not {name!r}")
-    raise ParameterError(f"format must be one of {_scalar_names()}, not {name!r}{_hint(name, FORMATS)}")
+    raise ParameterError(f"format must be one of {_scalar_names()}, not {name!r}{suggest(name, FORMATS)}")
 
 
 def block_format(name: str | BlockFormat) -> BlockFormat:
@@ -101,7 +100,7 @@ def block_format(name: str | BlockFormat) -> BlockFormat:
         return BLOCK_FORMATS[name]
     if _find_scalar(name):
         raise ParameterError(f"{allowed}, not the scalar format {name}")
-    raise ParameterError(f"{allowed}, not {name!r}{_hint(name, BLOCK_FORMATS)}")
+    raise ParameterError(f"{allowed}, not {name!r}{suggest(name, BLOCK_FORMATS)}")
 
 
 def any_format(name: str | Format | BlockFormat) -> Format | BlockFormat:
@@ -122,7 +121,7 @@ def any_format(name: str | Format | BlockFormat) -> Format | BlockFormat:
         return found
     raise ParameterError(
         f"format must be one of {_scalar_names()}, or of the block formats {', '.join(BLOCK_FORMATS)}, not {name!r}"
-        f"{_hint(name, [*FORMATS, *BLOCK_FORMATS])}"
+        f"{suggest(name, [*FORMATS, *BLOCK_FORMATS])}"
     )
 
 
@@ -214,8 +213,3 @@ def _find_scalar(name: str) -> Format | None:
 
 def _scalar_names() -> str:
     return f"{', '.join(FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY"
-
-
-def _hint(name: str, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class ParameterError(ValueError):
     """A parameter that cannot be used; the message names it, what is allowed and what was given, in one line."""
@@ -44,3 +47,9 @@ def check_text(argument: str, value: object) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError(f"{argument} must be a text, not {value!r}")
     return value
+
+
+def suggest(name: str, known: Iterable[str], most: int = 3) -> str:
+    """The end of an error about an unknown name: the nearest known ones, at most ``most``; empty where none is near."""
+    near = difflib.get_close_matches(name, known, n=most, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?" if near else ""

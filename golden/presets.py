@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
 from .accumulate import Accumulation, Aligned, Exact, Rounded
-from .formats import ParameterError
+from .formats import ParameterError, suggest
 
 _FASI = "Fasi, Higham, Mikaitis, Pranesh, PeerJ CS 7:e330 (2021)"
 _KHATTAK = "Khattak and Mikaitis, arXiv 2512.07004"
@@ -108,6 +107,4 @@ def preset(name: str) -> Preset:
         raise TypeError(f"preset must be a name, not {name!r}")
     if name in PRESETS:
         return PRESETS[name]
-    near = difflib.get_close_matches(name, PRESETS, n=3, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    raise ParameterError(f"preset must be one of {', '.join(PRESETS)}, not {name!r}{hint}")
+    raise ParameterError(f"preset must be one of {', '.join(PRESETS)}, not {name!r}{suggest(name, PRESETS)}")

@@ -63,8 +63,8 @@ class Operand:
     name : str
         What its signals are called by.
     sign, significand, exponent : Value
-        The exponent is not negative. The significand's most significant bit is 1 except for the numbers that
-        ``may_lead_with_zero`` speaks of.
+        The exponent is not negative. The significand's most significant bit is 1 but for subnormal and fixed-point
+        numbers.
     bias, least, greatest : int
         The exponent's bias and bounds.
     subnormal : Value or None

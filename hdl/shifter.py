@@ -18,8 +18,7 @@ def shift_window(m: Module, value: Value, amount: Signal, top: int, bits: int) -
     dropped: list[Value] = []
     for level in reversed(range(len(amount))):
         step = 1 << level
-        # After this level and all below it a bit has moved up by at most 2 * step - 1.
-        reach = max(0, bottom - (step - 1))
+        # In this level and all below it a bit moves up by at most 2 * step - 1.
         out_of_reach = max(0, bottom - (2 * step - 1))
         if out_of_reach > low:
             dropped.append(source[: out_of_reach - low].any())
@@ -27,9 +26,6 @@ def shift_window(m: Module, value: Value, amount: Signal, top: int, bits: int) -
         shifted = Signal(len(source), name=f"shifted_{step}")
         m.d.comb += shifted.eq(Mux(amount[level], Cat(Const(0, min(step, len(source))), source)[: len(source)], source))
         source = shifted
-        if reach > low:
-            dropped.append(source[: reach - low].any())
-            source, low = source[reach - low :], reach
     if bottom > low:
         dropped.append(source[: bottom - low].any())
         source = source[bottom - low :]

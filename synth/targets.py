@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from types import MappingProxyType
 from typing import Literal
 
-from ..golden.formats import ParameterError
+from ..golden.formats import ParameterError, suggest
 from . import recipes
 from .library import LibertyFile
 from .recipes import CELLS_REPORT, GENERIC_REPORT, Recipe
@@ -184,9 +183,9 @@ def target(name: str | Target) -> Target:
     if not isinstance(name, str):
         raise TypeError(f"target must be a name or a Target, not {name!r}")
     if name not in TARGETS:
-        near = difflib.get_close_matches(name, TARGETS, n=2, cutoff=0.5)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise ParameterError(f"target must be one of {', '.join(TARGETS)}, not {name!r}{hint}")
+        raise ParameterError(
+            f"target must be one of {', '.join(TARGETS)}, not {name!r}{suggest(name, TARGETS, most=2)}"
+        )
     return TARGETS[name]
 
 
