@@ -176,11 +176,7 @@ def compare(
     for item in variants:
         for design in item:
             check_design(design)
-    runs = [
-        [(design, target, recipe) for design in item for recipe in chosen[target.name] if _applies(recipe, design)]
-        for item in variants
-        for target in found
-    ]
+    runs = [_suited(item, target, chosen[target.name]) for item in variants for target in found]
     nands = _nand_areas(workers, [item.liberty for item in found if item.liberty is not None])
     outcomes = iter(workers.run([synthesis_job(*run) for part in runs for run in part], progress))
     results = []
@@ -191,10 +187,17 @@ def compare(
     return results
 
 
-def _applies(recipe: Recipe, design: Design) -> bool:
-    return recipe.architectures is None or design.metadata["parameters"].get("architecture", "operator") in (
-        recipe.architectures
-    )
+def _suited(
+    designs: Sequence[Design], target: Target, recipes: Sequence[Recipe]
+) -> list[tuple[Design, Target, Recipe]]:
+    """Each design with the recipes that its architecture does well by; with all of them where none is for any."""
+    every = [(design, target, recipe) for design in designs for recipe in recipes]
+
+    def suits(design: Design, recipe: Recipe) -> bool:
+        architecture = design.metadata["parameters"].get("architecture", "operator")
+        return recipe.architectures is None or architecture in recipe.architectures
+
+    return [run for run in every if suits(run[0], run[2])] or every
 
 
 def _available(target: Target) -> Target:

@@ -317,3 +317,16 @@ def test_every_recipes_netlist_still_multiplies(target, sign):
     for outcome in Workers(2, 60.0).run(jobs):
         assert not isinstance(outcome, SynthesisError), outcome
         assert "SAT proof finished - no model found: SUCCESS!" in outcome.log
+
+
+def test_an_architecture_that_no_recipe_is_for_runs_through_all(mul4):
+    """Asked for by name, it has figures all the same; the recipes that suit another are left out where one does."""
+    parameters = {"a": "int4", "architecture": "row_adders"}
+    rows = dataclasses.replace(mul4, metadata={"unit": "multiplier", "parameters": parameters})
+    assert len(synth.synthesize(rows, "cmos").records) == 3
+    booth = dataclasses.replace(
+        rows, metadata={"unit": "multiplier", "parameters": parameters | {"architecture": "booth"}}
+    )
+    (result,) = synth.compare([[rows, booth]], ["cmos"])
+    assert [record.parameters["architecture"] for record in result.records] == ["booth"]
+    assert [record.recipe for record in result.records] == ["plain"]
