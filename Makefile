@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 LINK := build/python/polymac
 PYTEST = $(VENV)/bin/pytest -q -n auto --dist worksteal --junitxml build/junit.xml
 
-.PHONY: all test test-all check oracles bench clean help
+.PHONY: all test test-all check oracles exhaustive faults qor bench clean help
 
 # build/ is this checkout's own: what an older polymac wrote there may be replaced.
 all: $(STAMP)  ## set up, and classify digits on the generated array
@@ -37,6 +37,16 @@ test-all: check  ## check, then all tests, the slow ones too
 oracles: $(STAMP)  ## compare golden with all that others have written, some 6 GB of it, and with all 2^32 products of 16-bit floats
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,oracles]'
 	@$(VENV)/bin/pytest -q -n auto -m 'slow or not slow' tests/golden -k 'oracle or presets or published'
+
+exhaustive: $(STAMP)  ## multipliers on all 2^32 operand pairs; an hour or more, goes on where it was stopped
+	@$(VENV)/bin/python tests/exhaustive.py
+
+faults: $(STAMP)  ## break Verilog and golden in hundreds of ways, and say what nobody noticed; an hour
+	@$(VENV)/bin/python tests/faults.py
+	@$(VENV)/bin/python tests/faults_golden.py
+
+qor: $(STAMP)  ## fail if a unit has grown by more than 3 % over tests/qor_baseline.json
+	@$(VENV)/bin/python tests/qor.py
 
 bench: $(STAMP)  ## speed of simulator and golden as ratios to others, area of multipliers beside others; minutes
 	@$(VENV)/bin/python tests/bench.py

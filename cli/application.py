@@ -17,6 +17,7 @@ from .compare import compare
 from .formats import formats
 from .generate import generate
 from .options import Choices
+from .presets import presets
 from .run import run as run_dataset
 from .verify import verify
 
@@ -28,6 +29,7 @@ _FIRST_STEPS = """polymac: multiply-accumulate hardware in any number format, ge
 Begin with one of these:
   polymac run digits                           an int8 systolic array classifies handwritten digits
   polymac formats                              the number formats
+  polymac presets                              the dot products of known accelerators
   polymac generate multiplier --a fp16         Verilog of a multiplier, in build/
   polymac verify multiplier --a int8           simulate all its operands against the NumPy model
   polymac compare --formats int8,fp8_e4m3      area and delay of multipliers, side by side
@@ -53,7 +55,7 @@ def polymac(context: click.Context) -> None:
         click.echo(_FIRST_STEPS)
 
 
-for _command in (formats, generate, verify, compare, run_dataset):
+for _command in (formats, presets, generate, verify, compare, run_dataset):
     polymac.add_command(_command)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from .. import golden, hdl, synth
-from ..golden.formats import choose
+from ..golden.formats import ParameterError, choose
 from ..hdl.product import ARCHITECTURES
 from ..synth import Record, Result, Target
 from .options import comma_list, make_unit, unit_options
@@ -39,12 +39,15 @@ class Comparison:
         What was synthesized for.
     results : list of Result
         All targets of the first format first.
+    max_delay : float or None
+        The delay in ns that is short enough.
     """
 
     unit: str
     formats: list[str]
     targets: list[Target]
     results: list[Result]
+    max_delay: float | None = None
 
     def of_target(self, index: int) -> list[Result]:
         """The results for one target, in the order of the formats."""
@@ -53,8 +56,18 @@ class Comparison:
     def plain(self) -> dict[str, Any]:
         """As JSON holds it."""
         names = [name for name in self.formats for _ in self.targets]
-        results = [{"format": name} | asdict(result) for name, result in zip(names, self.results, strict=True)]
+        results = [
+            {"format": name} | asdict(result) | {"pareto": [_point(record) for record in result.pareto]}
+            for name, result in zip(names, self.results, strict=True)
+        ]
         return {"unit": self.unit, "results": results}
+
+
+def _point(record: Record) -> dict[str, Any]:
+    """A netlist of the Pareto set; its record stands among the others."""
+    architecture = record.parameters.get("architecture", "operator")
+    names = ("recipe", "area_um2", "delay_ns")
+    return {"architecture": architecture} | {name: getattr(record, name) for name in names}
 
 
 @click.command(
@@ -64,6 +77,7 @@ Examples:
   polymac compare --formats int4,int6 --target cmos,ice40 --architecture operator --json -
   polymac compare --unit mac --formats int4 --target ecp5
   polymac compare --formats fp4_e2m1 --target ice40 --flags off --stages 2
+  polymac compare --formats int3 --architecture tree --max-delay 0.3
 """,
 )
 @click.option("--unit", metavar="|".join(_UNITS), default="multiplier", show_default=True, help="What is compared.")
@@ -86,7 +100,13 @@ Examples:
 @click.option(
     "--jobs", metavar="N", type=int, default=os.cpu_count() or 1, help="Worker processes.  [default: all cores]"
 )
-@unit_options(side=SIDE, without=("a", "b"))
+@click.option(
+    "--max-delay",
+    metavar="NS",
+    type=float,
+    help="A delay that is short enough: the least area that keeps it, cell libraries only.",
+)
+@unit_options(side=SIDE, without=("a", "b", "formats", "target"))
 @click.option(
     "--json", "json_file", metavar="FILE", help="Write JSON with every record and recipe to a file; - prints it."
 )
@@ -97,6 +117,7 @@ def compare(
     targets: list[str] | None,
     liberty: str | None,
     jobs: int,
+    max_delay: float | None,
     json_file: str | None,
     force: bool,
     **options: Any,
@@ -110,7 +131,7 @@ def compare(
         chosen.append(synth.liberty_target(liberty))
     if json_file not in (None, "-"):
         check_new_file("--json", Path(json_file), force=force)
-    comparison = measure(unit, formats, chosen, jobs=jobs, options=options)
+    comparison = measure(unit, formats, chosen, jobs=jobs, max_delay=max_delay, options=options)
     text = json_text(comparison.plain())
     if json_file == "-":
         click.echo(text, nl=False)
@@ -121,7 +142,13 @@ def compare(
 
 
 def measure(
-    unit: str, formats: Sequence[str], targets: Sequence[str | Target], *, jobs: int, options: dict[str, Any]
+    unit: str,
+    formats: Sequence[str],
+    targets: Sequence[str | Target],
+    *,
+    jobs: int,
+    max_delay: float | None = None,
+    options: dict[str, Any],
 ) -> Comparison:
     """Generate and synthesize a unit in each format for each target, with progress.
 
@@ -134,6 +161,12 @@ def measure(
     """
     choose("unit", unit, _UNITS)
     found = [synth.target(item) for item in targets]
+    if max_delay is not None:
+        for target in found:
+            if target.liberty is None:
+                raise ParameterError(
+                    f"--max-delay must be left out with a target without delays, not given with {target.name}"
+                )
     each = [{"a": golden.format(name).name} | options for name in formats]
     architectures = [name for name in ARCHITECTURES if any(target.suits(name) for target in found)]
     units = [_variants(unit, item, architectures) for item in each]
@@ -142,8 +175,8 @@ def measure(
             [hdl.generate(variant, f"{unit}_{item['a'].replace('.', '_')}") for variant in variants]
             for variants, item in zip(units, each, strict=True)
         ]
-        results = synth.compare(designs, found, jobs=jobs, progress=report)
-    return Comparison(unit, [item["a"] for item in each], found, results)
+        results = synth.compare(designs, found, max_delay_ns=max_delay, jobs=jobs, progress=report)
+    return Comparison(unit, [item["a"] for item in each], found, results, max_delay)
 
 
 def _variants(unit: str, options: dict[str, Any], architectures: Sequence[str]) -> list[hdl.Unit]:
@@ -162,7 +195,7 @@ def print_comparison(comparison: Comparison) -> None:
         results = comparison.of_target(index)
         if index:
             click.echo()
-        columns = {"format": lambda result: ""} | _columns(target, results[0])
+        columns = {"format": lambda result: ""} | _columns(target, results[0], comparison.max_delay)
         rows = [
             [name, *(show(result) for show in list(columns.values())[1:])]
             for name, result in zip(comparison.formats, results, strict=True)
@@ -213,7 +246,7 @@ def _product(parameters: dict[str, Any]) -> str:
 Show = Callable[[Result], str]
 
 
-def _columns(target: Target, first: Result) -> dict[str, Show]:
+def _columns(target: Target, first: Result, max_delay: float | None) -> dict[str, Show]:
     """The columns that a target has figures for, each with what it shows of a result."""
 
     def ratio(result: Result) -> str:
@@ -247,6 +280,13 @@ def _columns(target: Target, first: Result) -> dict[str, Show]:
             "with DSP": lambda result: _with_dsp(result.best_dsp),
         },
     }
+    if max_delay is not None:
+        costs["area_um2"] |= {
+            f"µm² ≤ {max_delay:g} ns": lambda result: _figure(
+                result.best_within and result.best_within.area_um2, ",.2f"
+            ),
+            "recipe (≤)": lambda result: _how(result.best_within) if result.best_within else "–",
+        }
     return costs[target.cost]
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from .. import golden, hdl
+from .. import hdl
+from ..hdl.architecture import AUTO
 from .options import UNIT_NAMES, make_unit, unit_options
 from .output import lines, print_json, progress
 
@@ -20,7 +21,13 @@ SIDE = 16
 Examples:
   polymac generate multiplier --a fp16
   polymac generate multiplier --a int8 --b uint4 --out int8 --rounding rne --stages 2
+  polymac generate multiplier --a fp8_e4m3 --b int4 --out bf16 --subnormals flush --stages 2 --valid --name mixed
+  polymac generate multiplier --formats fp8_e4m3,fp8_e5m2 --rounding stochastic --name both
+  polymac generate multiplier --a fp16 --architecture auto --target xc7 --name for_fpga
+  polymac generate dot --preset h100_fp16
+  polymac generate dot --a mxfp4 --lanes 16 --stages 3 --name mx
   polymac generate mac --a int8 --max-k 1024 --overflow saturate
+  polymac generate mac --a fp16 --acc fp32 --stages 2 --interleave 4 --name fma
   polymac generate array --a int8 --b int4 --rows 8 --cols 8 --name gemm --output rtl
   polymac generate requantizer --acc int32 --out int8 --relu
 """,
@@ -41,10 +48,10 @@ def generate(unit: str, name: str | None, folder: Path, force: bool, as_json: bo
         design = hdl.generate(component, name)
     files = design.write(folder, force=force)
     parameters = design.metadata["parameters"]
-    adds = isinstance(component, hdl.Mac | hdl.Array)
-    exact_k = golden.exact_depth(parameters["a"], parameters["b"], parameters["acc"]) if adds else None
+    how = component.how if isinstance(component, hdl.Dot | hdl.Mac | hdl.Array) else None
     if as_json:
-        print_json({"files": files, "exact_k": exact_k, "metadata": design.metadata})
+        sums = {"exact_k": how and how.exact_k, "accumulator_bits": how and how.state_bits}
+        print_json({"files": files} | sums | {"metadata": design.metadata})
         return
     for path in files:
         click.echo(path)
@@ -52,5 +59,14 @@ def generate(unit: str, name: str | None, folder: Path, force: bool, as_json: bo
     lines(
         latency=f"{cycles} clock cycle{'s' * (cycles != 1)}" if cycles else "none, combinational",
         throughput=design.metadata["throughput"],
-        accumulator=f"{parameters['acc']}, exact for K up to {exact_k:,} products" if adds else None,
+        architecture=parameters["architecture"] if options["architecture"] == AUTO else None,
+        accumulator=how and _accumulator(how),
     )
+
+
+def _accumulator(how: hdl.Summation) -> str:
+    """What holds a running sum, and how far it is exact."""
+    if how.exact_k is None:
+        return how.policy
+    held = str(how.out) if how.state_is_code else f"{how.state_bits} bits"
+    return f"{held}, exact for K up to {how.exact_k:,} products"

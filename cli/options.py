@@ -10,16 +10,17 @@ from typing import Any, TypeVar
 import click
 
 from .. import hdl
-from ..golden.formats import ParameterError, choose
+from ..golden.formats import ROUNDINGS, STYLES, ParameterError, choose
+from ..hdl.architecture import AUTO, TARGETS
 from ..hdl.product import ARCHITECTURES
+from ..hdl.rounding import PORT, STOCHASTIC
 
 #: The units by their names.
 UNITS: dict[str, Callable[..., hdl.Unit]] = {
-    unit.kind: unit for unit in (hdl.Multiplier, hdl.Mac, hdl.Array, hdl.Requantizer)
+    unit.kind: unit for unit in (hdl.Multiplier, hdl.Dot, hdl.Mac, hdl.Array, hdl.Requantizer)
 }
 UNIT_NAMES = f"{{{'|'.join(UNITS)}}}"
 
-_DATAFLOWS = ("os",)
 _SWITCH = ("off", "on")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -36,23 +37,41 @@ class _Option:
         return None if self.is_flag else int if self.metavar == "N" else str
 
 
-# By the name of the constructor's parameter; the order is that of --help.
+# By the name of the constructor's parameter (preset: of several); the order is that of --help.
 _OPTIONS: dict[str, _Option] = {
+    "preset": _Option("Formats, lanes and accumulation of a known accelerator: see `polymac presets`.", "NAME"),
     "a": _Option("Format of operand a.  [default: int8]", "FMT"),
     "b": _Option("Format of operand b.  [default: that of a]", "FMT"),
-    "out": _Option("Format of the result, or exact.  [default: exact; a's for floats; int8 for requantizer]", "FMT"),
-    "acc": _Option("Format of the accumulator.  [default: exact for --max-k products]", "FMT"),
-    "max_k": _Option("Products that the default accumulator adds exactly.  [default: 65536]", "N"),
+    "formats": _Option("In place of a and b: formats among which a port chooses.", "A,B,…"),
+    "out": _Option(
+        "Format of the result, or exact, or unpacked.  [default: exact; a's for floats; int8 for requantizer]", "FMT"
+    ),
+    "acc": _Option(
+        f"Accumulator: a fixed-point format, or {STYLES}.  [default: fixed point for --max-k products; fp32]", "STYLE"
+    ),
+    "max_k": _Option("Products that the accumulator must add exactly.  [default: 65536; dot: --lanes]", "N"),
+    "force_wide": _Option("Accept an exact sum of more than 256 bits.", is_flag=True),
     "overflow": _Option("What becomes of a result beyond the format.", "ieee|saturate|wrap"),
     "rows": _Option("Rows of processing elements.", "N"),
     "cols": _Option("Columns of processing elements.", "N"),
-    "lanes": _Option("Products per processing element and cycle.  [default: 1]", "N"),
-    "dataflow": _Option("Output stationary.  [default: os]", "os"),
+    "lanes": _Option("Elements of the inner dimension per cycle, 1 … 128.  [default: 1]", "N"),
+    "sparse": _Option("2:4 sparsity: a has two of every four elements, and their positions.", is_flag=True),
+    "addend": _Option("A port c that is added.  [default: on, but for --acc exact]", "on|off"),
+    "interleave": _Option("Sums that take turns, and registers in the accumulator's loop.  [default: 1]", "N"),
+    "dataflow": _Option("Output or weight stationary.  [default: os]", "os|ws"),
     "stages": _Option("Pipeline registers.  [default: 0]", "N"),
-    "rounding": _Option("Rounding mode, or port: an input chooses it.  [default: rne]", "rne|rtz|rdn|rup|rna|port"),
+    "valid": _Option("Ports that tell which results count.", is_flag=True),
+    "rounding": _Option(
+        "Rounding mode, or port: an input chooses it.  [default: rne]", "|".join((*ROUNDINGS, STOCHASTIC, PORT))
+    ),
+    "random_bits": _Option("Random bits of stochastic rounding.  [default: as many as are cut off, 8 … 32]", "N"),
     "subnormals": _Option("Floats: kept or flushed to zero.  [default: full]", "full|flush"),
     "flags": _Option("Floats: a port with the IEEE exceptions.  [default: on]", "on|off"),
-    "architecture": _Option("How significands are multiplied.  [default: operator]", "|".join(ARCHITECTURES)),
+    "architecture": _Option(
+        "How significands are multiplied; auto: as suits the target.  [default: operator]",
+        "|".join((*ARCHITECTURES, AUTO)),
+    ),
+    "target": _Option("What --architecture auto chooses for.  [default: nangate45]", "|".join(TARGETS)),
     "relu": _Option("Negative results become 0.", is_flag=True),
 }
 
@@ -107,16 +126,19 @@ def make_unit(kind: str, options: Mapping[str, Any], *, side: int) -> hdl.Unit:
             owners = [other for other in UNITS if name in _accepted(other)]
             raise ParameterError(f"{_flag(name)} belongs to {' and '.join(owners)}, not to {kind}")
     given = _complete(kind, given, side)
-    if "flags" in given:
-        given["flags"] = choose("flags", given["flags"], _SWITCH) == "on"
-    if "dataflow" in given:
-        choose("dataflow", given.pop("dataflow"), _DATAFLOWS)
+    for name in ("flags", "addend"):
+        if name in given:
+            given[name] = choose(name, given[name], _SWITCH) == "on"
     return UNITS[kind](**given)
 
 
 def _complete(kind: str, given: dict[str, Any], side: int) -> dict[str, Any]:
     """The options with those added that the unit must have."""
-    if "a" in _accepted(kind):
+    if "preset" in given:
+        given = hdl.with_preset(given["preset"], {key: value for key, value in given.items() if key != "preset"})
+    if "formats" in given:
+        given["formats"] = split_commas(given["formats"])
+    elif "a" in _accepted(kind):
         given = {"a": "int8"} | given
         given = {"b": given["a"]} | given
     return ({"rows": side, "cols": side} if "rows" in _accepted(kind) else {}) | given
@@ -124,7 +146,12 @@ def _complete(kind: str, given: dict[str, Any], side: int) -> dict[str, Any]:
 
 def comma_list(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
     """Click callback: ``A,B,C`` as a list."""
-    return None if value is None else [item.strip() for item in value.split(",")]
+    return None if value is None else split_commas(value)
+
+
+def split_commas(text: str) -> list[str]:
+    """``A,B,C`` as a list."""
+    return [item.strip() for item in text.split(",")]
 
 
 def _flag(name: str) -> str:
@@ -133,4 +160,4 @@ def _flag(name: str) -> str:
 
 def _accepted(kind: str) -> set[str]:
     names = set(inspect.signature(UNITS[kind]).parameters)
-    return names | {"dataflow"} if kind == "array" else names
+    return names | {"preset"} if {"acc", "lanes"} <= names else names

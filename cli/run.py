@@ -34,12 +34,15 @@ def run() -> None:
     epilog="""\b
 Examples:
   polymac run digits --no-area
+  polymac run digits --format fp8_e4m3 --no-area
   polymac run digits --rows 8 --cols 8 --seed 3 --output rtl --no-area --json
 """,
 )
-@click.option("--format", "fmt", metavar="FMT", default="int8", show_default=True, help="Of weights and activations.")
-@click.option("--rows", metavar="N", type=int, default=16, show_default=True, help="Rows of the array.")
-@click.option("--cols", metavar="N", type=int, default=16, show_default=True, help="Columns of the array.")
+@click.option(
+    "--format", "fmt", metavar="FMT", default="int8", show_default=True, help="Of weights and activations, any."
+)
+@click.option("--rows", metavar="N", type=int, help="Rows of the array.  [default: 16; floats and blocks: 4]")
+@click.option("--cols", metavar="N", type=int, help="Columns of the array.  [default: 16; floats and blocks: 4]")
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of the split and the training.")
 @click.option("--no-area", is_flag=True, help="Leave out the table of what multipliers cost.")
 @click.option("--output", "folder", metavar="DIR", type=Path, default=Path("build"), show_default=True, help="Folder.")
@@ -49,8 +52,8 @@ Examples:
 def digits(
     context: click.Context,
     fmt: str,
-    rows: int,
-    cols: int,
+    rows: int | None,
+    cols: int | None,
     seed: int,
     no_area: bool,
     folder: Path,
@@ -60,7 +63,9 @@ def digits(
     """Classify handwritten digits on a generated systolic array, then show what multipliers cost.
 
     A small network is trained on scikit-learn's digits and quantized; the half that it has not seen runs through the
-    simulated RTL. Exit status 1 where one result differs from the NumPy model's.
+    simulated RTL. Signed integers of up to 8 bits stay integers from layer to layer, by a requantizer; in all other
+    formats, scalar or block, the array's sums are decoded, and biased and cast again in floating point. Exit status 1
+    where one result differs from the NumPy model's.
 
     The Verilog is left in the folder. The same command may be repeated there, since it gives the same files; a file
     that is there with other bytes is an error unless --force is given.

@@ -22,6 +22,9 @@ Examples:
   polymac verify multiplier --a int8
   polymac verify multiplier --a fp8_e5m2 --exhaustive
   polymac verify multiplier --a fp16 --rounding rtz --vectors 100000 --seed 7
+  polymac verify multiplier --formats fp8_e4m3,fp8_e5m2 --rounding stochastic --random-bits 4 --vectors 100000
+  polymac verify dot --a fp4_e2m1 --lanes 2 --acc exact
+  polymac verify mac --a int4 --lanes 8 --sparse --vectors 20000
   polymac verify array --a int8 --rows 4 --cols 4 --simulator verilator --waves
 """,
 )

@@ -9,7 +9,7 @@ from .calibrate import Calibration, Entropy, MeanSquareError, MeanStd, MinMax, M
 from .codec import decode, encode
 from .codes import code_dtype, from_int, to_int
 from .dot import dot
-from .exact import exact_product, exact_sum
+from .exact import exact_product, exact_sum, unpacked_product
 from .formats import (
     BLOCK_FORMATS,
     FORMATS,
@@ -29,6 +29,8 @@ from .presets import PRESETS, Preset, preset
 from .quantize import Quantization, dequantize, qgemm, quantize
 from .requantize import float_scale, quantize_multiplier, requantize, rescale, rescale_float
 from .sparse import Sparse, compress, sparse_gemm
+from .unpacked import UnpackedProduct, multiply_unpacked
+from .weight_stationary import WeightStationary
 
 __all__ = [
     "BLOCK_FORMATS",
@@ -57,6 +59,8 @@ __all__ = [
     "Rounded",
     "Sparse",
     "Trace",
+    "UnpackedProduct",
+    "WeightStationary",
     "add",
     "any_format",
     "block_dot",
@@ -80,6 +84,7 @@ __all__ = [
     "gemm",
     "load_formats",
     "multiply",
+    "multiply_unpacked",
     "pack_bits",
     "preset",
     "qgemm",
@@ -92,5 +97,6 @@ __all__ = [
     "rescale_float",
     "sparse_gemm",
     "to_int",
+    "unpacked_product",
     "xnor_gemm",
 ]

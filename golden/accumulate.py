@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .formats import ROUNDINGS, SUBNORMALS, Format, ParameterError, check_int, choose, format
+from .names import format
+from .parameters import ParameterError, check_int, choose
+from .scalar import ROUNDINGS, SUBNORMALS, Format
 
 #: Aligned terms stay below 2^(this + 2), so that sums of up to 512 of them are exact in a float64.
 MAX_ALIGNED_FRAC_BITS = 40
@@ -98,6 +100,59 @@ class Aligned:
 
 
 Accumulation = Exact | Rounded | Aligned
+
+#: What :func:`style` reads.
+STYLES = (
+    "exact[:ROUNDING], rounded:FORMAT[:ROUNDING[:BLOCK]], a float format, or aligned:BLOCK:FRAC_BITS[:OUT_FRAC_BITS]"
+)
+
+
+def style(text: str | Accumulation) -> Accumulation:
+    """The style of that name, as command lines and metadata have it; a style is returned as it is.
+
+    ``exact[:ROUNDING]``, ``rounded:FORMAT[:ROUNDING[:BLOCK]]``, the name of a float format for ``rounded:FORMAT``,
+    ``aligned:BLOCK:FRAC_BITS[:OUT_FRAC_BITS]``. :func:`style_name` is the inverse.
+
+    Raises
+    ------
+    TypeError
+        ``text`` is neither a string nor a style.
+    ParameterError
+        It has another form, or a number or a name in it is not allowed.
+    """
+    if isinstance(text, Accumulation):
+        return text
+    if not isinstance(text, str):
+        raise TypeError(f"accumulate must be a style or its name, not {text!r}")
+    kind, *parts = text.split(":")
+    numbers = [int(part) for part in parts if part.isdecimal()]
+    if kind == "exact" and len(parts) <= 1:
+        return Exact(*parts)
+    if kind == "rounded" and len(parts) in (1, 2, 3) and len(numbers) == (len(parts) == 3):
+        rounding = parts[1] if len(parts) > 1 else Rounded.rounding
+        return Rounded(format(parts[0]).name, rounding, block=numbers[0] if numbers else Rounded.block)
+    if kind == "aligned" and len(parts) in (2, 3) and len(numbers) == len(parts):
+        return Aligned(*numbers)
+    try:
+        fmt = format(text)
+    except ParameterError:
+        fmt = None
+    if fmt is None or fmt.kind != "float":
+        raise ParameterError(f"accumulate must be {STYLES}, not {text!r}")
+    return Rounded(fmt.name)
+
+
+def style_name(accumulate: Accumulation) -> str:
+    """The shortest text that :func:`style` reads as this style; policies of overflow and subnormals are not in it."""
+    if isinstance(accumulate, Aligned):
+        parts = ["aligned", accumulate.block, accumulate.frac_bits, accumulate.out_frac_bits]
+        return ":".join(map(str, parts[:-1] if accumulate.out_frac_bits == Aligned.out_frac_bits else parts))
+    if isinstance(accumulate, Exact):
+        return "exact" if accumulate.rounding == Exact.rounding else f"exact:{accumulate.rounding}"
+    name = str(accumulate.format)
+    if accumulate.block > 1:
+        return f"rounded:{name}:{accumulate.rounding}:{accumulate.block}"
+    return name if accumulate.rounding == Rounded.rounding else f"rounded:{name}:{accumulate.rounding}"
 
 
 def check_accumulation(accumulate: object, out: str | Format | None) -> tuple[Accumulation, Format]:

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from .accumulate import Aligned
 from .codec import decode, encode
 from .codes import Integers
+from .compiled import compiled
 from .formats import Format, ParameterError
+from .loops import ZERO_EXPONENT, aligned_chain
 
 Reals = NDArray[np.float64]
 
 #: Results that are computed together: their intermediate arrays stay in the second-level cache.
 TILE_RESULTS = 1 << 15
-#: Exponent of a zero: below all others.
-_ZERO_EXPONENT = -(1 << 14)
+_FLOAT64 = np.dtype(np.float64)
 #: Exponents of products and sums stay within this bound, so that float64 holds them, scaled or not, as normals.
 _MAX_EXPONENT = 900
 
@@ -70,7 +71,9 @@ def aligned_sum(
     result = decode(c, out) if c.any() else np.zeros(c.shape)
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         for rows in tiles(len(result), result.size):
-            result[rows] = _chain(left.rows(rows), right.rows(rows), result[rows], accumulate, out)
+            part = left.rows(rows), right.rows(rows), result[rows]
+            compiled_result = _chain_in_loop(*part, accumulate, out)
+            result[rows] = _chain(*part, accumulate, out) if compiled_result is None else compiled_result
     if not out.has_nan and np.isnan(result).any():
         index = int(np.isnan(result).reshape(-1).argmax())
         raise ParameterError(f"the sum must be free of NaN for {out}, not nan at index {index}")
@@ -90,16 +93,11 @@ def _single(fa: Format, fb: Format, accumulate: Aligned) -> bool:
 
 
 class _Terms:
-    """The operands of one side: their values in a float type that multiplies them exactly, and their exponents.
+    """The operands of one side: their values in a float type that multiplies them exactly, and their exponents."""
 
-    ``weights`` holds ``2**(digit_bits * exponent)``, or 0 for a zero: a sum of up to ``group`` products of weights is a
-    number to the base 2**digit_bits whose first digit stands at the largest exponent, rounded or not, since fewer
-    than 2**digit_bits terms do not carry into the next.
-    """
-
-    def __init__(self, values: NDArray[Any], weights: Reals, digit_bits: int, finite: bool) -> None:
+    def __init__(self, values: NDArray[Any], exponents: NDArray[np.int32], digit_bits: int, finite: bool) -> None:
         self.values = values
-        self.weights = weights
+        self.exponents = exponents
         self.digit_bits = digit_bits
         self.finite = finite
 
@@ -110,17 +108,21 @@ class _Terms:
         finite = np.isfinite(values)
         # A subnormal has the least exponent of its format and a leading digit of zero.
         exponents = np.maximum(np.frexp(values)[1] - 1, fmt.min_exponent)
-        weights = np.where(finite & (values != 0), _powers(digit_bits * exponents, np.dtype(np.float64)), 0)
-        return cls(values.astype(dtype), weights, digit_bits, bool(finite.all()))
+        exponents = np.where(finite & (values != 0), exponents, ZERO_EXPONENT).astype(np.int32)
+        return cls(values.astype(dtype), exponents, digit_bits, bool(finite.all()))
 
     @property
-    def group(self) -> int:
-        """How many products' weights may be added."""
-        return (1 << self.digit_bits) - 1
+    def weights(self) -> Reals:
+        """2^(digit_bits · exponent), or 0 for a zero.
+
+        A sum of fewer than 2^digit_bits products of weights is a number to the base 2^digit_bits whose first digit
+        stands at the largest exponent, rounded or not, since so few terms do not carry into the next.
+        """
+        return np.where(self.exponents == ZERO_EXPONENT, 0, _powers(self.digit_bits * self.exponents, _FLOAT64))
 
     def rows(self, rows: slice) -> _Terms:
         """The operands of a tile."""
-        return _Terms(rows_of(self.values, rows), rows_of(self.weights, rows), self.digit_bits, self.finite)
+        return _Terms(rows_of(self.values, rows), rows_of(self.exponents, rows), self.digit_bits, self.finite)
 
 
 def _digit_bits(fa: Format, fb: Format, block: int) -> int:
@@ -130,12 +132,32 @@ def _digit_bits(fa: Format, fb: Format, block: int) -> int:
     return min(block.bit_length(), 1020 // largest)
 
 
+def _chain_in_loop(left: _Terms, right: _Terms, result: Reals, accumulate: Aligned, out: Format) -> Reals | None:
+    """:func:`_chain` of matrices by a compiled loop; None where that is not possible, or a sum is out of range."""
+    loop = compiled(aligned_chain, result.size)
+    if loop is None or left.values.ndim != 3 or not (left.finite and right.finite and np.isfinite(result).all()):
+        return None
+    columns, rows = (left.values[:, :, 0], left.exponents[:, :, 0]), (right.values[:, 0], right.exponents[:, 0])
+    matrices = [np.ascontiguousarray(pair[part]) for part in (0, 1) for pair in (columns, rows)]
+    sums, width = result.copy(), result.shape[1]
+    scale = np.empty(width, np.uint32 if left.values.dtype == np.float32 else np.uint64)
+    total = np.empty(width, _counter(accumulate))
+    limits = np.array([out.max, out.min_normal, 1 / out.min_positive], np.float64)
+    style = (accumulate.block, accumulate.frac_bits, accumulate.out_frac_bits)
+    return sums if loop(*matrices, sums, scale, total, *style, limits, out.min_exponent) else None
+
+
+def _counter(accumulate: Aligned) -> type[np.signedinteger]:
+    """The integers that hold a block's sum, of terms below 2^(frac_bits + 2)."""
+    return np.int32 if accumulate.block << (accumulate.frac_bits + 2) <= 1 << 31 else np.int64
+
+
 def _chain(left: _Terms, right: _Terms, result: Reals, accumulate: Aligned, out: Format) -> Reals:
     """Block after block for a tile of results."""
     shape, dtype = result.shape, left.values.dtype
     depth = len(left.values)
-    # Terms are below 2^(frac_bits + 2).
-    counter = np.int32 if accumulate.block << (accumulate.frac_bits + 2) <= 1 << 31 else np.int64
+    counter = _counter(accumulate)
+    weights = left.weights, right.weights
     product, term, total = np.empty(shape, dtype), np.empty(shape, counter), np.empty(shape, counter)
     finite = left.finite and right.finite
     outer = np.dot if finite and left.values.ndim == 3 else np.multiply
@@ -145,7 +167,7 @@ def _chain(left: _Terms, right: _Terms, result: Reals, accumulate: Aligned, out:
         if not (finite and np.isfinite(result).all()):
             special = np.where(np.isfinite(result), 0, result)
             result = np.where(special == 0, result, 0)
-        largest = np.maximum(_exponents(result, out), _largest_exponents(left, right, block))
+        largest = np.maximum(_exponents(result, out), _largest_exponents(*weights, block, left.digit_bits))
         scale = _powers(accumulate.frac_bits - largest, dtype)
         total.fill(0)
         for k in block:
@@ -171,18 +193,19 @@ def _without_inf(values: Reals, out: Format) -> Reals:
     return np.where(np.isinf(values), np.nan if out.has_nan else np.copysign(float(out.max), values), values)
 
 
-def _largest_exponents(left: _Terms, right: _Terms, block: range) -> NDArray[np.int16]:
-    """The largest exponent of the products of a block."""
-    largest: NDArray[np.int16] = np.full((1, 1), _ZERO_EXPONENT, np.int16)
-    for start in range(block.start, block.stop, left.group):
-        part = slice(start, min(start + left.group, block.stop))
-        a, b = left.weights[part], right.weights[part]
+def _largest_exponents(left: Reals, right: Reals, block: range, digit_bits: int) -> NDArray[np.int16]:
+    """The largest exponent of the products of a block, from the weights of :class:`_Terms`."""
+    largest: NDArray[np.int16] = np.full((1, 1), ZERO_EXPONENT, np.int16)
+    group = (1 << digit_bits) - 1
+    for start in range(block.start, block.stop, group):
+        part = slice(start, min(start + group, block.stop))
+        a, b = left[part], right[part]
         # (k, m, 1) and (k, 1, n) are matrices; all else is a product element by element.
         weights = a[:, :, 0].T @ b[:, 0, :] if a.ndim == 3 else (a * b).sum(axis=0)
         exponents = _fields(weights) - np.int16(1023)
-        exponents //= np.int16(left.digit_bits)
+        exponents //= np.int16(digit_bits)
         if not weights.all():
-            exponents[weights == 0] = _ZERO_EXPONENT
+            exponents[weights == 0] = ZERO_EXPONENT
         largest = np.maximum(largest, exponents)
     return largest
 
@@ -200,7 +223,7 @@ def _exponents(values: Reals, out: Format) -> NDArray[np.int16]:
     zero = exponents == 0
     exponents -= 1023
     np.maximum(exponents, out.min_exponent, out=exponents)
-    exponents[zero] = _ZERO_EXPONENT
+    exponents[zero] = ZERO_EXPONENT
     return exponents
 
 
@@ -219,7 +242,7 @@ def _powers(exponents: Integers, dtype: np.dtype) -> NDArray[np.floating]:
 
 def _truncated(total: Integers, result: Reals, largest: Integers, accumulate: Aligned, out: Format) -> Reals:
     """The sum with the aligned accumulator added, truncated to a number of the output format."""
-    scale = _powers(accumulate.frac_bits - largest, np.dtype(np.float64))
+    scale = _powers(accumulate.frac_bits - largest, _FLOAT64)
     # At most (4 · 512 + 2) · 2^40 < 2^53: exact.
     result = result * scale
     np.trunc(result, out=result)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .codes import Bools, Integers, as_codes, check_integral, code_dtype
-from .formats import FIXED_OVERFLOWS, Format, ParameterError, check_int, choose, format
-from .gemm import check_accumulator, gemm
+from .accumulate import Accumulation
+from .array_arithmetic import ArrayArithmetic, Operand
+from .block import BlockFormat
+from .codes import Bools, Integers, code_dtype
+from .formats import Format, ParameterError, check_int
 
 #: Beats that the output buffer holds.
 BUFFER_BEATS = 2
@@ -21,6 +23,7 @@ class Trace:
     """What the array drives in each clock cycle: arrays whose first axis is the cycle.
 
     ``c_last`` is False and ``c_data`` 0 in cycles without ``c_valid``, where the hardware leaves them unspecified.
+    ``p_ready`` is None where there is no stream of partial sums.
     """
 
     a_ready: Bools
@@ -28,32 +31,26 @@ class Trace:
     c_valid: Bools
     c_last: Bools
     c_data: Integers
+    p_ready: Bools | None = None
 
 
-class OutputStationary:
-    """C = A · B on rows × cols processing elements, one tile of C after another.
-
-    A beat of `a` is column k of A (rows × lanes elements), a beat of `b` row k of B (cols × lanes); they are taken
-    together, and ``a_last`` ends the inner dimension. Each accumulator starts at 0 and adds the exact sum of ``lanes``
-    products per beat, then wraps or saturates. The tile leaves as ``rows`` beats of ``cols`` accumulators, row 0
-    first, ``c_last`` on the last.
-
-    Cycles: everything but the output buffer (BUFFER_BEATS beats) moves only in cycles in which the buffer is not
-    full. Counting those, a tile whose last beat is taken in cycle n enters the buffer in cycles n + rows + cols +
-    stages + r, r = 0 … rows - 1: ``latency`` = rows + cols + stages + 1 cycles from the last operand beat to
-    ``c_valid`` where nothing stalls. Since a tile takes ``rows`` such cycles to leave, ``a_last`` is not taken sooner
-    than ``rows`` of them after the one before; with K >= rows the array never idles.
+class SystolicArray:
+    """What the models of both dataflows have in common: parameters, checks, and the arithmetic.
 
     Parameters
     ----------
     rows, cols, lanes : int
         Shape of the array and products per processing element and beat, at least 1.
-    a, b : str or Format
-        Fixed-point or binary formats of the operands.
-    acc : str or Format
-        Fixed-point format of the accumulators, with as many fraction bits as the products.
+    a, b : str, Format or BlockFormat
+        Formats of the operands: fixed-point or binary for integers, any for a style.
+    acc : str or Format, optional
+        Integers: fixed-point format of the accumulators, with as many fraction bits as the products.
+    accumulate : Exact, Rounded or Aligned, optional
+        Style of accumulation, instead of integers.
+    out : str or Format, optional
+        Style: format of the results; default as in :func:`.dot.dot`.
     overflow : str
-        "wrap" or "saturate".
+        Integers: "wrap" or "saturate".
     stages : int
         Pipeline registers between the operands and the accumulator of a processing element.
 
@@ -69,24 +66,82 @@ class OutputStationary:
         cols: int,
         lanes: int = 1,
         *,
-        a: str | Format,
-        b: str | Format,
-        acc: str | Format,
+        a: str | Format | BlockFormat,
+        b: str | Format | BlockFormat,
+        acc: str | Format | None = None,
+        accumulate: Accumulation | None = None,
+        out: str | Format | None = None,
         overflow: str = "wrap",
         stages: int = 0,
     ) -> None:
         self.rows = check_int("rows", rows, 1)
         self.cols = check_int("cols", cols, 1)
-        self.lanes = check_int("lanes", lanes, 1)
         self.stages = check_int("stages", stages, 0)
-        self.a, self.b = check_integral("a", format(a)), check_integral("b", format(b))
-        self.acc = check_accumulator(acc, self.a, self.b)
-        self.overflow = choose("overflow", overflow, FIXED_OVERFLOWS)
+        self.arithmetic = ArrayArithmetic.make(a, b, lanes, acc, accumulate, out, overflow)
+        self.lanes = lanes
+
+    @property
+    def out(self) -> Format:
+        """Format of the results."""
+        return self.arithmetic.out
 
     @property
     def latency(self) -> int:
-        """Cycles from the last operand beat of a tile to its first result beat, where nothing stalls."""
+        """Cycles from an operand beat to the result beat that it completes, where nothing stalls."""
         return self.rows + self.cols + self.stages + 1
+
+    def _operands(
+        self, cycles: int, a: tuple[ArrayLike, ArrayLike | None], b: tuple[ArrayLike, ArrayLike | None]
+    ) -> tuple[Operand, Operand]:
+        """The beats of a and b, checked: codes and scales."""
+        how = self.arithmetic
+        return how.beats("a", *a, how.a, (cycles, self.rows)), how.beats("b", *b, how.b, (cycles, self.cols))
+
+    def _trace(self, log: Log, results: Integers, p_ready: Bools | None = None) -> Trace:
+        """The trace of a run whose beats of C are the rows of ``results``."""
+        shown = np.array(log.shown, np.intp)
+        valid = shown >= 0
+        data = np.zeros((len(shown), self.cols), code_dtype(self.out))
+        data[valid] = results[shown[valid]]
+        a_ready, b_ready, last = (np.array(bits, bool) for bits in (log.a_ready, log.b_ready, log.last))
+        return Trace(a_ready, b_ready, valid, last, data, p_ready)
+
+
+class Log:
+    """What the control of an array does in every cycle, and the output buffer: beats of C by their number."""
+
+    def __init__(self) -> None:
+        self.a_ready: list[bool] = []
+        self.b_ready: list[bool] = []
+        #: The beat of C that is offered, -1 where none is, and whether it is the last one of a tile.
+        self.shown: list[int] = []
+        self.last: list[bool] = []
+
+    def cycle(self, a_ready: bool, b_ready: bool, buffer: deque[tuple[int, bool]]) -> None:
+        """The outputs of one cycle."""
+        self.a_ready.append(a_ready)
+        self.b_ready.append(b_ready)
+        beat, last = buffer[0] if buffer else (-1, False)
+        self.shown.append(beat)
+        self.last.append(last)
+
+
+class OutputStationary(SystolicArray):
+    """C = A · B on rows × cols processing elements, one tile of C after another.
+
+    A beat of `a` is column k of A (rows × lanes elements), a beat of `b` row k of B (cols × lanes); they are taken
+    together, and ``a_last`` ends the inner dimension. Each accumulator starts empty and adds ``lanes`` products per
+    beat as :class:`.array_arithmetic.ArrayArithmetic` says. The tile leaves as ``rows`` beats of ``cols`` results, row 0
+    first, ``c_last`` on the last.
+
+    Cycles: everything but the output buffer (BUFFER_BEATS beats) moves only in cycles in which the buffer is not
+    full. Counting those, a tile whose last beat is taken in cycle n enters the buffer in cycles n + rows + cols +
+    stages + r, r = 0 … rows - 1: ``latency`` = rows + cols + stages + 1 cycles from the last operand beat to
+    ``c_valid`` where nothing stalls. Since a tile takes ``rows`` such cycles to leave, ``a_last`` is not taken sooner
+    than ``rows`` of them after the one before; with K >= rows the array never idles.
+
+    Parameters and errors are those of :class:`SystolicArray`.
+    """
 
     def run(
         self,
@@ -97,6 +152,9 @@ class OutputStationary:
         b_data: ArrayLike,
         c_ready: ArrayLike,
         reset: ArrayLike | None = None,
+        *,
+        a_scale: ArrayLike | None = None,
+        b_scale: ArrayLike | None = None,
     ) -> Trace:
         """The outputs of T clock cycles, starting from the state after a reset.
 
@@ -107,10 +165,10 @@ class OutputStationary:
         ----------
         a_valid, a_last, b_valid, c_ready, reset : array_like of bool
             One for each cycle, shape (T,); no ``reset`` means never.
-        a_data : array_like of int
-            Codes, shape (T, rows, lanes).
-        b_data : array_like of int
-            Codes, shape (T, cols, lanes).
+        a_data, b_data : array_like of int
+            Codes of the elements, shapes (T, rows, lanes) and (T, cols, lanes).
+        a_scale, b_scale : array_like of int
+            For block formats, codes of the scales, shapes (T, rows, scales of a beat) and (T, cols, scales of a beat).
 
         Raises
         ------
@@ -119,27 +177,26 @@ class OutputStationary:
         ParameterError
             Shapes do not match, or a code is out of range.
         """
-        valid = _control("a_valid", a_valid, None)
-        cycles = len(valid)
-        controls = {"a_last": a_last, "b_valid": b_valid, "c_ready": c_ready}
-        last, b_valid, ready = (_control(name, values, cycles) for name, values in controls.items())
-        cleared = _control("reset", np.zeros(cycles, bool) if reset is None else reset, cycles)
-        a_beats = self._beats("a_data", a_data, self.a, (cycles, self.rows, self.lanes))
-        b_beats = self._beats("b_data", b_data, self.b, (cycles, self.cols, self.lanes))
+        valid, last, b_valid, ready, cleared = controls(
+            a_valid=a_valid, a_last=a_last, b_valid=b_valid, c_ready=c_ready, reset=reset
+        )
+        a, b = self._operands(len(valid), (a_data, a_scale), (b_data, b_scale))
+        log, tiles = self._control(valid, last, b_valid, ready, cleared)
+        results = [self._tile(a, b, beats) for beats in tiles]
+        return self._trace(log, np.concatenate(results or [np.zeros((0, self.cols), code_dtype(self.out))]))
 
-        a_ready, b_ready, c_valid, c_last = np.zeros((4, cycles), bool)
-        trace = Trace(a_ready, b_ready, c_valid, c_last, np.zeros((cycles, self.cols), code_dtype(self.acc)))
-        state = _State()
-        # Python's own booleans: a NumPy scalar costs several times as much in each of the many tests.
-        inputs = zip(valid.tolist(), last.tolist(), b_valid.tolist(), ready.tolist(), cleared.tolist(), strict=True)
+    def _control(
+        self, valid: list[bool], last: list[bool], b_valid: list[bool], ready: list[bool], cleared: list[bool]
+    ) -> tuple[Log, list[list[int]]]:
+        """The handshakes, and for each tile whose last beat was taken the cycles of its beats."""
+        log, state = Log(), _State()
+        tiles: list[list[int]] = []
+        depth = self.rows + self.cols + self.stages
+        inputs = zip(valid, last, b_valid, ready, cleared, strict=True)
         for cycle, (a_offered, ends, b_offered, c_taken, clear) in enumerate(inputs):
             advance = len(state.buffer) < BUFFER_BEATS
             accept = advance and not (ends and state.gap)
-            trace.a_ready[cycle] = accept and b_offered
-            trace.b_ready[cycle] = accept and a_offered
-            if state.buffer:
-                trace.c_valid[cycle] = True
-                trace.c_data[cycle], trace.c_last[cycle] = state.buffer[0]
+            log.cycle(accept and b_offered, accept and a_offered, state.buffer)
             if clear:
                 state = _State()
                 continue
@@ -152,18 +209,23 @@ class OutputStationary:
                 state.beats.append(cycle)
                 if ends:
                     state.gap = self.rows - 1
-                    due = state.advances + self.rows + self.cols + self.stages
-                    state.leaving.append((due, self._tile(a_beats[state.beats], b_beats[state.beats])))
+                    state.leaving.append((state.advances + depth, len(tiles)))
+                    tiles.append(state.beats)
                     state.beats = []
             self._push(state)
             state.advances += 1
-        return trace
+        return log, tiles
 
-    def _tile(self, a_beats: Integers, b_beats: Integers) -> Integers:
-        """The (rows, cols) codes of the accumulators after the given beats."""
-        left = a_beats.transpose(1, 0, 2).reshape(self.rows, -1)
-        right = b_beats.transpose(0, 2, 1).reshape(-1, self.cols)
-        return gemm(left, right, self.a, self.b, acc=self.acc, overflow=self.overflow, lanes=self.lanes)
+    def _tile(self, a: Operand, b: Operand, beats: list[int]) -> Integers:
+        """The (rows, cols) results of the beats taken in those cycles."""
+
+        def left(codes: Integers) -> Integers:
+            return codes[beats].transpose(1, 0, 2).reshape(self.rows, -1)
+
+        def right(codes: Integers) -> Integers:
+            return codes[beats].transpose(0, 2, 1).reshape(-1, self.cols)
+
+        return self.arithmetic.product(a.map(left), b.map(right))
 
     def _push(self, state: _State) -> None:
         """Move the row that is due in this cycle, if any, into the buffer."""
@@ -173,15 +235,9 @@ class OutputStationary:
         row = state.advances - due
         if row >= 0:
             ends = row == self.rows - 1
-            state.buffer.append((tile[row], ends))
+            state.buffer.append((tile * self.rows + row, ends))
             if ends:
                 state.leaving.popleft()
-
-    def _beats(self, argument: str, data: ArrayLike, fmt: Format, shape: tuple[int, ...]) -> Integers:
-        beats = as_codes(argument, data, fmt)
-        if beats.shape != shape:
-            raise ParameterError(f"{argument} must be of shape {shape}, not {beats.shape}")
-        return beats
 
 
 class _State:
@@ -192,15 +248,24 @@ class _State:
         self.gap = 0
         #: Cycles in which beats of the tile that has not ended were taken.
         self.beats: list[int] = []
-        #: Tiles under way: the advance cycle in which row 0 enters the buffer, and the accumulators' codes.
-        self.leaving: deque[tuple[int, Integers]] = deque()
-        self.buffer: deque[tuple[Integers, bool]] = deque()
+        #: Tiles under way: the advance cycle in which row 0 enters the buffer, and the tile's number.
+        self.leaving: deque[tuple[int, int]] = deque()
+        self.buffer: deque[tuple[int, bool]] = deque()
 
 
-def _control(argument: str, values: ArrayLike, cycles: int | None) -> NDArray[np.bool_]:
-    array = np.asarray(values)
-    if array.dtype != bool:
-        raise TypeError(f"{argument} must be an array of bool, not of {array.dtype}")
-    if array.ndim != 1 or cycles not in (None, len(array)):
-        raise ParameterError(f"{argument} must be of shape ({'T' if cycles is None else cycles},), not {array.shape}")
-    return array
+def controls(**named: ArrayLike | None) -> list[list[bool]]:
+    """Checked control bits of every cycle, as many as the first has; None means never.
+
+    They are Python's own booleans: a NumPy scalar costs several times as much in each of the many tests.
+    """
+    cycles: int | None = None
+    found = []
+    for name, values in named.items():
+        array: NDArray[np.bool_] = np.zeros(cycles or 0, bool) if values is None else np.asarray(values)
+        if array.dtype != bool:
+            raise TypeError(f"{name} must be an array of bool, not of {array.dtype}")
+        if array.ndim != 1 or cycles not in (None, len(array)):
+            raise ParameterError(f"{name} must be of shape ({'T' if cycles is None else cycles},), not {array.shape}")
+        cycles = len(array)
+        found.append(array.tolist())
+    return found

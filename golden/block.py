@@ -164,6 +164,8 @@ class BlockFormat:
         symmetric: bool | None = None,
         nonfinite: str = "error",
         tensor_scale: ArrayLike | None = None,
+        random: int | np.random.Generator | ArrayLike | None = None,
+        random_bits: int = 32,
     ) -> tuple[NDArray[Any], ...]:
         """Codes of real numbers: (scales, elements), with a tensor scale (scales, elements, tensor scale).
 
@@ -181,6 +183,8 @@ class BlockFormat:
             symmetric=symmetric,
             nonfinite=nonfinite,
             tensor_scale=tensor_scale,
+            random=random,
+            random_bits=random_bits,
         )
 
     def decode(

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .block import BlockFormat
+from .block_encoders import FP32_MAX, Options, PowerOfTwo, Quotient, Reals, fp32
 from .codec import decode, encode
 from .codes import Integers, as_array, as_codes, code_dtype
-from .formats import FLOAT_OVERFLOWS, ROUNDINGS, Format, ParameterError, block_format, choose
+from .formats import Format, ParameterError, block_format
+from .stochastic import Random, random_words
 
-#: Floats of one dtype, float64 or float32.
-Reals = NDArray[np.floating[Any]]
-
-#: What becomes of a block with a NaN or an infinity: an error, or a block whose scale is NaN.
-NONFINITE = ("error", "nan")
-#: Numbers that are encoded at once, so that temporaries stay in the cache.
-_CHUNK = 1 << 15
-_LARGEST = np.finfo(np.float64).max
-_FP32_MAX = np.finfo(np.float32).max
+#: Numbers that are encoded at once: their temporaries stay in the cache, and the time of the calls is small beside them.
+_CHUNK = 1 << 17
 
 
 def encode_blocks(
@@ -35,6 +27,8 @@ def encode_blocks(
     symmetric: bool | None = None,
     nonfinite: str = "error",
     tensor_scale: ArrayLike | None = None,
+    random: Random | None = None,
+    random_bits: int = 32,
 ) -> tuple[Integers, ...]:
     """Scales and elements of real numbers: each element is x / scale, exactly, rounded once.
 
@@ -61,8 +55,8 @@ def encode_blocks(
     scale_rule : str or None
         "floor" or "ceil" in formats whose scales are powers of two. None: the format's.
     rounding : str or None
-        Of the elements, one of ROUNDINGS. None: the format's. In terms of the magnitude, ONNX Runtime's half up for
-        MSFP is "rna" and truncation is "rtz".
+        Of the elements, one of ROUNDINGS or "stochastic". None: the format's. In terms of the magnitude, ONNX
+        Runtime's half up for MSFP is "rna" and truncation is "rtz".
     overflow : str
         "saturate" (OCP MX: clamped to the largest normal), or "ieee" for float elements, see :func:`.codec.encode`.
     symmetric : bool or None
@@ -71,6 +65,9 @@ def encode_blocks(
         "error"; or "nan": a block with NaN or infinity gets the scale NaN and elements 0, and counts for no amax.
     tensor_scale : int or None
         The tensor scale's code; S is then 1 over its value. None: computed.
+    random, random_bits
+        For stochastic rounding of the elements, as in :func:`.codec.encode`: a word for each number, for its element's
+        magnitude. Scales that are no powers of two: at most 53 bits in all with those of an element's significand.
 
     Returns
     -------
@@ -83,45 +80,53 @@ def encode_blocks(
     Raises
     ------
     TypeError
-        ``x`` is neither floating point nor integer.
+        ``x`` is neither floating point nor integer, or ``random`` of a wrong kind.
     ParameterError
-        The axis is no multiple of the block size, ``x`` is not finite, or an option has no meaning in the format.
+        The axis is no multiple of the block size, ``x`` is not finite, ``random`` is missing or out of place, or an
+        option has no meaning in the format.
     """
     fmt = block_format(fmt)
-    options = _Options.of(fmt, scale_rule, rounding, overflow, symmetric, nonfinite)
+    options = Options.of(fmt, scale_rule, rounding, overflow, symmetric, nonfinite, random_bits)
     array = _reals(x)
     axis = _axis(array.shape, axis, fmt, "x")
+    drawn = random_words(options.rounding, random, random_bits, array.shape)
     moved = np.ascontiguousarray(np.moveaxis(array, axis, -1))
     rows = moved.reshape(-1, fmt.block_size)
+    words = None if drawn is None else np.moveaxis(drawn.words.reshape(array.shape), axis, -1).reshape(rows.shape)
     if fmt.tensor_scale is None:
         if tensor_scale is not None:
             raise ParameterError(f"tensor_scale must be None for {fmt}, not {tensor_scale!r}")
         tensor = ()
-        encoder = _PowerOfTwo(fmt, options) if fmt.power_of_two else _Quotient(fmt, options, np.float32(1), 1.0)
+        encoder = PowerOfTwo(fmt, options) if fmt.power_of_two else Quotient(fmt, options, np.float32(1), 1.0)
     else:
         code = (
             _tensor_code(rows, fmt)
             if tensor_scale is None
             else as_codes("tensor_scale", tensor_scale, fmt.tensor_scale)
         )
-        encoder = _Quotient(fmt, options, *_tensor_factors(rows, fmt, code, given=tensor_scale is not None))
+        encoder = Quotient(fmt, options, *_tensor_factors(rows, fmt, code, given=tensor_scale is not None))
         tensor = (code.reshape(()),)
     scales = np.empty(len(rows), code_dtype(fmt.scale))
     elements = np.empty(rows.shape, code_dtype(fmt.element))
     step = max(1, _CHUNK // fmt.block_size)
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
+        word = None if words is None else words[part]
+        codes = encoder.encode_in_loop(rows[part], word, elements[part])
+        if codes is not None:
+            scales[part] = codes
+            continue
         amax = _block_amax(rows[part])
         finite = np.isfinite(amax)
         if finite.all():
-            scales[part] = encoder.encode(rows[part], amax, elements[part])
+            scales[part] = encoder.encode(rows[part], amax, word, elements[part])
             continue
         if nonfinite == "error":
             index = tuple(int(place) for place in np.argwhere(~np.isfinite(array))[0])
             unless = " unless nonfinite='nan'" if fmt.scale.has_nan else ""
             raise ParameterError(f"x must be finite for {fmt}{unless}, not {array[index]} at index {index}")
         clean = np.where(finite[:, None], rows[part], 0)
-        codes = encoder.encode(clean, np.where(finite, amax, 0), elements[part])
+        codes = encoder.encode(clean, np.where(finite, amax, 0), word, elements[part])
         scales[part] = np.where(finite, codes, fmt.scale.nan_code or 0)
     shape = moved.shape
     scales = scales.reshape(*shape[:-1], shape[-1] // fmt.block_size)
@@ -172,119 +177,6 @@ def decode_blocks(
     return np.moveaxis(values, -1, axis)
 
 
-@dataclass(frozen=True)
-class _Options:
-    """The policies of one call, checked."""
-
-    scale_rule: str
-    rounding: str
-    overflow: str
-    symmetric: bool
-
-    @classmethod
-    def of(
-        cls,
-        fmt: BlockFormat,
-        scale_rule: str | None,
-        rounding: str | None,
-        overflow: str,
-        symmetric: bool | None,
-        nonfinite: str,
-    ) -> _Options:
-        rules = ("floor", "ceil") if fmt.power_of_two else ("amax",)
-        rule = choose("scale_rule", fmt.scale_rule if scale_rule is None else scale_rule, rules, f" for {fmt}")
-        mode = choose("rounding", fmt.rounding if rounding is None else rounding, ROUNDINGS)
-        choose("overflow", overflow, FLOAT_OVERFLOWS if fmt.element.kind == "float" else ("saturate",), f" for {fmt}")
-        choose("nonfinite", nonfinite, NONFINITE if fmt.scale.has_nan else NONFINITE[:1], f" for {fmt}")
-        if symmetric and not fmt.twos_complement:
-            raise ParameterError(f"symmetric must be None or False for {fmt}, not {symmetric!r}")
-        return cls(rule, mode, overflow, fmt.symmetric if symmetric is None else bool(symmetric))
-
-    @property
-    def directed(self) -> bool:
-        """Whether a number may be rounded away from 0 however small it is."""
-        return self.rounding in ("rup", "rdn")
-
-    def elements(self, scaled: Reals, numbers: Reals, fmt: BlockFormat, out: Integers) -> None:
-        """Write the codes of scaled numbers to ``out``; ``scaled`` is overwritten."""
-        if self.directed:
-            # The least number stands for one that is not zero and vanished when it was scaled.
-            tiny = np.copysign(np.finfo(scaled.dtype).smallest_subnormal, scaled)
-            np.copyto(scaled, tiny, where=(scaled == 0) & (numbers != 0))
-        codes = encode(scaled, fmt.element, rounding=self.rounding, overflow=self.overflow)
-        if self.symmetric:
-            codes += codes == fmt.element.sign_mask
-        out[...] = codes
-
-
-class _PowerOfTwo:
-    """Encodes blocks whose scale is a power of two."""
-
-    def __init__(self, fmt: BlockFormat, options: _Options) -> None:
-        self.fmt = fmt
-        self.options = options
-        # The largest element as mantissa · 2^exponent, mantissa in [1/2, 1).
-        self.mantissa, self.exponent = np.frexp(float(fmt.element.max))
-        self.least = 2.0 ** (1 - fmt.scale.bias) if fmt.zero_scale else 0.0
-        # Whether a float32 times the reciprocal of its scale is a float32.
-        self.narrow = 0 <= fmt.scale.max_exponent <= 149 and fmt.scale.min_exponent >= -127
-
-    def encode(self, rows: Reals, amax: Reals, out: Integers) -> Integers:
-        """Write the elements of blocks to ``out`` and return the codes of their scales."""
-        scale = self.fmt.scale
-        mantissa, exponent = np.frexp(amax)
-        code = exponent.astype(np.int64) + (scale.bias - int(self.exponent))
-        if self.options.scale_rule == "ceil":
-            code += mantissa > self.mantissa
-        code = np.clip(code, int(self.fmt.zero_scale), scale.max_code)
-        code[(amax < self.least) | (amax == 0)] = 0
-        if not self.narrow:
-            rows = rows.astype(np.float64)
-        # Larger scales make 0 of such numbers anyhow, unless zero is not the nearest that is asked for.
-        if self.least and (self.options.directed or code.min(initial=scale.max_code) <= self.fmt.element.width):
-            rows = np.where(np.abs(rows) < self.least, np.copysign(np.zeros((), rows.dtype), rows), rows)
-        reciprocal = np.ldexp(np.ones((), rows.dtype), (scale.bias - code).astype(np.int32))
-        # Exact, but for products too small to be normal, which no rounding to nearest tells from 0.
-        with np.errstate(over="ignore"):
-            scaled = rows * reciprocal[:, None]
-        if not self.narrow:
-            np.clip(scaled, -_LARGEST, _LARGEST, out=scaled)
-        self.options.elements(scaled, rows, self.fmt, out)
-        return code
-
-
-class _Quotient:
-    """Encodes blocks whose scale is a float, by dividing.
-
-    ``factor`` is what a block's amax over the largest element is multiplied by, ``tensor`` the tensor scale's value.
-    """
-
-    def __init__(self, fmt: BlockFormat, options: _Options, factor: np.float32, tensor: float) -> None:
-        self.fmt = fmt
-        self.options = options
-        self.factor = factor * (np.float32(1) / np.float32(float(fmt.element.max)))
-        self.tensor = tensor
-
-    def encode(self, rows: Reals, amax: Reals, out: Integers) -> Integers:
-        """Write the elements of blocks to ``out`` and return the codes of their scales."""
-        with np.errstate(over="ignore"):
-            real = np.minimum(_fp32(amax) * self.factor, _FP32_MAX)
-        code = encode(real, self.fmt.scale, overflow="saturate")
-        step = decode(code, self.fmt.scale) * self.tensor
-        step = np.where(step == 0, np.inf, step)[:, None]
-        # The float64 quotient is on the same side of every tie and of every element, or equal to it, as the exact one.
-        # Such a bound t has few bits, so that t · step is a float64; an x beside it differs from it by an ulp or more,
-        # and the quotient from t by more than half an ulp of t.
-        with np.errstate(over="ignore"):
-            scaled = rows / step
-        if rows.dtype == np.float64:
-            np.clip(scaled, -_LARGEST, _LARGEST, out=scaled)
-        self.options.elements(
-            scaled, np.where(np.isinf(step), 0, rows) if self.options.directed else rows, self.fmt, out
-        )
-        return code
-
-
 def _tensor_code(rows: Reals, fmt: BlockFormat) -> Integers:
     amax = _tensor_amax(rows)
     return encode(amax / _largest(fmt) if amax else np.float32(1), _tensor_format(fmt), overflow="saturate")
@@ -301,7 +193,7 @@ def _tensor_factors(rows: Reals, fmt: BlockFormat, code: Integers, *, given: boo
     with np.errstate(over="ignore", divide="ignore"):
         numerator, denominator = (np.float32(1), np.float32(value)) if given else (_largest(fmt), amax)
         factor = numerator / denominator if denominator else np.float32(1)
-    return np.minimum(factor, _FP32_MAX), value
+    return np.minimum(factor, FP32_MAX), value
 
 
 def _tensor_format(fmt: BlockFormat) -> Format:
@@ -320,13 +212,7 @@ def _tensor_amax(rows: Reals) -> np.float32:
     for start in range(0, len(rows), step):
         amax = _block_amax(rows[start : start + step])
         greatest = np.maximum(greatest, np.max(amax, where=np.isfinite(amax), initial=0))
-    return np.float32(_fp32(greatest))
-
-
-def _fp32(values: Reals) -> NDArray[np.float32]:
-    """Finite magnitudes rounded to fp32, at most the largest."""
-    with np.errstate(over="ignore"):
-        return np.minimum(values.astype(np.float32), _FP32_MAX)
+    return np.float32(fp32(greatest))
 
 
 def _block_amax(rows: Reals) -> Reals:

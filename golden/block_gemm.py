@@ -35,8 +35,9 @@ def block_gemm(
     Within a block the scales are common factors: X_A · X_B · Σ p·q, with one addition of exponents where they are
     powers of two and integer products where the elements are integers (MSFP, Brainwave). All of that is exact, so that
     only the style says where anything is rounded: :class:`.accumulate.Exact` once, at the end (the OCP MX standard
-    leaves this open: a choice); :class:`.accumulate.Rounded` after every ``accumulate.block`` products, which are whole
-    blocks, as after each one with ``Rounded("fp32", block=32)`` for MX.
+    leaves this open: a choice); :class:`.accumulate.Rounded` after every ``accumulate.block`` products: whole blocks, as
+    after each one with ``Rounded("fp32", block=32)`` for MX, or parts that divide a block, as hardware with fewer lanes
+    rounds.
 
     Parameters
     ----------
@@ -52,7 +53,8 @@ def block_gemm(
     ------
     TypeError, ParameterError
         A format is no block format, an operand has not the parts that its format asks for, the style is Aligned or
-        rounds within a block, or what :func:`.block_codec.decode_blocks` and :func:`.gemm.gemm` raise.
+        rounds after what neither is whole blocks nor divides one, or what :func:`.block_codec.decode_blocks` and
+        :func:`.gemm.gemm` raise.
     """
     x, y = _operands(a, b, fa, fb, accumulate, (1, 0))
     return gemm(x, y, _FP64, _FP64, c, accumulate=accumulate, out=out)
@@ -87,10 +89,10 @@ def _operands(
         raise ParameterError(f"accumulate must be Exact or Rounded for block formats, not {accumulate}")
     if isinstance(accumulate, Rounded):
         for fmt in formats:
-            if accumulate.block % fmt.block_size:
+            if accumulate.block % fmt.block_size and fmt.block_size % accumulate.block:
                 raise ParameterError(
-                    f"accumulate must round after whole blocks of {fmt.block_size} products for {fmt}, "
-                    f"not after {accumulate.block}"
+                    f"accumulate must round after whole blocks of {fmt.block_size} products for {fmt}, or a part that "
+                    f"divides one, not after {accumulate.block}"
                 )
     operands = []
     for argument, parts, fmt, axis in zip("ab", (a, b), formats, axes, strict=True):

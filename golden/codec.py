@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .codes import Integers, Unpacked, as_array, as_codes, as_integers, code_dtype, to_int, unpack
+from .fixed_round import can_round_fixed, fixed_rounder
 from .formats import FORMATS, Format, ParameterError, choose, format
 from .kernels import CHUNK
-from .real import Reals, can_round, rounder
+from .real import Reals, can_round, code_values, holding, round_in_loop, rounder, scale
 from .rounding import Target, pack
 from .stochastic import Random, RandomWords, random_words
-from .tables import rounded_by_table, rounds_by_table
+from .tables import TABLE_SIZE, rounded_by_table, rounds_by_table
 
 #: What NaN and infinity become in a format that has no code for them.
 NONFINITES = ("error", "substitute")
@@ -83,7 +84,13 @@ def encode(
     words = random_words(rounding, random, random_bits, array.shape)
     if array.dtype.kind == "f" and array.dtype.itemsize <= 8:
         flat = _finite(np.ascontiguousarray(array).reshape(-1), fmt, nonfinite)
-        convert = _from_reals(target, flat.dtype)
+        # A float32 holds every float16 exactly, as a float64 holds every float32.
+        work = np.float64 if array.dtype.itemsize == 8 else np.float32
+        with np.errstate(all="ignore"):
+            codes = round_in_loop(flat.astype(work, copy=False), target) if can_round(target) else None
+        if codes is not None:
+            return codes.reshape(array.shape)
+        convert = _from_reals(target, work)
     elif array.dtype == object or array.dtype.kind in "iu":
         flat = as_integers("x", array).reshape(-1)
         convert = _from_unpacked(target, _unpack_integers)
@@ -117,13 +124,14 @@ def _finite(x: Reals, fmt: Format, nonfinite: str) -> Reals:
     return x if fmt.has_nan else np.where(np.isnan(x), x.dtype.type(0 if fmt.kind == "fixed" else np.inf), x)
 
 
-def _from_reals(target: Target, dtype: np.dtype[np.floating]) -> _Convert:
-    """The first conversion of floats that knows the format."""
-    # A float32 holds every float16 exactly, as a float64 holds every float32.
-    work = np.float64 if dtype.itemsize == 8 else np.float32
+def _from_reals(target: Target, work: type[np.floating]) -> _Convert:
+    """The first conversion of floats, computing in the type ``work``, that knows the format."""
     if can_round(target):
         rounded = rounder(target, work, flags=False)
         return lambda x, random, start: rounded(x.astype(work, copy=False), random)[0]
+    if can_round_fixed(target, work):
+        fixed = fixed_rounder(target, work)
+        return lambda x, random, start: fixed(x.astype(work, copy=False))
     if work == np.float32 and rounds_by_table(target):
         return lambda x, random, start: rounded_by_table(x.astype(np.float32, copy=False), target, flags=False)[0]
     return _from_unpacked(target, lambda x: unpack(x.astype(np.float64).view(np.uint64), _FP64))
@@ -170,7 +178,11 @@ def decode(codes: ArrayLike, fmt: str | Format) -> NDArray[np.float64]:
     if fmt.kind != "float" and fmt.width <= 1024 and fmt.frac_bits <= 1022:
         # The conversion of an integer is correctly rounded, and the scaling by a power of two stays among the normals.
         return np.ldexp(to_int(array, fmt).astype(np.float64), -fmt.frac_bits)
-    value = unpack(array.reshape(-1), fmt)
+    flat = array.reshape(-1)
+    if fmt.kind == "float" and fmt.width <= 16 and flat.size >= TABLE_SIZE and holding(*scale(fmt)) is not None:
+        values = code_values(fmt, "full").take(flat.astype(np.intp), mode="wrap")
+        return values.astype(np.float64, copy=False).reshape(array.shape)
+    value = unpack(flat, fmt)
     if fmt.significand_bits <= 53 and fmt.min_exponent - fmt.frac_bits >= -1074 and fmt.max_exponent <= 1023:
         # Every finite value is a float64, so that scaling rounds nothing.
         real = np.ldexp(value.magnitude.astype(np.float64), value.exponent)

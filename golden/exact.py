@@ -2,12 +2,69 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 from .families import fixed_point, ieee_float, product_format
 from .names import format
-from .parameters import ParameterError
-from .scalar import Format
+from .parameters import ParameterError, choose
+from .scalar import SUBNORMALS, Format
+
+
+@dataclass(frozen=True)
+class UnpackedFormat:
+    """An exact product as the significands' multiplier leaves it, neither normalised nor rounded.
+
+    A finite product is ``(-1)**sign * significand * 2**(exponent - bias)``: significand is the product of both operands'
+    significands (hidden bits included, as integers), exponent the sum of both exponent fields (1 for a subnormal's, 0
+    for a fixed-point operand's), so that a product's leading ones may be anywhere.
+
+    Attributes
+    ----------
+    significand_bits, exp_bits : int
+        Widths; the exponent is not negative.
+    bias : int
+        What the exponent of the significand's last bit is less than ``exponent``.
+    has_zero, has_inf, has_nan : bool
+        Whether there is a bit for that class, where sign alone means anything. Without has_zero the significand of a zero
+        is 0; subnormals that are flushed are zeros with a significand.
+    """
+
+    significand_bits: int
+    exp_bits: int
+    bias: int
+    has_zero: bool
+    has_inf: bool
+    has_nan: bool
+
+
+def unpacked_product(fa: str | Format, fb: str | Format, subnormals: str = "full") -> UnpackedFormat:
+    """The un-normalised exact product of two formats, of which at least one is a float.
+
+    Raises
+    ------
+    TypeError
+        ``fa`` or ``fb`` is neither a name nor a Format.
+    ParameterError
+        Neither is a float, whose product is an integer as it is; or ``subnormals`` is unknown.
+    """
+    fa, fb = format(fa), format(fb)
+    choose("subnormals", subnormals, SUBNORMALS)
+    if "float" not in (fa.kind, fb.kind):
+        raise ParameterError(f"fa or fb must be a float format, not {fa} and {fb}")
+    # A significand of one bit only gates the other one.
+    widths = fa.significand_bits, fb.significand_bits
+    greatest = sum(fmt.max_exponent + fmt.bias for fmt in (fa, fb) if fmt.kind == "float")
+    has_inf = fa.has_inf or fb.has_inf
+    return UnpackedFormat(
+        significand_bits=sum(widths) - (1 in widths),
+        exp_bits=max(greatest.bit_length(), 1),
+        bias=sum(fmt.bias + fmt.frac_bits for fmt in (fa, fb)),
+        has_zero=subnormals == "flush" and any(fmt.kind == "float" and fmt.subnormals for fmt in (fa, fb)),
+        has_inf=has_inf,
+        # Infinity times zero is one where the other operand has a zero.
+        has_nan=fa.has_nan or fb.has_nan or (has_inf and (fa.has_zero or fb.has_zero)),
+    )
 
 
 def exact_product(fa: str | Format, fb: str | Format) -> Format:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .accumulate import Accumulation, Aligned, Exact, Rounded
-from .formats import ParameterError, suggest
+from .parameters import ParameterError, suggest
 
 _FASI = "Fasi, Higham, Mikaitis, Pranesh, PeerJ CS 7:e330 (2021)"
 _KHATTAK = "Khattak and Mikaitis, arXiv 2512.07004"
 _A100 = "NVIDIA A100 white paper (2020)"
-_PTX = "PTX ISA, mma without .satfinite: sums wrap modulo 2^32"
+_PTX = "PTX ISA 9, mma: s32 accumulators, wrapped where .satfinite is not specified"
 _BRAINWAVE = (
     "Fowers et al., Brainwave, ISCA 2018: one exponent per box of 128; the fp16 result rounded once is a choice"
 )
@@ -32,7 +32,8 @@ class Preset:
     accumulate : Accumulation
         How the terms are added.
     lanes : int
-        Inner dimension of the unit: the products that it adds at once.
+        Inner dimension of the unit: the products that it adds at once. Integers: K of PTX's least mma shape, m8n8k16
+        for 8 bits, k32 for 4 and k128 for 1; it changes no sum that wraps.
     source : str
         Where this is published, and what is a choice.
     """
@@ -72,7 +73,8 @@ PRESETS: dict[str, Preset] = {
             "fp64",
             Rounded("fp64"),
             1,
-            f"{_FASI}: to nearest, normalised after every addition; one fused step per product in k order is a choice",
+            f"PTX ISA 9, mma .f64: products and additions as fused multiply-adds, to nearest even; {_FASI}: normalised "
+            "after every addition; the order of k is a choice",
         ),
         _float("h100_fp16", "fp16", 16, 25, 23, _KHATTAK),
         _float("h100_bf16", "bf16", 16, 25, 23, _KHATTAK),
@@ -85,7 +87,8 @@ PRESETS: dict[str, Preset] = {
             "fp32",
             Rounded("fp32"),
             1,
-            "Norrie et al., IEEE Micro 41(2), 2021: bf16 products, fp32 sums; k order and rounding to nearest are a choice",
+            "Norrie et al., IEEE Micro 41(2), 2021, and Hot Chips 32 (2020): bfloat16 multiply, float32 accumulation; "
+            "k order and rounding to nearest are a choice",
         ),
         Preset("brainwave_msfp8", "bfp5m2", "bfp5m2", "fp16", Exact(), 128, _BRAINWAVE),
         Preset("brainwave_msfp9", "bfp5m3", "bfp5m3", "fp16", Exact(), 128, _BRAINWAVE),

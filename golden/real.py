@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .codes import Integers, code_dtype, to_int, unpack
+from .compiled import compiled
 from .formats import FORMATS, Format, ieee_float
+from .loops import cut_words, round_words
 from .rounding import Target, exceptions, with_specials
 from .stochastic import RandomWords
 from .tables import rounded_by_table, rounds_by_table
@@ -69,13 +71,13 @@ def decoder(fmt: Format, subnormals: str) -> Callable[[Integers], Reals]:
         if same_codes(fmt, _FP64):
             return lambda codes: codes.view(np.float64)
     if fmt.width <= 16:
-        values = _values(fmt, subnormals)
+        values = code_values(fmt, subnormals)
         return lambda codes: values.take(codes.astype(np.intp), mode="wrap")
     return lambda codes: _decoded(codes, fmt, subnormals)
 
 
 @lru_cache(maxsize=16)
-def _values(fmt: Format, subnormals: str) -> Reals:
+def code_values(fmt: Format, subnormals: str) -> Reals:
     """The values of all codes of at most 16 bits: at most 512 KiB."""
     return _decoded(np.arange(fmt.codes, dtype=np.uint32).astype(code_dtype(fmt)), fmt, subnormals)
 
@@ -108,6 +110,92 @@ def rounder(target: Target, dtype: type[np.floating], flags: bool) -> Rounder:
     The numbers are exact, or in float64 rounded to odd; they have no NaN where the format has none. ``target`` is one
     that :func:`can_round` knows.
     """
+    by_numpy = _numpy_rounder(target, dtype, flags)
+    if flags or not rounds_in_loop(target, dtype):
+        return by_numpy
+
+    def rounded(x: Reals, random: RandomWords | None) -> tuple[Integers, Integers | None]:
+        codes = round_in_loop(x, target)
+        return by_numpy(x, random) if codes is None else (codes, None)
+
+    return rounded
+
+
+def round_in_loop(x: Reals, target: Target) -> Integers | None:
+    """Codes of float32 or float64 numbers by a compiled loop; None where none is to be used, or none knows the target.
+
+    There is no NaN where the format has none.
+    """
+    dtype = x.dtype.type
+    if not rounds_in_loop(target, dtype):
+        return None
+    loop, constants = round_words, rounding_constants
+    if (
+        dtype == np.float32
+        and target.overflow == "ieee"
+        and is_cut_fp32(target.out)
+        and target.rounding in _CUT_ADDENDS
+    ):
+        loop, constants = cut_words, _cutting_constants
+    fast = compiled(loop, x.size)
+    if fast is None:
+        return None
+    given = constants(target, dtype)
+    codes = np.empty(x.size, code_dtype(target.out))
+    fast(np.ascontiguousarray(x).view(given.dtype), codes, given)
+    return codes
+
+
+def rounds_in_loop(target: Target, dtype: type[np.floating]) -> bool:
+    """Whether :func:`.loops.round_words` knows the target: the numbers' subnormals are at most its least binade's."""
+    source = _FP32 if dtype == np.float32 else _FP64
+    return (
+        not target.stochastic
+        and target.subnormals == "full"
+        and target.out.frac_bits <= source.frac_bits
+        and target.out.min_exponent >= source.min_exponent
+    )
+
+
+@lru_cache(maxsize=256)
+def rounding_constants(target: Target, dtype: type[np.floating]) -> Integers:
+    """What :func:`.loops.round_words` needs to know of a target of :func:`rounds_in_loop`, in its order.
+
+    The numbers' code without the sign, and their fraction bits; the fraction bits that the format has fewer; the
+    exponent field of its least binade, and its fraction bits. All bits, or none, for rounding away from zero: of
+    positive and of negative numbers; for rounding to nearest; 1 for ties away. Codes of positive and negative results:
+    beyond the range, infinite. The code of NaN, the sign, whether a zero has one, and the code of the largest value.
+    """
+    out, source = target.out, _FP32 if dtype == np.float32 else _FP64
+    every = source.code_mask
+    away = {"rup": (every, 0), "rdn": (0, every)}.get(target.rounding, (0, 0))
+    nearest = every * (target.rounding in ("rne", "rna"))
+    # One number of each sign that is beyond the range, one that is infinite.
+    size = np.ldexp(1.0, out.max_exponent + 1)
+    extremes = np.array([size, -size, np.inf, -np.inf])
+    specials = _round_float64(extremes, target, None, False)[0].tolist()
+    constants = [
+        *(source.magnitude_mask, source.frac_bits, source.frac_bits - out.frac_bits),
+        *(out.min_exponent + source.bias, out.frac_bits),
+        *(*away, nearest, target.rounding == "rna"),
+        *specials,
+        *(out.nan_code or 0, out.sign_mask, out.negative_zero == "zero", out.max_code),
+    ]
+    return np.array(constants, np.uint32 if dtype == np.float32 else np.uint64)
+
+
+@lru_cache(maxsize=256)
+def _cutting_constants(target: Target, _: type[np.floating]) -> Integers:
+    """What :func:`.loops.cut_words` needs to know of a target whose format is fp32 without its last bits."""
+    cut = 23 - target.out.frac_bits
+    half = 1 << cut >> 1
+    even = target.rounding == "rne" and cut > 0
+    addend = 0 if target.rounding == "rtz" else half - even
+    return np.array([cut, addend, even, _EXPONENT, target.out.nan_code], np.uint32)
+
+
+def _numpy_rounder(target: Target, dtype: type[np.floating], flags: bool) -> Rounder:
+    """:func:`rounder` with NumPy alone."""
     out = target.out
     plain = (target.overflow, target.subnormals, flags) == ("ieee", "full", False)
     if dtype == np.float32:

@@ -27,8 +27,9 @@ class Sparse:
         The kept codes, in order.
     metadata : ndarray of uint32, shape (M, ceil(K/32))
         Positions of the kept codes within their groups of four, two bits each, the lower position first, from the least
-        significant bit on: group g of a row is in bits 4·(g mod 8) … of word g // 8 (the order of PTX's ``mma.sp``).
-        Unused bits are zeros.
+        significant bit on: group g of a row is in bits 4·(g mod 8) … of word g // 8. That is the order within a word of
+        PTX's ``mma.sp`` ("sorted in an increasing order starting from LSB", PTX ISA 9) and, row by row, that of
+        PyTorch's and CUTLASS's metadata before they interleave it for the threads of a warp. Unused bits are zeros.
     fmt : Format
         Format of the codes.
     """

@@ -1,183 +1,190 @@
-"""The output-stationary systolic array for GEMM."""
+"""Systolic arrays for GEMM, output stationary or weight stationary."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from ..golden.formats import Format, check_int
-from .accumulator import Accumulation
-from .grid import Grid
+from ..golden.formats import BlockFormat, Format, ParameterError, check_int, choose
+from .exact_sum import ExactSum
 from .multiplier import MAX_STAGES
-from .skew import Skew
+from .output_stationary import output_stationary
+from .skew import Skew, skewed
+from .styles import summation
+from .summation import Field, Summation
 from .unit import Unit, place, shape_of
+from .weight_stationary import weight_stationary
 
 MAX_SIDE = 1024
 
+_DATAFLOWS = {"os": output_stationary, "ws": weight_stationary}
+_FORMULAS = {"os": "C = A · B, output stationary", "ws": "c = a · B (+ p), weight stationary"}
+_THROUGHPUTS = {
+    "os": "one beat of a and b per clock cycle while K/lanes ≥ rows",
+    "ws": "one beat of a and of c per clock cycle while tiles have M ≥ rows beats",
+}
+
 
 class Array(Unit):
-    """C = A · B for tiles of ``rows`` × K by K × ``cols``: one step of the inner dimension per clock cycle.
+    """Matrix products on rows × cols processing elements, ``lanes`` products each per clock cycle, in any format.
 
-    Output stationary: each processing element adds up one element of C. A beat of ``a`` holds column k of A and a beat of
-    ``b`` row k of B (with ``lanes`` > 1, the next ``lanes`` of them); they are taken together, and ``a``'s ``last`` ends
-    the inner dimension. C leaves as ``rows`` beats of one row each, row 0 first. The streams are not skewed; the skew
-    lies inside. Accumulators are double-buffered: a tile drains while the next is added up, so that with K/lanes ≥ rows
-    beats the array never idles; a shorter tile waits at its last beat until the drain is free.
+    The streams are not skewed; the skew lies inside. Everything is double-buffered. While two beats of C wait
+    (``c.ready`` is 0), the whole array stands still.
 
-    Latency, without stalls: rows + cols + stages + 1 cycles from the last beat of a tile to the first of C, which then
-    come one per cycle. While two beats of C wait (``c.ready`` is 0), the whole array stands still. The reference, cycle by
-    cycle, is :class:`polymac.golden.OutputStationary`.
+    *Output stationary* (``os``): C = A · B for tiles of ``rows`` × K by K × ``cols``; each processing element adds up
+    one element of C. A beat of ``a`` holds column k of A and a beat of ``b`` row k of B (with ``lanes`` > 1, the next
+    ``lanes`` of them); they are taken together, and ``a``'s ``last`` ends the inner dimension. C leaves as ``rows``
+    beats of one row each, row 0 first. A tile drains while the next is added up, so that with K/lanes ≥ rows beats the
+    array never idles; a shorter tile waits at its last beat until the drain is free. A tile alone takes K/lanes + rows +
+    cols + stages + rows cycles from its first beat of operands to its last of C, both counted: fill and drain are
+    2 · rows + cols + stages.
+
+    *Weight stationary* (``ws``): c = a · B for vectors of rows × lanes elements and a plane B, rows × lanes by cols. The
+    ``rows`` beats of ``b``, beat r with row r of B (``lanes`` of them), load a shadow plane while the plane before works;
+    the first beat of ``a`` after them puts it in place, and ``a``'s ``last`` ends its use. Each beat of ``a`` gives one of
+    ``c``. Sums start from nothing, or where ``a``'s ``add`` is 1 from the beat of ``p`` that is taken with it: so more
+    than rows × lanes products are added, plane by plane. The exact style has no ``p``, for its sums are no codes while
+    they grow. With tiles of M ≥ rows beats the array never idles. A tile alone takes rows + M + rows + cols + stages + 1
+    cycles from its first beat of weights to its last of c: fill and drain are 2 · rows + cols + stages + 1.
+
+    Latency, without stalls: rows + cols + stages + 1 cycles from the last beat of operands that a result needs (``os``:
+    of the tile, to its first row) to that result. The references, cycle by cycle, are
+    :class:`polymac.golden.OutputStationary` and :class:`polymac.golden.WeightStationary`.
 
     Parameters
     ----------
-    a, b : str or Format
-        Integer or fixed-point formats of the operands.
+    a, b : str, Format or BlockFormat
+        Formats of the operands. In a block format each beat brings the scale of its block; the tensor's scale is left to
+        the user.
     rows, cols : int
         Processing elements in each direction, 1 … 1024.
     lanes : int
         Products per processing element and cycle, 1 … 128.
-    acc : str or Format, optional
-        The accumulator; default: exact for ``max_k`` products.
-    max_k : int, optional
-        Products that the default accumulator adds exactly; 65536.
-    overflow : str, optional
-        "wrap" (default) or "saturate", in each step.
+    acc, out, overflow, max_k, architecture, force_wide
+        How products are added: see :func:`.styles.summation`.
     stages : int
-        Pipeline registers between operands and accumulator in each processing element.
+        Pipeline registers between operands and sum in each processing element.
+    dataflow : "os" or "ws"
+        Output stationary or weight stationary.
 
     Members
     -------
     a : In(stream.Signature(StructLayout({"data": ArrayLayout(a, rows * lanes), "last": 1})))
-        Element row * lanes + lane.
+        Element row * lanes + lane. Block formats: ``scale``, ArrayLayout(scale, rows). With ``p``: ``add``.
     b : In(stream.Signature(StructLayout({"data": ArrayLayout(b, cols * lanes)})))
-        Element col * lanes + lane.
-    c : Out(stream.Signature(StructLayout({"data": ArrayLayout(acc, cols), "last": 1})))
-        ``last`` marks the last row of a tile.
+        Element col * lanes + lane. Block formats: ``scale``, ArrayLayout(scale, cols).
+    p : In(stream.Signature(StructLayout({"data": ArrayLayout(out, cols)})))
+        Partial sums. Weight stationary, all styles but exact.
+    c : Out(stream.Signature(StructLayout({"data": ArrayLayout(out, cols), "last": 1})))
+        ``last`` marks the last beat of a tile.
 
     Raises
     ------
     TypeError, ParameterError
-        A size out of range, or see :meth:`Accumulation.make`.
+        A size out of range, no such dataflow, an exact sum that does not hold rows × lanes products, or see
+        :func:`.styles.summation`.
     """
 
     kind = "array"
-    formula = "C = A · B, output stationary"
-    throughput = "one beat of a and b per clock cycle while K/lanes ≥ rows"
 
     def __init__(
         self,
         *,
-        a: str | Format,
-        b: str | Format,
+        a: str | Format | BlockFormat,
+        b: str | Format | BlockFormat,
         rows: int,
         cols: int,
         lanes: int = 1,
-        acc: str | Format | None = None,
-        max_k: int | None = None,
+        acc: str | None = None,
+        out: str | Format | None = None,
         overflow: str | None = None,
+        max_k: int | None = None,
+        architecture: str | None = None,
+        force_wide: bool = False,
         stages: int = 0,
+        dataflow: str = "os",
     ) -> None:
         self.rows = check_int("rows", rows, 1, MAX_SIDE)
         self.cols = check_int("cols", cols, 1, MAX_SIDE)
-        self.accumulation = how = Accumulation.make(a, b, lanes, acc, overflow, max_k)
+        self.how = how = summation(
+            a=a,
+            b=b,
+            lanes=lanes,
+            acc=acc,
+            out=out,
+            overflow=overflow,
+            max_k=max_k,
+            architecture=architecture,
+            force_wide=force_wide,
+        )
         self.stages = check_int("stages", stages, 0, MAX_STAGES)
-        a_data = data.ArrayLayout(shape_of(how.a), rows * lanes)
-        b_data = data.ArrayLayout(shape_of(how.b), cols * lanes)
-        c_data = data.ArrayLayout(shape_of(how.acc), cols)
+        self.dataflow = choose("dataflow", dataflow, tuple(_DATAFLOWS))
+        if dataflow == "ws" and isinstance(how, ExactSum) and how.max_k < rows * lanes:
+            raise ParameterError(
+                f"max_k must be at least rows × lanes = {rows * lanes} for weight-stationary exact sums, not {how.max_k}"
+            )
+        self.formula = _FORMULAS[dataflow]
+        self.throughput = _THROUGHPUTS[dataflow]
+        sums = data.ArrayLayout(shape_of(how.out), cols)
+        last, add = {"last": 1}, {"add": 1} if self.takes_partial_sums else {}
+        members = {
+            "a": In(_stream(_payload(how.a_fields, rows) | add | last)),
+            "b": In(_stream(_payload(how.b_fields, cols))),
+        }
+        if self.takes_partial_sums:
+            members["p"] = In(_stream({"data": sums}))
+        members["c"] = Out(_stream({"data": sums} | last))
         super().__init__(
-            {
-                "a": In(stream.Signature(data.StructLayout({"data": a_data, "last": 1}))),
-                "b": In(stream.Signature(data.StructLayout({"data": b_data}))),
-                "c": Out(stream.Signature(data.StructLayout({"data": c_data, "last": 1}))),
-            },
-            formats={
-                "a_data": (how.a, rows * lanes),
-                "b_data": (how.b, cols * lanes),
-                "c_data": (how.acc, cols),
-            },
-            parameters=how.parameters | {"rows": rows, "cols": cols, "stages": stages, "dataflow": "os"},
+            members,
+            formats={f"a_{name}": (fmt, count * rows) for name, fmt, count in how.a_fields}
+            | {f"b_{name}": (fmt, count * cols) for name, fmt, count in how.b_fields}
+            | {"p_data": (how.out, cols), "c_data": (how.out, cols)},
+            parameters=how.parameters | {"rows": rows, "cols": cols, "stages": stages, "dataflow": dataflow},
             latency=rows + cols + stages + 1,
             clocked=True,
         )
 
+    @property
+    def takes_partial_sums(self) -> bool:
+        """Whether there is a stream ``p``."""
+        return self.dataflow == "ws" and self.how.state_is_code
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        advance, take, first = Signal(name="advance"), Signal(name="take"), Signal(name="first", init=1)
-        ends = take & self.a.payload.last
-
-        # The drain chain holds a tile for `rows` cycles, so that the ends of two tiles are at least that far apart.
-        hold = Signal(range(self.rows))
-        with m.If(ends):
-            m.d.sync += hold.eq(self.rows - 1)
-        with m.Elif(advance & (hold != 0)):
-            m.d.sync += hold.eq(hold - 1)
-        free = Signal()
-        m.d.comb += [
-            free.eq(advance & (~self.a.payload.last | (hold == 0))),
-            self.a.ready.eq(free & self.b.valid),
-            self.b.ready.eq(free & self.a.valid),
-            take.eq(free & self.a.valid & self.b.valid),
-        ]
-        with m.If(take):
-            m.d.sync += first.eq(self.a.payload.last)
-
-        drained, finished = self._grid(m, platform, advance, take, first)
-        out_data, out_valid, out_last = self._align(m, platform, advance, drained, finished)
-        self._buffer(m, advance, out_data, out_valid, out_last)
+        advance = Signal(name="advance")
+        sums, out_valid, out_last = _DATAFLOWS[self.dataflow](m, platform, self, advance)
+        results = self._results(m, platform, sums)
+        skew = Skew(width=self.how.out.width, count=self.cols, reverse=True)
+        self._buffer(m, advance, skewed(m, platform, "c", results, skew, advance), out_valid, out_last)
         return m
 
-    def _grid(self, m: Module, platform: object, advance: Signal, take: Signal, first: Signal) -> tuple[Value, Signal]:
-        """The rows. Row 0 of C lies at the bottom, next to the exit, since the chain moves down and is emptied from there.
-
-        Returns the drain registers of the bottom row, and a pulse in the cycle before its first holds a result.
-        """
-        how = self.accumulation
-        a_bits, b_bits, acc_bits = how.a.width * how.lanes, how.b.width * how.lanes, how.acc.width
-        a_data, b_data = self.a.payload.data.as_value(), self.b.payload.data.as_value()
-        a_skewed = _skewed(m, platform, "a", a_data, Skew(width=a_bits, count=self.rows, reverse=True), advance)
-        b_skewed = _skewed(m, platform, "b", b_data, Skew(width=b_bits, count=self.cols, reverse=False), advance)
-
-        shift = Signal(self.rows)
-        bottom = {name: Signal(name=f"{name}_bottom") for name in ("valid", "first", "last")}
-        b_out, drain = Signal(b_bits * self.cols, name="b_unused"), Signal(acc_bits * self.cols, name="drain")
-        place(
-            m,
-            platform,
-            "grid",
-            Grid(how=how, rows=self.rows, columns=self.cols, stages=self.stages),
-            en=advance,
-            a=a_skewed,
-            valid=take,
-            first=first,
-            last=self.a.payload.last,
-            shift=shift,
-            b=b_skewed,
-            b_out=b_out,
-            drain_in=Const(0, acc_bits * self.cols),
-            drain=drain,
-            **{f"{name}_out": signal for name, signal in bottom.items()},
+    def operand(self, m: Module, name: str) -> Value:
+        """The payload of stream a or b in the order of rows or columns, each as the summation's fields say."""
+        payload = getattr(self, name).payload
+        fields, places = (self.how.a_fields, self.rows) if name == "a" else (self.how.b_fields, self.cols)
+        parts = [(payload[field].as_value(), fmt.width * count) for field, fmt, count in fields]
+        if len(parts) == 1:
+            return parts[0][0]
+        joined = Signal(sum(len(part) for part, _ in parts), name=f"{name}_joined")
+        m.d.comb += joined.eq(
+            Cat(part[index * bits : (index + 1) * bits] for index in range(places) for part, bits in parts)
         )
-        # Of the chain, position p shifts p times: then it has passed on all that lay above it.
-        finished = _delay(m, advance, bottom["valid"] & bottom["last"], self.stages, "finished")
-        with m.If(advance):
-            m.d.sync += shift.eq(Mux(finished, ~1, shift & (shift << 1)))
-        return drain, finished
+        return joined
 
-    def _align(
-        self, m: Module, platform: object, advance: Signal, drained: Value, finished: Signal
-    ) -> tuple[Value, Value, Value]:
-        """Results of one row of C side by side, with valid and last."""
-        how = self.accumulation
-        aligned = _skewed(m, platform, "c", drained, Skew(width=how.acc.width, count=self.cols, reverse=True), advance)
-        arrives = _delay(m, advance, finished, self.cols - 1, "arrives")
-        left = Signal(range(self.rows + 1), name="rows_left")
-        with m.If(advance):
-            with m.If(arrives):
-                m.d.sync += left.eq(self.rows)
-            with m.Elif(left != 0):
-                m.d.sync += left.eq(left - 1)
-        return aligned, left != 0, left == 1
+    def _results(self, m: Module, platform: object, sums: Value) -> Value:
+        """The codes of the sums that leave the bottom row: rounded there, once per column, where they are no codes."""
+        how = self.how
+        if how.state_is_code:
+            return sums
+        results = Signal(how.out.width * self.cols, name="results")
+        for column in range(self.cols):
+            state = sums[column * how.state_bits : (column + 1) * how.state_bits]
+            code = results[column * how.out.width : (column + 1) * how.out.width]
+            place(m, platform, f"result_{column}", Result(how=how), state=state, code=code)
+        return results
 
     def _buffer(self, m: Module, advance: Signal, out_data: Value, out_valid: Value, out_last: Value) -> None:
         """Two beats of C: ``advance`` depends on registers alone, and nothing is lost when ``ready`` falls."""
@@ -202,21 +209,42 @@ class Array(Unit):
             m.d.sync += holds_one.eq(0)
 
 
-def _skewed(m: Module, platform: object, name: str, vector: Value, skew: Skew, enable: Signal) -> Value:
-    """The vector behind a skew; one element alone waits for nobody."""
-    if skew.count == 1:
-        return vector
-    result = Signal(len(vector), name=f"{name}_skewed")
-    place(m, platform, f"skew_{name}", skew, i=vector, o=result, en=enable)
-    return result
+class Result(Unit):
+    """code = round(state): what a finished sum is in the format of the results.
+
+    Parameters
+    ----------
+    how : Summation
+        What the state is.
+
+    Members
+    -------
+    state, code : In, Out
+        The sum and its code.
+    """
+
+    kind = "result"
+    formula = "code = round(state)"
+
+    def __init__(self, *, how: Summation) -> None:
+        self.how = how
+        super().__init__(
+            {"state": In(how.state_bits), "code": Out(how.out.width)},
+            formats={"code": (how.out, 1)},
+            parameters=how.parameters,
+            latency=0,
+            clocked=False,
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += self.code.eq(self.how.result(m, platform, self.state))
+        return m
 
 
-def _delay(m: Module, enable: Signal, pulse: Value, cycles: int, name: str) -> Signal:
-    """``pulse`` as it was that many enabled cycles ago."""
-    line = Signal(cycles, name=f"{name}_line")
-    now = Signal(name=name)
-    if cycles:
-        with m.If(enable):
-            m.d.sync += line.eq(Cat(pulse, line))
-    m.d.comb += now.eq(line[-1] if cycles else pulse)
-    return now
+def _payload(fields: tuple[Field, ...], places: int) -> dict[str, Any]:
+    return {name: data.ArrayLayout(shape_of(fmt), count * places) for name, fmt, count in fields}
+
+
+def _stream(payload: dict[str, Any]) -> stream.Signature:
+    return stream.Signature(data.StructLayout(payload))

@@ -17,10 +17,13 @@ class BitMatrix:
         Where the adders are put.
     width : int
         Columns; what a carry would add beyond them is dropped.
+    prefix : str
+        What the names of the adders' wires begin with, needed where ``m`` holds several sums.
     """
 
     m: Module
     width: int
+    prefix: str = ""
     #: For each column its bits, the ones that are ready first in front.
     columns: list[list[Value]] = field(init=False)
     #: The sum of all constant bits.
@@ -34,6 +37,15 @@ class BitMatrix:
         """Add a bit of weight 2**column."""
         if column < self.width:
             self.columns[column].append(bit)
+
+    def add_integer(self, value: Value) -> None:
+        """Add an integer of any width. A sign bit weighs -2**(width-1), and -s is ~s - 1."""
+        for column in range(len(value)):
+            if value.shape().signed and column == len(value) - 1 < self.width - 1:
+                self.add(column, ~value[column])
+                self.add_constant(-1 << column)
+            else:
+                self.add(column, value[column])
 
     def add_constant(self, value: int) -> None:
         """Add an integer, negative ones as well."""
@@ -75,7 +87,7 @@ class BitMatrix:
             heights.append(heights[-1] * 3 // 2)
         for height in reversed(heights[:-1] if len(heights) > 1 else heights):
             self._reduce(height)
-        rows = [Signal(self.width, name=f"addend_{row}") for row in range(2)]
+        rows = [Signal(self.width, name=f"{self.prefix}addend_{row}") for row in range(2)]
         for row, addend in enumerate(rows):
             self.m.d.comb += addend.eq(Cat(*(bits[row] if row < len(bits) else Const(0, 1) for bits in self.columns)))
         return (rows[0] + rows[1])[: self.width]
@@ -98,7 +110,7 @@ class BitMatrix:
             self.columns[column] = [*bits, *new, *sums]
 
     def _wire(self, kind: str, column: int, value: Value) -> Signal:
-        wire = Signal(name=f"{kind}_{column}_{self._names[column]}")
+        wire = Signal(name=f"{self.prefix}{kind}_{column}_{self._names[column]}")
         self.m.d.comb += wire.eq(value)
         return wire
 

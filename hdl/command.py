@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import shlex
 
-from .multiplier import EXACT, Multiplier
+from .multiplier import Multiplier
+from .multiplier_options import EXACT
 from .unit import Unit
 
 
@@ -17,13 +18,15 @@ def command_line(command: str, unit: Unit, **options: object) -> str:
     """
     defaults = {name: item.default for name, item in inspect.signature(type(unit)).parameters.items()}
     given = {name: value for name, value in unit.parameters.items() if value != defaults.get(name)}
-    if isinstance(unit, Multiplier) and unit.is_exact:
+    if isinstance(unit, Multiplier) and unit.is_exact and not unit.is_unpacked:
         given["out"] = None if unit.a_format.kind == unit.b_format.kind == "fixed" else EXACT
     words = ["polymac", command, unit.kind]
     for name, value in (given | options).items():
         flag = f"--{name.replace('_', '-')}"
-        if isinstance(value, bool) and name == "flags":
+        if isinstance(value, bool) and name in ("flags", "addend"):
             words += [flag, "on" if value else "off"]
+        elif isinstance(value, (list, tuple)):
+            words += [flag, ",".join(map(str, value))]
         elif value is True:
             words.append(flag)
         elif value is not None and value is not False:

@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from ..golden.formats import Format, check_int
-from .accumulator import Accumulation
+from ..golden.formats import BlockFormat, Format, check_int
+from .dot import operand_bits, operand_formats, operand_members
 from .multiplier import MAX_STAGES
 from .pipeline import Pipeline
+from .styles import summation
 from .unit import Unit, shape_of
 
 
 class Mac(Unit):
-    """acc = (0 if clear else acc) + sum over lanes of a * b; one step per clock cycle, ``stages`` + 1 cycles of latency.
+    """acc = (0 if clear else acc) + Σ over lanes of a·b; one step per clock cycle, ``stages`` + ``interleave`` of latency.
 
-    The sum of one step's products is exact; the accumulator wraps or saturates in each step where it is too narrow. By
-    default it is wide enough for ``max_k`` products. The reference, bit for bit, is :func:`polymac.golden.gemm`.
+    How the products are added, and what is rounded when, is the style of ``acc``; :mod:`.styles` lists them. The reference,
+    bit for bit, is :func:`polymac.golden.gemm` (:func:`polymac.golden.block_gemm` for block formats).
+
+    A step takes one cycle at any ``stages``, since those registers lie before the addition. With ``interleave`` > 1 the
+    addition itself is pipelined: that many independent sums take turns, one step each, so that every sum is still
+    added up in the order of its steps and no cycle is lost.
 
     Parameters
     ----------
-    a, b : str or Format
-        Integer or fixed-point formats of the operands.
-    acc : str or Format, optional
-        The accumulator: as many fraction bits as a product, at least as wide. Default: ceil(log2 max_k) bits wider.
-    max_k : int, optional
-        Products that the default accumulator adds exactly; 65536.
-    overflow : str, optional
-        "wrap" (default) or "saturate".
-    lanes : int
-        Products per step, 1 … 128.
+    a, b, lanes, acc, out, overflow, max_k, sparse, architecture, force_wide
+        As of :func:`.styles.summation`.
     stages : int
-        Pipeline registers between the operands and the accumulator.
+        Pipeline registers between the operands and the addition: behind the products first, then behind the operands.
+    interleave : int
+        Sums that take turns, 1 … 64, and registers in the loop of the accumulator.
 
     Members
     -------
-    a, b : In(ArrayLayout(operand, lanes))
+    a, b, a_position, a_scale, b_scale
+        As of :class:`Dot`.
     valid : In(1)
         The operands of this cycle count.
     clear : In(1)
@@ -44,70 +43,76 @@ class Mac(Unit):
     en : In(1)
         While 0, no register changes.
     acc : Out
-        The accumulator, ``stages`` + 1 cycles after its last operands.
+        The sum, ``stages`` + ``interleave`` cycles after its last operands; with ``interleave`` > 1 for one cycle in its
+        turn. In the exact style it is rounded from the accumulator, combinational.
 
     Raises
     ------
     TypeError, ParameterError
-        See :meth:`Accumulation.make`.
+        See :func:`.styles.summation`.
     """
 
     kind = "mac"
-    formula = "acc = (0 if clear else acc) + sum over lanes of a * b"
     throughput = "one step of `lanes` products per clock cycle"
 
     def __init__(
         self,
         *,
-        a: str | Format,
-        b: str | Format,
-        acc: str | Format | None = None,
-        max_k: int | None = None,
-        overflow: str | None = None,
+        a: str | Format | BlockFormat,
+        b: str | Format | BlockFormat,
         lanes: int = 1,
+        acc: str | None = None,
+        out: str | Format | None = None,
+        overflow: str | None = None,
+        max_k: int | None = None,
+        sparse: bool = False,
+        architecture: str | None = None,
+        force_wide: bool = False,
         stages: int = 0,
+        interleave: int = 1,
     ) -> None:
-        self.accumulation = Accumulation.make(a, b, lanes, acc, overflow, max_k)
+        self.how = how = summation(
+            a=a,
+            b=b,
+            lanes=lanes,
+            acc=acc,
+            out=out,
+            overflow=overflow,
+            max_k=max_k,
+            sparse=sparse,
+            architecture=architecture,
+            force_wide=force_wide,
+        )
         self.stages = check_int("stages", stages, 0, MAX_STAGES)
-        how = self.accumulation
+        self.interleave = check_int("interleave", interleave, 1, MAX_STAGES)
+        self.formula = f"acc = (0 if clear else acc) + {how.formula}, {how.policy}"
         super().__init__(
-            {
-                "a": In(data.ArrayLayout(shape_of(how.a), lanes)),
-                "b": In(data.ArrayLayout(shape_of(how.b), lanes)),
-                "valid": In(1),
-                "clear": In(1),
-                "en": In(1, init=1),
-                "acc": Out(shape_of(how.acc)),
-            },
-            formats={"a": (how.a, lanes), "b": (how.b, lanes), "acc": (how.acc, 1)},
-            parameters=how.parameters | {"stages": stages},
-            latency=stages + 1,
+            operand_members(how) | {"valid": In(1), "clear": In(1), "en": In(1, init=1), "acc": Out(shape_of(how.out))},
+            formats=operand_formats(how) | {"acc": (how.out, 1)},
+            parameters=how.parameters | {"stages": stages, "interleave": interleave},
+            latency=stages + interleave,
             clocked=True,
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        how = self.accumulation
-        # Behind the products' sum first, then behind the operands: a synthesizer retimes the rest.
+        how = self.how
         pipeline = Pipeline(m, self.stages, (1, 0), self.en)
-        lanes = range(how.lanes)
-        a = [Signal(shape_of(how.a), name=f"a_{lane}") for lane in lanes]
-        b = [Signal(shape_of(how.b), name=f"b_{lane}") for lane in lanes]
         valid, clear = Signal(name="step"), Signal(name="start")
-        m.d.comb += [signal.eq(self.a[lane]) for lane, signal in enumerate(a)]
-        m.d.comb += [signal.eq(self.b[lane]) for lane, signal in enumerate(b)]
         m.d.comb += [valid.eq(self.valid), clear.eq(self.clear)]
-        operands = pipeline.cut(0, *a, *b, reset=False)
-        valid, clear = pipeline.cut(0, valid, clear)
-        products = [Signal(shape_of(how.product), name=f"product_{lane}") for lane in lanes]
-        term = Signal(shape_of(how.term), name="products")
-        m.d.comb += [product.eq(operands[i] * operands[how.lanes + i]) for i, product in enumerate(products)]
-        m.d.comb += term.eq(sum(products[1:], start=products[0]))
-        (term,) = pipeline.cut(1, term, reset=False)
-        valid, clear = pipeline.cut(1, valid, clear)
-        total = Signal(shape_of(how.acc), name="total")
-        m.d.comb += total.eq(Mux(clear, 0, self.acc))
-        following = how.add(m, total, term)
-        with m.If(self.en & valid):
-            m.d.sync += self.acc.eq(following)
+        valid, clear = pipeline.delay(self.stages, valid, clear)
+        register = Signal(how.state_bits, name="state", init=how.empty)
+        total = Signal(how.state_bits, name="total")
+        m.d.comb += total.eq(Mux(clear, Const(how.empty, how.state_bits), register))
+        a, b = (operand_bits(self, side, fields) for side, fields in (("a", how.a_fields), ("b", how.b_fields)))
+        following: Value = how.step(m, platform, pipeline, a, b, total, self.interleave - 1)
+        # Where nothing is added, a sum that takes its turn goes round as it is.
+        valid, kept = pipeline.delay(self.interleave - 1, valid, register)
+        with m.If(self.en):
+            if self.interleave == 1:
+                with m.If(valid):
+                    m.d.sync += register.eq(following)
+            else:
+                m.d.sync += register.eq(Mux(valid, following, kept))
+        m.d.comb += self.acc.eq(how.result(m, platform, register))
         return m

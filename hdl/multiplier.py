@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib.wiring import In, Out
 
-from ..golden.formats import (
-    FIXED_OVERFLOWS,
-    FLOAT_OVERFLOWS,
-    ROUNDINGS,
-    SUBNORMALS,
-    Format,
-    ParameterError,
-    check_int,
-    choose,
-    exact_product,
-    format,
-    product_format,
-)
+from ..golden.formats import Format, product_format, unpacked_product
 from .fixed_round import round_fixed
 from .float_round import FloatRound
-from .operand import Operand, shared_fraction
+from .float_select import FloatSelectRound
+from .multiplier_options import (
+    EXACT,
+    MAX_STAGES,
+    UNPACKED,
+    Formats,
+    choose_float_options,
+    choose_product,
+    choose_rounding,
+    choose_stages,
+)
+from .operand import Operand, chosen, float_bounds
 from .pipeline import Pipeline
-from .product import ARCHITECTURES, Product
+from .policy import policy
+from .product import Product
 from .rounding import PORT, PORT_BITS
-from .shifter import leading_zeros
+from .significand import add_one, count_leading_zeros, product_class, significand_product
 from .unit import Unit, place, shape_of
 
-#: The value of ``out`` that asks for the format of the exact product.
-EXACT = "exact"
-#: More stages than a datapath can use are a mistake, not a wish.
-MAX_STAGES = 64
+__all__ = ["EXACT", "MAX_STAGES", "UNPACKED", "Multiplier"]
 
 
 class Multiplier(Unit):
@@ -41,41 +39,66 @@ class Multiplier(Unit):
     Operands of any scalar formats and mix: the product of what two codes stand for, exact inside and rounded once. Float
     results have subnormals, signed zeros, infinities and NaN, any NaN result being ``out.nan_code``. Without ``out``,
     fixed-point operands give the exact product, as any others do with out="exact". A product of one-bit numbers is their
-    exclusive NOR. The reference, bit for bit, is :func:`polymac.golden.multiply`.
+    exclusive NOR. Elements and scales of a block format are scalar formats (``BlockFormat.element``, ``.scale``); the
+    product of two exponent-only scales is an adder. The reference, bit for bit, is :func:`polymac.golden.multiply`, that
+    of out="unpacked" :func:`polymac.golden.multiply_unpacked`.
 
     Parameters
     ----------
     a, b : str or Format
         Formats of the operands.
+    formats : sequence of str or Format
+        In place of ``a`` and ``b``: the float formats among which ``select`` chooses that of both operands, from one
+        operation to the next, and without ``out`` also that of the product.
     out : str or Format, optional
-        Format of the product, or "exact": that of :func:`polymac.golden.exact_product`, which never rounds. Default: the
-        exact product of fixed-point operands, else the operands' format where they have the same.
+        Format of the product; "exact": that of :func:`polymac.golden.exact_product`, which never rounds; or "unpacked":
+        sign, exponent and significand of :func:`polymac.golden.unpacked_product`, which is not even normalised. Default:
+        the exact product of fixed-point operands, else the operands' format where they have the same.
     rounding : str, optional
-        One of :data:`formats.ROUNDINGS` (default "rne"), or "port": chosen by ``rounding_mode`` from one operation to the
-        next. An exact product has none.
+        One of :data:`formats.ROUNDINGS` (default "rne"); "stochastic": up with the probability of what is cut off, by
+        ``random``; or "port": chosen by ``rounding_mode`` from one operation to the next. An exact product has none.
+    random_bits : int, optional
+        Width of ``random``, 1 … 63. Default with "stochastic": as many bits as a normal result has cut off, within 8 … 32;
+        with "port": none, and no stochastic rounding.
     overflow : str, optional
         "ieee" (default) or "saturate" for a float result, "saturate" (default) or "wrap" for a fixed-point one.
     subnormals : str, optional
         Where a format is a float: "full" (default), or "flush": subnormal operands and results become zeros of their sign.
     stages : int
         Pipeline registers between inputs and outputs: after the significands' product first, then inside the rounder (float
-        results), then behind the unpacked operands, then before the output; all further ones after the product.
+        results), then behind the unpacked operands, then before the output; all further ones after the product. At most
+        four more than both operands have bits.
+    valid : bool
+        With ``stages``: whether ``valid`` travels beside the operands.
     flags : bool, optional
         Whether a float result has a ``flags`` port; default True, but for an exact product.
     architecture : str, optional
         How significands are multiplied: one of :data:`product.ARCHITECTURES`; default "operator", the synthesizer's
-        choice.
+        choice. "auto": what :func:`.architecture.choose_architecture` says of ``target`` and the widths.
+    target : str, optional
+        With architecture="auto", one of :data:`.architecture.TARGETS`; default "nangate45".
 
     Members
     -------
     a, b : In
-        Codes of the operands.
+        Codes of the operands; with ``formats`` in the low bits.
+    select : In
+        With ``formats``: position of the format; the last one for greater numbers.
     rounding_mode : In(3)
-        With rounding="port": position in :data:`formats.ROUNDINGS` (RISC-V's ``frm``); above those, toward zero.
+        With rounding="port": position in :data:`formats.ROUNDINGS` (RISC-V's ``frm``), or 5 for stochastic rounding where
+        there are random bits; others: toward zero.
+    random : In(random_bits)
+        Uniform random bits, a new word for each product: golden's ``random``.
+    valid : In(1)
+        With ``valid``: these operands count.
     y : Out
         Code of the product.
+    sign, exponent, significand, zero, inf, nan : Out
+        With out="unpacked", in place of ``y``: see :class:`polymac.golden.exact.UnpackedFormat`.
     flags : Out(5)
         IEEE 754 exceptions, :class:`formats.Flag`; float results with ``flags`` only.
+    y_valid : Out(1)
+        With ``valid``: the product is that of operands that counted. Low from a reset on, until there is one.
     en : In(1)
         With ``stages`` > 0: while 0, no register changes.
 
@@ -84,7 +107,7 @@ class Multiplier(Unit):
     TypeError
         ``stages`` is not an integer, or a format neither name nor Format.
     ParameterError
-        Formats that have no product, or an option that they have no meaning for.
+        Formats that have no product, or options that contradict each other.
     """
 
     kind = "multiplier"
@@ -92,108 +115,153 @@ class Multiplier(Unit):
     def __init__(
         self,
         *,
-        a: str | Format,
-        b: str | Format,
+        a: str | Format | None = None,
+        b: str | Format | None = None,
+        formats: Sequence[str | Format] | None = None,
         out: str | Format | None = None,
         rounding: str | None = None,
+        random_bits: int | None = None,
         overflow: str | None = None,
         subnormals: str | None = None,
         stages: int = 0,
+        valid: bool = False,
         flags: bool | None = None,
         architecture: str | None = None,
+        target: str | None = None,
     ) -> None:
-        self.a_format, self.b_format = format(a), format(b)
-        self.stages = check_int("stages", stages, 0, MAX_STAGES)
-        self.architecture = choose("architecture", architecture or "operator", ARCHITECTURES)
-        both_fixed = self.a_format.kind == self.b_format.kind == "fixed"
-        self.is_exact = out == EXACT or (out is None and both_fixed)
-        self.out_format = self._choose_out(out)
-        self.rounding, self.overflow = self._choose_rounding(rounding, overflow)
-        self.subnormals, self.with_flags = self._choose_float_options(subnormals, flags)
-        self.formula = "y = a * b, exact"
-        if self.rounding is not None:
-            self.formula = f"y = a * b, rounded once ({self.rounding}), overflow: {self.overflow}"
-        members = {"a": In(shape_of(self.a_format)), "b": In(shape_of(self.b_format))}
-        members |= {"rounding_mode": In(PORT_BITS)} if self.rounding == PORT else {}
-        members |= {"y": Out(self.out_format.width)}
-        members |= {"flags": Out(5)} if self.with_flags else {}
-        members |= {"en": In(1, init=1)} if stages else {}
-        parameters: dict[str, Any] = {"a": self.a_format.name, "b": self.b_format.name, "out": self.out_format.name}
-        parameters |= {"rounding": self.rounding, "overflow": self.overflow}
-        parameters |= {"subnormals": self.subnormals} if self.subnormals else {}
-        parameters |= {"flags": self.with_flags} if self.out_format.kind == "float" else {}
+        self.choices = Formats.make(a, b, formats, out)
+        self.stages = choose_stages(self.choices, stages, valid)
+        self.architecture = choose_product(self.choices, architecture, target)
+        self.rounding, self.random_bits, self.overflow = choose_rounding(self.choices, rounding, random_bits, overflow)
+        self.subnormals, self.with_flags = choose_float_options(self.choices, subnormals, flags)
+        self.with_valid = bool(valid)
+        self.formula = self._formula()
+        how = (self.rounding, self.random_bits, self.overflow, self.subnormals, self.with_flags)
+        self.policy = tuple(policy(self.choices, *how))
         super().__init__(
-            members,
-            formats={"a": (self.a_format, 1), "b": (self.b_format, 1), "y": (self.out_format, 1)},
-            parameters=parameters | {"architecture": self.architecture, "stages": stages},
+            self._members(),
+            formats={} if self.is_selected else self._port_formats(),
+            parameters=self._parameters(given_out=out is not None),
             latency=stages,
             clocked=stages > 0,
         )
 
-    def _choose_out(self, out: str | Format | None) -> Format:
-        a, b = self.a_format, self.b_format
-        if self.is_exact:
-            return exact_product(a, b)
-        if out is None and a != b:
-            raise ParameterError(f"out must be given where a and b differ, not left out with a={a} and b={b}")
-        result = a if out is None else format(out)
-        if result.kind == "float" and not (result.signed and result.has_zero):
-            raise ParameterError(f"out must be a format with sign and zero, not {result}")
-        if any(item.has_nan or item.has_inf for item in (a, b)) and not result.has_nan:
-            raise ParameterError(
-                f"out must be a format with NaN where a or b has one, not {result} with a={a} and b={b}"
-            )
-        return result
+    @property
+    def is_selected(self) -> bool:
+        """Whether ``select`` chooses the formats."""
+        return self.choices.selected
 
-    def _choose_rounding(self, rounding: str | None, overflow: str | None) -> tuple[str | None, str | None]:
-        kind = self.out_format.kind
-        if self.is_exact or kind == "binary":
-            what = "an exact product" if self.is_exact else f"out={self.out_format}"
-            for argument, value in (("rounding", rounding), ("overflow", overflow)):
-                if value is not None:
-                    raise ParameterError(f"{argument} must be left out with {what}, not {value!r}")
-            return None, None
-        mode = choose("rounding", "rne" if rounding is None else rounding, (*ROUNDINGS, PORT))
-        allowed = {"float": FLOAT_OVERFLOWS, "fixed": FIXED_OVERFLOWS}[kind]
-        name = {"float": "float", "fixed": "fixed-point"}[kind]
-        return mode, choose("overflow", allowed[0] if overflow is None else overflow, allowed, f" for {name} formats")
+    @property
+    def is_exact(self) -> bool:
+        """Whether the product is exact, normalised or not."""
+        return self.choices.is_exact
 
-    def _choose_float_options(self, subnormals: str | None, flags: bool | None) -> tuple[str, bool]:
-        kinds = {item.kind for item in (self.a_format, self.b_format, self.out_format)}
-        if "float" not in kinds and subnormals is not None:
-            raise ParameterError(
-                f"subnormals must be left out without a float format, not {subnormals!r} with a={self.a_format}"
-            )
-        if self.out_format.kind != "float" and flags:
-            raise ParameterError(f"flags must be left out where out is no float, not {flags!r} with {self.out_format}")
-        chosen = choose("subnormals", "full" if subnormals is None else subnormals, SUBNORMALS)
-        has_flags = self.out_format.kind == "float" and (not self.is_exact if flags is None else bool(flags))
-        return chosen if "float" in kinds else "", has_flags
+    @property
+    def is_unpacked(self) -> bool:
+        """Whether the product is not even normalised."""
+        return self.choices.is_unpacked
+
+    @property
+    def a_format(self) -> Format:
+        """Format of a, with ``formats`` the first of them."""
+        return self.choices.a[0]
+
+    @property
+    def b_format(self) -> Format:
+        """Format of b, with ``formats`` the first of them."""
+        return self.choices.b[0]
+
+    @property
+    def out_format(self) -> Format:
+        """Format of the product, with ``formats`` the first of them; out="unpacked": of the exact product."""
+        return self.choices.out[0]
+
+    def _members(self) -> dict[str, Any]:
+        choices = self.choices
+        if self.is_selected:
+            width = max(item.width for item in choices.a)
+            members = {"a": In(width), "b": In(width), "select": In(range(len(choices.a)))}
+        else:
+            members = {"a": In(shape_of(self.a_format)), "b": In(shape_of(self.b_format))}
+        members |= {"rounding_mode": In(PORT_BITS)} if self.rounding == PORT else {}
+        members |= {"random": In(self.random_bits)} if self.random_bits else {}
+        members |= {"valid": In(1)} if self.with_valid else {}
+        if self.is_unpacked:
+            fmt = unpacked_product(self.a_format, self.b_format, self.subnormals)
+            members |= {"sign": Out(1), "exponent": Out(fmt.exp_bits), "significand": Out(fmt.significand_bits)}
+            present = {"zero": fmt.has_zero, "inf": fmt.has_inf, "nan": fmt.has_nan}
+            members |= {name: Out(1) for name, has in present.items() if has}
+        else:
+            members |= {"y": Out(max(item.width for item in choices.out))}
+        members |= {"flags": Out(5)} if self.with_flags else {}
+        members |= {"y_valid": Out(1)} if self.with_valid else {}
+        return members | ({"en": In(1, init=1)} if self.stages else {})
+
+    def _port_formats(self) -> dict[str, tuple[Format, int]]:
+        found = {"a": (self.a_format, 1), "b": (self.b_format, 1)}
+        return found if self.is_unpacked else found | {"y": (self.out_format, 1)}
+
+    def _parameters(self, given_out: bool) -> dict[str, Any]:
+        parameters: dict[str, Any] = {"a": self.a_format.name, "b": self.b_format.name, "out": self.out_format.name}
+        if self.is_unpacked:
+            parameters["out"] = UNPACKED
+        if self.is_selected:
+            names = [item.name for item in self.choices.a]
+            parameters = {"formats": names, "out": self.out_format.name if given_out else None}
+        parameters |= {"rounding": self.rounding, "overflow": self.overflow}
+        parameters |= {"random_bits": self.random_bits} if self.random_bits else {}
+        parameters |= {"subnormals": self.subnormals} if self.subnormals else {}
+        parameters |= {"flags": self.with_flags} if self.out_format.kind == "float" and not self.is_unpacked else {}
+        parameters |= {"architecture": self.architecture, "stages": self.stages}
+        return parameters | ({"valid": True} if self.with_valid else {})
+
+    def _formula(self) -> str:
+        if self.is_unpacked:
+            bias = unpacked_product(self.a_format, self.b_format, self.subnormals).bias
+            return f"a * b = (-1)**sign * significand * 2**(exponent - {bias}), exact and not normalised"
+        if self.rounding is None or self.overflow is None:
+            return "y = a * b, exact"
+        return f"y = a * b, rounded once ({self.rounding}), overflow: {self.overflow}"
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         enable = self.en if self.stages else Signal(name="unused")
         # Places: 0 behind the operands, 1 after the significands' product, 2 inside the rounder, 3 before the output.
         order = {"float": (1, 2, 0, 3), "fixed": (1, 0) if self.rounding is None else (1, 0, 3), "binary": (0,)}
-        pipeline = Pipeline(m, self.stages, order[self.out_format.kind], enable)
-        mode: Value | str | None = self.rounding
-        if self.rounding == PORT:
-            (mode,) = pipeline.cut(0, self.rounding_mode)
-        if self.out_format.kind == "float":
-            results = self._to_float(m, platform, pipeline, mode)
-        elif self.out_format.kind == "fixed":
-            results = {"y": self._to_fixed(m, platform, pipeline, mode)}
+        kind = "fixed" if self.is_unpacked else self.out_format.kind
+        pipeline = Pipeline(m, self.stages, order[kind], enable)
+        # What comes with the operands: chosen by ports.
+        side = {name: getattr(self, name) for name in self._side_ports()}
+        side = dict(zip(side, pipeline.cut(0, *side.values()), strict=True))
+        if self.is_unpacked:
+            results = self._to_unpacked(m, platform, pipeline)
+        elif kind == "float":
+            results = self._to_float(m, platform, pipeline, side)
+        elif kind == "fixed":
+            results = {"y": self._to_fixed(m, platform, pipeline, side)}
         else:
             results = {"y": self._to_binary(m, platform, pipeline)}
         results = dict(zip(results, pipeline.cut(3, *results.values()), strict=True))
+        if self.with_valid:
+            (results["y_valid"],) = pipeline.delay(self.stages, self.valid)
         m.d.comb += [getattr(self, name).eq(value) for name, value in results.items()]
         return m
 
+    def _side_ports(self) -> list[str]:
+        names = {"rounding_mode": self.rounding == PORT, "random": self.random_bits, "select": self.is_selected}
+        return [name for name, present in names.items() if present]
+
     def _operands(self, m: Module, platform: object, pipeline: Pipeline) -> tuple[Operand, Operand]:
         subnormals = self.subnormals or "full"
-        x = Operand.unpack(m, platform, "a", self.a, self.a_format, subnormals)
-        y = Operand.unpack(m, platform, "b", self.b, self.b_format, subnormals)
-        return x.registered(pipeline, 0), y.registered(pipeline, 0)
+        if self.is_selected:
+            a, b = (
+                Operand.select(m, platform, name, getattr(self, name), self.choices.a, subnormals, self.select)
+                for name in ("a", "b")
+            )
+        else:
+            a = Operand.unpack(m, platform, "a", self.a, self.a_format, subnormals)
+            b = Operand.unpack(m, platform, "b", self.b, self.b_format, subnormals)
+        return a.registered(pipeline, 0), b.registered(pipeline, 0)
 
     def _to_binary(self, m: Module, platform: object, pipeline: Pipeline) -> Signal:
         """The sign, +1 for zero."""
@@ -202,15 +270,16 @@ class Multiplier(Unit):
         m.d.comb += result.eq(~(x.sign ^ y.sign) | x.zero | y.zero)
         return result
 
-    def _to_fixed(self, m: Module, platform: object, pipeline: Pipeline, mode: Value | str | None) -> Signal:
+    def _to_fixed(self, m: Module, platform: object, pipeline: Pipeline, side: dict[str, Signal]) -> Signal:
         exact, frac_bits = self._exact_fixed(m, platform, pipeline)
         (exact,) = pipeline.cut(1, exact)
-        if mode is None or self.overflow is None:
+        if self.rounding is None or self.overflow is None:
             return exact
-        if isinstance(mode, Signal):
-            (mode,) = pipeline.cut(1, mode)
+        side = dict(zip(side, pipeline.cut(1, *side.values()), strict=True))
         result = Signal(self.out_format.width, name="result")
-        m.d.comb += result.eq(round_fixed(m, exact, frac_bits, self.out_format, rounding=mode, overflow=self.overflow))
+        options: dict[str, Any] = {"rounding": side.get("rounding_mode", self.rounding), "overflow": self.overflow}
+        rounded = round_fixed(m, exact, frac_bits, self.out_format, random=side.get("random"), **options)
+        m.d.comb += result.eq(rounded)
         return result
 
     def _exact_fixed(self, m: Module, platform: object, pipeline: Pipeline) -> tuple[Signal, int]:
@@ -234,7 +303,7 @@ class Multiplier(Unit):
         significand, top = significand_product(m, platform, x, y, self.architecture)
         least, greatest = x.least + y.least, x.greatest + y.greatest
         magnitude = Signal(len(significand) + greatest - least, name="magnitude")
-        product = Signal(signed(len(magnitude) + 1), name="product")
+        product = Signal(signed(len(magnitude) + 1), name="fixed_product")
         shift = Signal(range(greatest - least + 1), name="shift")
         zero = x.zero | y.zero
         m.d.comb += [
@@ -244,89 +313,65 @@ class Multiplier(Unit):
         ]
         return product, len(significand) - 1 - top - (least - x.bias - y.bias)
 
-    def _to_float(self, m: Module, platform: object, pipeline: Pipeline, mode: Value | str | None) -> dict[str, Signal]:
+    def _to_unpacked(self, m: Module, platform: object, pipeline: Pipeline) -> dict[str, Signal]:
+        x, y = self._operands(m, platform, pipeline)
+        significand, _ = significand_product(m, platform, x, y, self.architecture)
+        exponent = Signal(len(self.exponent), name="exponent_sum")
+        m.d.comb += exponent.eq(x.exponent + y.exponent)
+        classes = product_class(m, x, y, "product_")
+        results = {"sign": classes.pop("sign"), "exponent": exponent, "significand": significand}
+        results |= {name: classes[name] for name in ("zero", "inf", "nan") if hasattr(self, name)}
+        return dict(zip(results, pipeline.cut(1, *results.values()), strict=True))
+
+    def _to_float(self, m: Module, platform: object, pipeline: Pipeline, side: dict[str, Signal]) -> dict[str, Signal]:
         x, y = self._operands(m, platform, pipeline)
         significand, top = significand_product(m, platform, x, y, self.architecture)
-        # The biased exponent of the product's second bit from the top.
-        offset = top - 1 + self.out_format.bias - x.bias - y.bias
-        least, greatest = x.least + y.least + offset, x.greatest + y.greatest + offset
-        zeros, most_zeros = count_leading_zeros(m, x, y, least)
+        ranges = self._exponent_ranges(x, y, top)
+        zeros, most_zeros = count_leading_zeros(m, x, y, all(least <= 0 for _, least, _ in ranges))
+        least, greatest = min(item[1] for item in ranges), max(item[2] for item in ranges)
         exponent = Signal(range(min(least, 0), max(greatest, 0) + 1), name="exponent")
-        classes = {name: Signal(name=name) for name in ("sign", "zero", "inf", "nan", "invalid")}
-        invalid, nan = classes["invalid"], classes["nan"]
-        m.d.comb += [
-            exponent.eq(_add_one(x.exponent, y.exponent) + (offset - 1)),
-            classes["sign"].eq(x.sign ^ y.sign),
-            invalid.eq(x.signaling | y.signaling | (x.inf & y.zero) | (x.zero & y.inf)),
-            nan.eq(x.nan | y.nan | invalid),
-            classes["inf"].eq((x.inf | y.inf) & ~nan),
-            classes["zero"].eq((x.zero | y.zero) & ~nan),
-        ]
+        offsets = [offset - 1 for offset, _, _ in ranges]
+        offset = chosen(side["select"], offsets) if self.is_selected and len(set(offsets)) > 1 else offsets[0]
+        m.d.comb += exponent.eq(add_one(x.exponent, y.exponent) + offset)
+        classes = product_class(m, x, y)
         wires = {"significand": significand, "exponent": exponent, "leading_zeros": zeros, **classes}
-        wires |= {"rounding": mode} if isinstance(mode, Signal) else {}
+        names = {"rounding_mode": "rounding"}
+        wires |= {names.get(name, name): value for name, value in side.items()}
         wires = dict(zip(wires, pipeline.cut(1, *wires.values()), strict=True))
-        rounder = FloatRound(
-            fmt=self.out_format,
-            least=least,
-            greatest=max(greatest, 0),
-            significand_bits=len(significand),
-            most_zeros=most_zeros,
-            slack=bool(top),
-            rounding=self.rounding or "rne",
-            overflow=self.overflow or "ieee",
-            subnormals=self.subnormals,
-            flags=self.with_flags,
-            stages=pipeline.depth(2),
-        )
+        options: dict[str, Any] = {
+            "least": least,
+            "greatest": max(greatest, 0),
+            "significand_bits": len(significand),
+            "most_zeros": most_zeros,
+            "slack": bool(top),
+            "rounding": self.rounding or "rne",
+            "overflow": self.overflow or "ieee",
+            "subnormals": self.subnormals,
+            "flags": self.with_flags,
+            "stages": pipeline.depth(2),
+            "random_bits": self.random_bits,
+        }
+        rounder: Unit
+        if len(set(self.choices.out)) > 1:
+            rounder = FloatSelectRound(fmts=self.choices.out, select_bits=len(side["select"]), **options)
+        else:
+            rounder = FloatRound(fmt=self.out_format, **options)
         wires |= {"en": self.en} if self.stages else {}
-        results = {"y": Signal(self.out_format.width, name="result")}
+        results = {"y": Signal(len(self.y), name="result")}
         results |= {"flags": Signal(5, name="result_flags")} if self.with_flags else {}
         given = {port.name for port, _ in rounder.flat_ports()}
         place(m, platform, "round", rounder, **{n: w for n, w in (wires | results).items() if n in given})
         return results
 
-
-def significand_product(m: Module, platform: object, x: Operand, y: Operand, architecture: str) -> tuple[Signal, int]:
-    """The significands' product, and by how much its most significant bit weighs more than theirs together (as a power
-    of two: 1, or 0 where a significand is one bit)."""
-    product = Signal(x.width + y.width - (1 in (x.width, y.width)), name="product")
-    if 1 in (x.width, y.width):
-        one, other = (x, y) if x.width == 1 else (y, x)
-        m.d.comb += product.eq(Mux(one.significand, other.significand, 0))
-        return product, 0
-    unit = Product(a=unsigned(x.width), b=unsigned(y.width), architecture=architecture)
-    place(m, platform, "multiply", unit, a=x.significand, b=y.significand, y=product)
-    return product, 1
-
-
-def count_leading_zeros(m: Module, x: Operand, y: Operand, least: int) -> tuple[Signal, int]:
-    """How many leading zeros the significands' product has, or one less, and their greatest number.
-
-    ``least`` is the least biased exponent of the product's second bit. Where it is 0 or less the product of two subnormals
-    is subnormal, whatever its leading zeros: then one counter serves both operands.
-    """
-    zero_counts: list[tuple[Value, int]] = []
-    parts = [(operand, part) for operand in (x, y) if (part := operand.leading_part()) is not None]
-    if len(parts) == 2 and not (x.integer or y.integer) and least <= 0:
-        assert x.subnormal is not None and y.subnormal is not None
-        fraction = Signal(max(x.width, y.width) - 1, name="subnormal_fraction")
-        m.d.comb += fraction.eq(shared_fraction(x, y))
-        count = leading_zeros(m, fraction, "fraction_zeros")
-        zero_counts.append((Mux(x.subnormal | y.subnormal, count + 1, 0), len(fraction)))
-    else:
-        for operand, part in parts:
-            count = leading_zeros(m, part, f"{operand.name}_zeros")
-            if operand.subnormal is not None:
-                zero_counts.append((Mux(operand.subnormal, count + 1, 0), len(part)))
-            else:
-                zero_counts.append((count, len(part) - 1))
-    most = sum(bound for _, bound in zero_counts)
-    zeros = Signal(range(most + 1), name="leading_zeros")
-    m.d.comb += zeros.eq(sum((value for value, _ in zero_counts), start=Const(0, 1)))
-    return zeros, most
-
-
-def _add_one(x: Value, y: Value) -> Value:
-    """x + y + 1 by one adder, the 1 as its carry; biases are one less than a power of two, which leaves a short addition
-    for the rest."""
-    return (Cat(Const(1, 1), x) + Cat(Const(1, 1), y))[1:]
+    def _exponent_ranges(self, x: Operand, y: Operand, top: int) -> list[tuple[int, int, int]]:
+        """For each choice of formats: what is added to the operands' exponents to give the product's, biased as in the
+        result's format and of the product's second bit from the top; and the bounds of that."""
+        if not self.is_selected:
+            offset = top - 1 + self.out_format.bias - x.bias - y.bias
+            return [(offset, x.least + y.least + offset, x.greatest + y.greatest + offset)]
+        ranges = []
+        for fmt, out in zip(self.choices.a, self.choices.out, strict=True):
+            offset = top - 1 + out.bias - 2 * fmt.bias
+            least, greatest = float_bounds(fmt, self.subnormals == "full")
+            ranges.append((offset, 2 * least + offset, 2 * greatest + offset))
+        return ranges

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
@@ -104,11 +105,40 @@ class Operand:
         if fmt.kind == "fixed":
             bias = fmt.frac_bits - (fmt.width - 1)
             return cls(name, sign, significand, never, bias, 0, 0, None, True, zero, never, never, never)
-        least = int("subnormal" in wires)
-        greatest = max(fmt.max_code >> fmt.frac_bits, least)
+        least, greatest = float_bounds(fmt, subnormals == "full")
         classes = {key: wires[key] for key in CLASSES}
         subnormal = wires.get("subnormal")
         return cls(name, sign, significand, wires["exponent"], fmt.bias, least, greatest, subnormal, False, **classes)
+
+    @classmethod
+    def select(
+        cls,
+        m: Module,
+        platform: object,
+        name: str,
+        code: Value,
+        choices: Sequence[Format],
+        subnormals: str,
+        select: Value,
+    ) -> Operand:
+        """The operand that a code stands for in the float format that ``select`` chooses, in the code's low bits.
+
+        Significands are aligned at their hidden bits. The exponent keeps the bias of its own format, for which
+        ``bias``, ``least`` and ``greatest`` are those of the first.
+        """
+        items = [cls.unpack(m, platform, f"{name}_{fmt.name}", code[: fmt.width], fmt, subnormals) for fmt in choices]
+        width = max(item.width for item in items)
+        aligned = [Cat(Const(0, width - item.width), item.significand) for item in items]
+        never = Const(0, 1)
+        values = {key: [getattr(item, key) for item in items] for key in ("sign", "exponent", *CLASSES)}
+        values["significand"] = aligned
+        if any(item.subnormal is not None for item in items):
+            values["subnormal"] = [never if item.subnormal is None else item.subnormal for item in items]
+        wires = {}
+        for key, parts in values.items():
+            wires[key] = Signal(max(map(len, parts)), name=f"{name}_{key}")
+            m.d.comb += wires[key].eq(chosen(select, parts))
+        return replace(items[0], name=name, **({"subnormal": None} | wires))
 
     def registered(self, pipeline: Pipeline, place: int) -> Operand:
         """The operand as it is behind the pipeline's registers of that place."""
@@ -127,6 +157,20 @@ class Operand:
         if self.integer:
             return self.significand
         return self.significand[:-1] if self.subnormal is not None and self.width > 1 else None
+
+
+def float_bounds(fmt: Format, reads_subnormals: bool) -> tuple[int, int]:
+    """The least and the greatest exponent of a float operand that is finite."""
+    least = int(fmt.subnormals and reads_subnormals)
+    return least, max(fmt.max_code >> fmt.frac_bits, least)
+
+
+def chosen(select: Value, values: Sequence[Value]) -> Value:
+    """The value whose number ``select`` is; the last one for greater numbers."""
+    result = values[-1]
+    for number in reversed(range(len(values) - 1)):
+        result = Mux(select == number, values[number], result)
+    return result
 
 
 def shared_fraction(x: Operand, y: Operand) -> Value:

@@ -25,7 +25,7 @@ class Pipeline:
 
     def __init__(self, m: Module, stages: int, order: Sequence[int], enable: Signal) -> None:
         self._m = m
-        self._enable = enable
+        self.enable = enable
         self._depth = {place: int(rank < stages) for rank, place in enumerate(order)}
         self._depth[order[0]] += max(0, stages - len(order))
 
@@ -35,9 +35,13 @@ class Pipeline:
 
     def cut(self, place: int, *values: Signal, reset: bool = True) -> tuple[Signal, ...]:
         """The values as they are after the registers of that place, which a reset clears where ``reset``."""
-        for _ in range(self.depth(place)):
+        return self.delay(self.depth(place), *values, reset=reset)
+
+    def delay(self, cycles: int, *values: Signal, reset: bool = True) -> tuple[Signal, ...]:
+        """The values as they were that many enabled cycles ago."""
+        for _ in range(cycles):
             registers = tuple(Signal(value.shape(), name=f"{value.name}_r", reset_less=not reset) for value in values)
-            with self._m.If(self._enable):
+            with self._m.If(self.enable):
                 self._m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]
             values = registers
         return values

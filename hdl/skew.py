@@ -1,8 +1,8 @@
-"""Delays of a vector's elements by different numbers of cycles, and the delay line that they are made of."""
+"""Delays: of a vector's elements by different numbers of cycles, of a word, and of a pulse on its way past rows."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from ..golden.formats import check_int
@@ -125,3 +125,34 @@ class Skew(Unit):
                 m.d.comb += source.eq(self.i[here])
             half = Skew(width=self.width, count=count, reverse=self.reverse)
             place(m, platform, name, half, i=source, o=self.o[here], en=self.en)
+
+
+def skewed(m: Module, platform: object, name: str, vector: Value, skew: Skew, enable: Signal) -> Value:
+    """The vector behind a skew; one element alone waits for nobody."""
+    if skew.count == 1:
+        return vector
+    result = Signal(len(vector), name=f"{name}_skewed")
+    place(m, platform, f"skew_{name}", skew, i=vector, o=result, en=enable)
+    return result
+
+
+def delayed(m: Module, platform: object, name: str, word: Value, cycles: int, enable: Signal) -> Value:
+    """The word as it was that many enabled cycles ago; what it was before a reset does not matter."""
+    if cycles == 0:
+        return word
+    result = Signal(len(word), name=f"{name}_delayed")
+    place(m, platform, f"delay_{name}", Delay(width=len(word), depth=cycles), i=word, o=result, en=enable)
+    return result
+
+
+def wave(m: Module, name: str, pulse: Value, count: int, enable: Signal, *, upward: bool = False) -> Signal:
+    """A bit that passes ``count`` rows: for row 0 as it is now, for each further one an enabled cycle later.
+
+    With ``upward`` rows are counted from where it arrives last. A reset clears it.
+    """
+    passed = Signal(count, name=name)
+    line = Signal(max(count - 1, 0), name=f"{name}_line")
+    m.d.comb += passed.eq(Cat(line, pulse) if upward else Cat(pulse, line))
+    with m.If(enable):
+        m.d.sync += line.eq(passed[1:] if upward else passed[:-1])
+    return passed

@@ -92,6 +92,8 @@ class Unit(wiring.Component):
 
     kind: ClassVar[str]
     formula: str
+    #: What it does where formats leave a choice, in sentences for the header of the Verilog.
+    policy: tuple[str, ...] = ()
     throughput: ClassVar[str] = "one result per clock cycle"
     # A unit may be made for its ports or its parameters alone, and under a Hierarchy one stands for all that are equal.
     _MustUse__silence = True
@@ -154,6 +156,9 @@ def _role(name: str, fmt: Format | None) -> Role:
     if fmt is not None:
         return "data"
     named: dict[str, Role] = {"en": "enable", "flags": "flags", "valid": "valid", "ready": "ready", "last": "last"}
+    named["y_valid"] = "valid"
+    # Numbers without a format of their own: in one of several formats, or in parts.
+    named |= dict.fromkeys(("a", "b", "y", "sign", "exponent", "significand", "zero", "inf", "nan"), "data")
     return named.get(name, "control")
 
 

@@ -1,5 +1,6 @@
 """Simulation: simulators, cocotb benches, the native batch simulator, and verification against the golden model."""
 
+from .exhaustive import Exhaustion, exhaust
 from .gemm import GemmRun, gemm
 from .native import Model
 from .simulators import SimulationError, Simulator, find
@@ -7,6 +8,7 @@ from .streams import Sink, Source, run_streams
 from .verify import Verification, verify
 
 __all__ = [
+    "Exhaustion",
     "GemmRun",
     "Model",
     "SimulationError",
@@ -14,6 +16,7 @@ __all__ = [
     "Sink",
     "Source",
     "Verification",
+    "exhaust",
     "find",
     "gemm",
     "run_streams",

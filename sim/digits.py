@@ -1,9 +1,11 @@
-"""scikit-learn's handwritten digits on the generated array: a quantized network, bit for bit as golden computes it."""
+"""scikit-learn's handwritten digits on the generated array: a network in any format, bit for bit as golden computes it."""
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +19,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
 from .. import golden, hdl
-from ..golden.formats import ParameterError
+from ..golden.formats import BlockFormat, Format, fixed_point
 from ..hdl.emit import write_files
-from .gemm import gemm
+from .cast import cast_mlp, forward
+from .gemm import gemm, golden_gemm
 from .native import Model
 
 #: Called with what is being done, how much of it is done and how much there is.
@@ -27,8 +30,14 @@ Stage = Callable[[str, int, int], None]
 
 HIDDEN = 64
 CALIBRATION_ROWS = 256
-#: Bits of a weight: in units of wider ones' products a bias may not fit the requantizer's 32 bits.
+#: Rows and columns of the array: with floating-point additions, more of them take minutes to compile for simulation.
+SIDE, FLOAT_SIDE = 16, 4
+#: Bits of a weight that goes with a requantizer: in units of wider ones' products a bias may not fit its 32 bits.
 WIDEST = 8
+#: Products that an element of an array of block formats adds at once, where the size of the blocks allows it.
+BLOCK_LANES = 4
+#: Bits by which the default accumulator is wider than a product.
+ACC_GROWTH = 16
 
 
 @dataclass(frozen=True)
@@ -72,8 +81,8 @@ def train(seed: int) -> tuple[golden.FloatMlp, NDArray[Any], NDArray[Any], NDArr
 def run(
     *,
     format: str = "int8",
-    rows: int = 16,
-    cols: int = 16,
+    rows: int | None = None,
+    cols: int | None = None,
     seed: int = 0,
     folder: Path = Path("build"),
     force: bool = False,
@@ -84,9 +93,10 @@ def run(
     Parameters
     ----------
     format : str
-        Signed integer format of activations and weights, of at most ``WIDEST`` bits.
-    rows, cols : int
-        Shape of the array.
+        Of activations and weights, scalar or block. Signed integers of at most ``WIDEST`` bits stay integers from layer
+        to layer, by a requantizer; all others as :mod:`.cast` says.
+    rows, cols : int, optional
+        Shape of the array; default: ``SIDE`` for integers, ``FLOAT_SIDE`` for all else.
     seed : int
         Of the split and of the training.
     folder : Path
@@ -99,7 +109,7 @@ def run(
     Raises
     ------
     ParameterError
-        A format that the array or the network cannot use, a size out of range, a folder that cannot be written to,
+        No such format, a size out of range, a folder that cannot be written to,
         or a file there with other bytes while ``force`` is not given.
     """
 
@@ -108,35 +118,124 @@ def run(
             progress(stage, done, 4)
 
     started = time.perf_counter()
-    fmt = golden.format(format)
-    if fmt.kind != "fixed" or not fmt.signed or fmt.frac_bits or fmt.width > WIDEST:
-        raise ParameterError(f"format must be a signed integer format of at most {WIDEST} bits, not {fmt.name}")
-    unit = hdl.Array(a=format, b=format, rows=rows, cols=cols)
-    requantizer = hdl.Requantizer(acc="int32", out=format, relu=True)
+    fmt = golden.any_format(format)
+    side = SIDE if isinstance(fmt, golden.Format) and fmt.kind != "float" else FLOAT_SIDE
+    rows, cols = side if rows is None else rows, side if cols is None else cols
+    unit = array_for(fmt, rows, cols)
+    parts: dict[str, hdl.Unit] = {"digits_array": unit}
+    if takes_requantizer(fmt):
+        parts["digits_requantizer"] = hdl.Requantizer(acc="int32", out=fmt.name, relu=True)
     tell("training", 0)
     mlp, calibration, x, labels = train(seed)
-    network = golden.quantize_mlp(mlp, calibration, format, format)
     tell("generating and compiling the array", 1)
     command = f"polymac run digits --format {format} --rows {rows} --cols {cols}"
-    named = {"digits_array": unit, "digits_requantizer": requantizer}
-    designs = [hdl.generate(part, name, command=command) for name, part in named.items()]
+    designs = [hdl.generate(part, name, command=command) for name, part in parts.items()]
     written = _write(folder, designs, force)
-    array_model, requantizer_model = (Model.build(design) for design in designs)
+    models = [Model.build(design) for design in designs]
     tell("simulating", 2)
-    seen = {"compared": 0, "mismatches": 0, "cycles": 0, "products": 0}
+    network = _Network(unit, models, mlp, calibration)
+    expected = network.golden(x)
+    logits = network.hardware(x)
+    tell("comparing", 3)
 
-    def compare(hardware: NDArray[Any], reference: NDArray[Any]) -> NDArray[Any]:
-        seen["compared"] += hardware.size
-        seen["mismatches"] += int((hardware != reference).sum())
-        return hardware
+    def accuracy(outputs: NDArray[Any]) -> float:
+        return float((outputs.argmax(axis=1) == labels).mean())
 
-    def rtl_gemm(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-        done = gemm(unit, array_model, a, b)
-        seen["cycles"] += done.cycles
-        seen["products"] += a.shape[0] * a.shape[1] * b.shape[1]
-        return compare(done.c, np.asarray(golden.gemm(a, b, network.activation, network.weight)))
+    result = DigitsResult(
+        format=fmt.name,
+        test_rows=len(labels),
+        accuracy_float=accuracy(golden.forward_float(mlp, x)),
+        accuracy_golden=accuracy(expected),
+        accuracy_rtl=accuracy(logits),
+        results_compared=network.compared,
+        mismatches=network.mismatches,
+        cycles=network.cycles,
+        utilization=network.products / (network.cycles * rows * cols * unit.how.lanes),
+        seconds=time.perf_counter() - started,
+        simulator=f"{models[0].simulator}, native",
+        seed=seed,
+        weights=f"64-{HIDDEN}-10 MLP, trained in this run with seed {seed}",
+        verilog=written,
+    )
+    tell("done", 4)
+    return result
 
-    def rtl_requantize(
+
+def takes_requantizer(fmt: Format | BlockFormat) -> bool:
+    """Whether activations are integers from layer to layer; else their sums are decoded, and cast again."""
+    return isinstance(fmt, Format) and fmt.kind == "fixed" and fmt.signed and not fmt.frac_bits and fmt.width <= WIDEST
+
+
+def array_for(fmt: Format | BlockFormat, rows: int, cols: int) -> hdl.Array:
+    """The array for operands of this format: the default accumulator, or the widest where that would be too wide."""
+    lanes = math.gcd(fmt.block_size, BLOCK_LANES) if isinstance(fmt, BlockFormat) else 1
+    acc = None
+    if isinstance(fmt, Format) and fmt.kind == "fixed" and 2 * fmt.width + ACC_GROWTH > 64:
+        acc = fixed_point(64, 2 * fmt.frac_bits, fmt.signed).name
+    return hdl.Array(a=fmt, b=fmt, rows=rows, cols=cols, lanes=lanes, acc=acc)
+
+
+class _Network:
+    """The network in the format of an array, computed by the golden model and by the hardware, which are compared."""
+
+    def __init__(
+        self, unit: hdl.Array, models: list[Model], mlp: golden.FloatMlp, calibration: NDArray[np.float64]
+    ) -> None:
+        self.unit, self.models = unit, models
+        self.compared = self.mismatches = self.cycles = self.products = 0
+        self._expected: deque[NDArray[Any]] = deque()
+        element = unit.how.a_element
+        self.integers = golden.quantize_mlp(mlp, calibration, element, element) if len(models) > 1 else None
+        self.cast = None if self.integers else cast_mlp(mlp, calibration, unit.how.a)
+
+    def golden(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Logits by the golden model, whose every result is kept."""
+
+        def keep(codes: NDArray[Any]) -> NDArray[Any]:
+            self._expected.append(codes)
+            return codes
+
+        if self.cast:
+            return forward(self.cast, x, lambda a, b: self._decoded(keep(golden_gemm(self.unit, a, b))))
+        assert self.integers
+        fmt = self.integers.activation
+        return golden.forward(
+            self.integers,
+            x,
+            gemm=lambda a, b: golden.to_int(keep(golden_gemm(self.unit, a, b)), self.unit.how.out),
+            requantize=lambda acc, bias, multiplier, shift, zero_point, relu: keep(
+                golden.rescale(acc + bias, multiplier, shift, zero_point, fmt, relu=relu)
+            ),
+        )
+
+    def hardware(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Logits by the hardware; each result is compared with the golden one."""
+        if self.cast:
+            return forward(self.cast, x, lambda a, b: self._decoded(self._gemm(a, b)))
+        assert self.integers
+        return golden.forward(
+            self.integers,
+            x,
+            gemm=lambda a, b: golden.to_int(self._gemm(a, b), self.unit.how.out),
+            requantize=self._requantize,
+        )
+
+    def _decoded(self, codes: NDArray[Any]) -> NDArray[np.float64]:
+        return golden.decode(codes, self.unit.how.out)
+
+    def _compare(self, codes: NDArray[Any]) -> NDArray[Any]:
+        self.compared += codes.size
+        self.mismatches += int((codes != self._expected.popleft()).sum())
+        return codes
+
+    def _gemm(self, a: Any, b: Any) -> NDArray[Any]:
+        done = gemm(self.unit, a, b, model=self.models[0])
+        self.cycles += done.cycles
+        self.products += round(done.utilization * done.cycles * self.unit.rows * self.unit.cols * self.unit.how.lanes)
+        return self._compare(done.c)
+
+    def _requantize(
+        self,
         acc: NDArray[Any],
         bias: NDArray[Any],
         multiplier: NDArray[Any],
@@ -144,38 +243,14 @@ def run(
         zero_point: int,
         relu: bool,
     ) -> NDArray[Any]:
+        assert self.integers
         # Beyond 63 places a shift of a 32-bit accumulator gives 0 as 63 does.
         columns = {"bias": golden.from_int(bias, "int32"), "multiplier": multiplier, "shift": np.minimum(shift, 63)}
         inputs = {name: np.broadcast_to(values, acc.shape).ravel() for name, values in columns.items()}
         inputs["acc"] = golden.from_int(acc, "int32").ravel()
-        inputs["zero_point"] = np.broadcast_to(golden.from_int(np.array([zero_point]), network.activation), acc.size)
-        codes = requantizer_model.evaluate(inputs)["y"].reshape(acc.shape)
-        return compare(codes, golden.rescale(acc + bias, multiplier, shift, zero_point, network.activation, relu=relu))
-
-    logits = golden.forward(network, x, gemm=rtl_gemm, requantize=rtl_requantize)
-    tell("comparing", 3)
-
-    def accuracy(outputs: NDArray[Any]) -> float:
-        return float((outputs.argmax(axis=1) == labels).mean())
-
-    result = DigitsResult(
-        format=format,
-        test_rows=len(labels),
-        accuracy_float=accuracy(golden.forward_float(mlp, x)),
-        accuracy_golden=accuracy(golden.forward(network, x)),
-        accuracy_rtl=accuracy(logits),
-        results_compared=seen["compared"],
-        mismatches=seen["mismatches"],
-        cycles=seen["cycles"],
-        utilization=seen["products"] / (seen["cycles"] * rows * cols),
-        seconds=time.perf_counter() - started,
-        simulator=f"{array_model.simulator}, native",
-        seed=seed,
-        weights=f"64-{HIDDEN}-10 MLP, trained in this run with seed {seed}",
-        verilog=written,
-    )
-    tell("done", 4)
-    return result
+        zero = golden.from_int(np.array([zero_point]), self.integers.activation)
+        inputs["zero_point"] = np.broadcast_to(zero, acc.size)
+        return self._compare(self.models[1].evaluate(inputs)["y"].reshape(acc.shape))
 
 
 def _write(folder: Path, designs: list[hdl.Design], force: bool) -> list[Path]:

@@ -132,9 +132,9 @@ def _streams(member: Member) -> str:
         rows = []
         for stream in streams:
             last = f"&top.{member.wire(stream.last)}" if stream.last else "nullptr"
-            data = f"&top.{member.wire(stream.data)}"
+            fields = ", ".join(f"{{&top.{member.wire(port)}, {port.bytes}}}" for port in stream.fields)
             valid, ready = member.wire(stream.valid), member.wire(stream.ready)
-            rows.append(f"{{{data}, {stream.data.bytes}, {last}, &top.{valid}, &top.{ready}}}")
+            rows.append(f"{{{{{fields}}}, {stream.bytes}, {last}, &top.{valid}, &top.{ready}}}")
         return ", ".join(rows)
 
     inputs = [stream for stream in member.streams if stream.is_input]
@@ -147,6 +147,7 @@ def _streams(member: Member) -> str:
 _MODEL = Template("""\
 #include <cstdint>
 #include <cstring>
+#include <vector>
 
 namespace {
 
@@ -199,8 +200,13 @@ struct Beats {
     int64_t offered;
 };
 
+struct Field {
+    void* wires;
+    size_t bytes;
+};
+
 struct Wires {
-    void* data;
+    std::vector<Field> fields;
     size_t bytes;
     uint8_t* last;
     uint8_t* valid;
@@ -222,7 +228,11 @@ extern "C" int64_t polymac_streams(void* handle, Beats* in, Beats* out, int64_t 
             // Once offered, a beat stays until it is taken.
             if (!s.offered && s.done < s.beats && s.pattern[cycle % s.pattern_length]) {
                 s.offered = 1;
-                std::memcpy(from[k].data, s.data + s.done * from[k].bytes, from[k].bytes);
+                const uint8_t* beat = s.data + s.done * from[k].bytes;
+                for (const Field& field : from[k].fields) {
+                    std::memcpy(field.wires, beat, field.bytes);
+                    beat += field.bytes;
+                }
                 if (from[k].last) *from[k].last = s.last[s.done];
             }
             *from[k].valid = s.offered;
@@ -244,7 +254,11 @@ extern "C" int64_t polymac_streams(void* handle, Beats* in, Beats* out, int64_t 
         for (int k = 0; k < outputs; ++k) {
             Beats& s = out[k];
             if (s.offered && *to[k].valid) {
-                std::memcpy(s.data + s.done * to[k].bytes, to[k].data, to[k].bytes);
+                uint8_t* beat = s.data + s.done * to[k].bytes;
+                for (const Field& field : to[k].fields) {
+                    std::memcpy(beat, field.wires, field.bytes);
+                    beat += field.bytes;
+                }
                 if (to[k].last) s.last[s.done] = *to[k].last;
                 s.cycles[s.done++] = cycle;
             }

@@ -50,10 +50,10 @@ class Port:
 
 @dataclass(frozen=True)
 class Stream:
-    """The ports of one stream; ``data`` points the way of the beats, ``last`` may be missing."""
+    """The ports of one stream: the fields of a beat, which point its way, and the handshake; ``last`` may be missing."""
 
     name: str
-    data: Port
+    fields: tuple[Port, ...]
     valid: Port
     ready: Port
     last: Port | None
@@ -61,7 +61,12 @@ class Stream:
     @property
     def is_input(self) -> bool:
         """Whether the design takes the beats."""
-        return self.data.is_input
+        return self.fields[0].is_input
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes hold a beat: those of each field, one after the other."""
+        return sum(port.bytes for port in self.fields)
 
 
 def ports_of(metadata: Mapping[str, Any]) -> list[Port]:
@@ -81,14 +86,17 @@ def streams_of(ports: list[Port]) -> dict[str, Stream]:
         A stream lacks its data, valid or ready.
     """
     groups: dict[str, dict[str, Port]] = {}
+    fields: dict[str, list[Port]] = {}
     for port in ports:
         if port.stream is not None:
             groups.setdefault(port.stream, {})[port.role] = port
+            if port.role not in ("valid", "ready", "last"):
+                fields.setdefault(port.stream, []).append(port)
     for name, group in groups.items():
         for role in ("data", "valid", "ready"):
             if role not in group:
                 raise ParameterError(f"stream {name} must have a {role} port, not only {', '.join(sorted(group))}")
     return {
-        name: Stream(name, group["data"], group["valid"], group["ready"], group.get("last"))
+        name: Stream(name, tuple(fields[name]), group["valid"], group["ready"], group.get("last"))
         for name, group in groups.items()
     }

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..golden import code_dtype
 from ..golden.formats import Format
+from .packing import port_format
 
 #: Of all operands, this share are corner values or next to one.
 CORNER_SHARE = 0.3
@@ -26,11 +27,14 @@ def corners(fmt: Format | None, width: int) -> list[int]:
     return sorted(code for code in near if 0 <= code < 1 << width)
 
 
+def port_dtype(width: int) -> np.dtype[Any]:
+    """The least unsigned dtype that holds what a port of at most 64 bits carries."""
+    return code_dtype(port_format(width))
+
+
 def operands(fmt: Format | None, width: int, count: int, generator: np.random.Generator) -> NDArray[Any]:
     """``count`` codes of ``width`` bits."""
-    dtype = np.dtype(np.uint64) if fmt is None else code_dtype(fmt)
-    if fmt is None:
-        dtype = np.dtype(next(f"u{size}" for size in (1, 2, 4, 8) if width <= 8 * size))
+    dtype = port_dtype(width) if fmt is None else code_dtype(fmt)
     codes = generator.integers(0, 1 << width, count, dtype=np.uint64, endpoint=False) if width < 64 else None
     if codes is None:
         codes = generator.integers(0, (1 << 64) - 1, count, dtype=np.uint64, endpoint=True)

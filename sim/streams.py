@@ -29,7 +29,7 @@ class Source:
     Parameters
     ----------
     data : array of uint8, (n, bytes of a beat)
-        Packed beats, as :func:`polymac.sim.packing.pack` makes them.
+        Packed beats, as :func:`polymac.sim.packing.pack` makes them; those of a stream with several fields side by side.
     last : array of bool, (n,), or None
         The ``last`` bit of each beat; needed if and only if the stream has one.
     valid : float or array of bool
@@ -179,7 +179,7 @@ def _check_names(argument: str, given: Mapping[str, object], streams: list[str])
 
 
 def _source(stream: Stream, source: Source, generator: np.random.Generator) -> _Side:
-    data = packed_values(stream.data, source.data)
+    data = _packed_beats(stream, source.data)
     last = None if source.last is None else np.array(source.last, np.uint8)
     if (last is None) != (stream.last is None):
         raise ParameterError(
@@ -191,11 +191,27 @@ def _source(stream: Stream, source: Source, generator: np.random.Generator) -> _
     return _Side(stream, data, last, pattern, np.zeros(len(data), np.int64))
 
 
+def _packed_beats(stream: Stream, values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if len(stream.fields) == 1:
+        return packed_values(stream.fields[0], values)
+    data = np.ascontiguousarray(values)
+    if data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != stream.bytes:
+        raise ParameterError(
+            f"beats of stream {stream.name} must be uint8 of shape (n, {stream.bytes}), "
+            f"not {data.dtype} of shape {data.shape}"
+        )
+    start = 0
+    for port in stream.fields:
+        packed_values(port, data[:, start : start + port.bytes])
+        start += port.bytes
+    return data
+
+
 def _sink(stream: Stream, sink: Sink, generator: np.random.Generator) -> _Side:
     beats = check_int(f"beats of stream {stream.name}", sink.beats, 0)
     last = None if stream.last is None else np.zeros(beats, np.uint8)
     pattern = _pattern(f"ready of stream {stream.name}", sink.ready, generator)
-    return _Side(stream, np.zeros((beats, stream.data.bytes), np.uint8), last, pattern, np.zeros(beats, np.int64))
+    return _Side(stream, np.zeros((beats, stream.bytes), np.uint8), last, pattern, np.zeros(beats, np.int64))
 
 
 def _pattern(argument: str, pattern: Pattern, generator: np.random.Generator) -> NDArray[np.uint8]:

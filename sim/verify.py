@@ -17,7 +17,16 @@ from ..golden.formats import ParameterError, check_int
 from . import cocotb_run, jobs
 from .mismatch import SHOWN, ports_text, results_text
 from .native import Model
-from .reference import all_inputs, operand_bits, operand_names, ports_of, random_inputs, reference
+from .reference import (
+    all_inputs,
+    operand_bits,
+    operand_names,
+    operands_text,
+    ports_of,
+    products_of,
+    random_inputs,
+    reference,
+)
 from .simulators import find
 
 Progress = Callable[[int, int], None]
@@ -87,20 +96,20 @@ def verify(
 ) -> Verification:
     """Simulate a unit and compare it with the golden model.
 
-    Multipliers and requantizers run in the native batch simulator, all operand pairs where those total at most
-    ``EXHAUSTIVE_BITS`` bits, else seeded random ones biased to corner values. With ``simulator`` or ``waves`` they, and
-    arrays and MACs always, run under cocotb with random stalls, every cycle compared.
+    Units without streams run in the native batch simulator: multipliers and dot products with all operands where those
+    total at most ``EXHAUSTIVE_BITS`` bits, else with seeded random ones biased to corner values. With ``simulator`` or
+    ``waves`` they, and arrays always, run under cocotb with random stalls, every cycle compared.
 
     Parameters
     ----------
     unit : Unit
         Made by :class:`hdl.Multiplier` and so on.
     vectors : int, optional
-        Operand pairs, or cycles under cocotb.
+        Operand sets, or cycles under cocotb. Default: fewer the more products a unit forms.
     seed : int
         Of operands, stalls and tile sizes.
     exhaustive : bool
-        All operand pairs, whatever their number (multipliers).
+        All operands, whatever their number (multipliers and dot products).
     simulator : str, optional
         "icarus" or "verilator": run under cocotb there.
     waves : bool
@@ -127,10 +136,11 @@ def verify(
         check_int("vectors", vectors, 1)
     if exhaustive and vectors is not None:
         raise ParameterError(f"vectors must be left out with exhaustive, not {vectors}")
-    cocotb = simulator is not None or waves or isinstance(unit, (hdl.Array, hdl.Mac))
-    if exhaustive and (cocotb or not isinstance(unit, hdl.Multiplier)):
+    cocotb = simulator is not None or waves or isinstance(unit, hdl.Array)
+    if exhaustive and (cocotb or not isinstance(unit, (hdl.Multiplier, hdl.Dot))):
         raise ParameterError(
-            f"exhaustive must be left out for {unit.kind} under cocotb, it is for multipliers natively"
+            f"exhaustive must be left out for {unit.kind}{' under cocotb' * cocotb}, "
+            "it is for multipliers and dot products natively"
         )
     if limit is not None and not cocotb:
         raise ParameterError(f"limit must be left out for {unit.kind} natively, not {limit}: it is for cocotb")
@@ -156,12 +166,14 @@ def _native(
     ports, bits = ports_of(unit), operand_bits(unit)
     if exhaustive and bits > MOST_EXHAUSTIVE_BITS:
         raise ParameterError(f"exhaustive must be for at most {MOST_EXHAUSTIVE_BITS} operand bits, not {bits}")
-    if isinstance(unit, hdl.Multiplier) and (exhaustive or (vectors is None and bits <= EXHAUSTIVE_BITS)):
+    few = exhaustive or (vectors is None and bits <= EXHAUSTIVE_BITS)
+    if few and isinstance(unit, (hdl.Multiplier, hdl.Dot)):
         total = 1 << bits
-        chunks, how = all_inputs(unit), f"all {total:,} operand pairs"
+        chunks, how = all_inputs(unit), f"all {total:,} {operands_text(unit)}"
     else:
-        total = vectors or DEFAULT_VECTORS
-        chunks, how = random_inputs(unit, total, seed), f"{total:,} of 2^{bits} operand sets, seed {seed}"
+        total = vectors or DEFAULT_VECTORS // products_of(unit)
+        space = "" if isinstance(unit, hdl.Mac) else f"of 2^{bits} "
+        chunks, how = random_inputs(unit, total, seed), f"{total:,} {space}{operands_text(unit)}, seed {seed}"
     model = Model.build(design)
     checked = mismatches = 0
     details: list[str] = []
@@ -170,12 +182,14 @@ def _native(
         expected = reference(unit, inputs)
         wrong = np.zeros(len(inputs[operand_names(unit)[0]]), bool)
         for name, want in expected.items():
-            wrong |= (outputs[name] != _to_port(want, ports[name].width)).reshape(len(wrong), -1).any(axis=1)
+            differs = outputs[name] != _to_port(np.ma.getdata(want), ports[name].width)
+            wrong |= differs.reshape(len(wrong), -1).any(axis=1) & ~np.ma.getmaskarray(want)
         mismatches += int(wrong.sum())
         for index in np.flatnonzero(wrong)[: SHOWN - len(details)]:
             given = {name: values[index] for name, values in inputs.items()}
-            got = {name: outputs[name][index] for name in expected}
-            want = {name: values[index] for name, values in expected.items()}
+            defined = {name: values for name, values in expected.items() if not np.ma.getmaskarray(values)[index]}
+            got = {name: outputs[name][index] for name in defined}
+            want = {name: np.ma.getdata(values)[index] for name, values in defined.items()}
             details.append(f"{ports_text(ports, given)}: {results_text(ports, got, want)}")
         checked += len(wrong)
         if progress is not None:
@@ -196,7 +210,7 @@ def _native(
 
 def _to_port(codes: NDArray[Any], width: int) -> NDArray[Any]:
     """Codes as the native simulator wants them: bytes where a port is wider than 64 bits."""
-    if width <= 64:
+    if width <= 64 or codes.ndim == 2:
         return np.asarray(codes)
     size = (width + 7) // 8
     raw = b"".join(int(code).to_bytes(size, "little") for code in codes)

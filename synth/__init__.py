@@ -1,5 +1,6 @@
 """Area and delay of generated designs, by Yosys: targets, recipes, and one record type for every measurement."""
 
+from .equivalence import Proof, prove_equal, prove_pipeline, prove_product
 from .library import LibertyFile
 from .measure import Design
 from .recipes import Recipe
@@ -14,6 +15,7 @@ __all__ = [
     "Design",
     "LibertyFile",
     "Progress",
+    "Proof",
     "Recipe",
     "Record",
     "Result",
@@ -21,6 +23,9 @@ __all__ = [
     "Target",
     "compare",
     "liberty_target",
+    "prove_equal",
+    "prove_pipeline",
+    "prove_product",
     "synthesize",
     "target",
 ]

@@ -43,10 +43,10 @@ def check_design(design: Design) -> None:
         raise ParameterError(f"design name must be a Verilog identifier, not {design.name!r}")
 
 
-def synthesis_job(design: Design, target: Target, recipe: Recipe) -> Job:
+def synthesis_job(design: Design, target: Target, recipe: Recipe, max_delay_ns: float | None = None) -> Job:
     """The job that runs a design through a recipe."""
     label = f"{design.name} on {target.name} by recipe {recipe.name!r}"
-    return Job(label, recipe.script(design.name), {DESIGN_FILE: design.verilog}, _links(target.liberty))
+    return Job(label, recipe.script(design.name, max_delay_ns), {DESIGN_FILE: design.verilog}, _links(target.liberty))
 
 
 def _links(liberty: LibertyFile | None) -> dict[str, Any]:
@@ -87,7 +87,9 @@ def nand_area(liberty: LibertyFile, outcome: Outcome | SynthesisError) -> float:
     return round(area, 6)
 
 
-def record(design: Design, target: Target, recipe: Recipe, outcome: Outcome, nand_um2: float | None) -> Record:
+def record(
+    design: Design, target: Target, recipe: Recipe, job: Job, outcome: Outcome, nand_um2: float | None
+) -> Record:
     """The record of a finished job; ``nand_um2`` is the area of one gate equivalent.
 
     Raises
@@ -95,7 +97,7 @@ def record(design: Design, target: Target, recipe: Recipe, outcome: Outcome, nan
     SynthesisError
         The netlist holds cells that the target does not know, or a figure is missing.
     """
-    label = synthesis_job(design, target, recipe).label
+    label = job.label
     report = outcome.reports[CELLS_REPORT]
     cells: dict[str, int] = report["design"].get("num_cells_by_type", {})
     counts: dict[str, int] = dict.fromkeys(target.counts, 0)
@@ -116,7 +118,7 @@ def record(design: Design, target: Target, recipe: Recipe, outcome: Outcome, nan
         parameters=json.loads(json.dumps(design.metadata["parameters"])),
         target=target.name,
         recipe=recipe.name,
-        commands=list(recipe.script(design.name)),
+        commands=list(job.commands),
         area_um2=area,
         sequential_area_um2=_area(report, "sequential_area") if liberty else None,
         area_ge=round(area / nand_um2, 3) if area is not None and nand_um2 else None,

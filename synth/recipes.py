@@ -22,10 +22,24 @@ NO_ABC_OUTPUT = "polymac: this Yosys gives no output of ABC's"
 # Structural choices and the least area: DAG-aware rewriting, then area-oriented mapping by structural choices; gates
 # keep their least size. `stime -p` prints the delay.
 _ABC_AREA = "+strash;ifraig;dc2;dch,-f;amap,-m;topo;stime,-p"
-# The same again from what was mapped: the second time finds what the first one's structure hid.
-_ABC_AREA_TWICE = "+strash;ifraig;dc2;dch,-f;amap,-m;strash;dc2;dch,-f;amap,-m;topo;stime,-p"
+# The same after resubstitution, rewriting and refactoring in turns with ever larger windows (ABC's compress2rs), twice:
+# finds what one pass of rewriting does not see in arithmetic.
+_RESUBSTITUTION = (
+    "balance,-l;resub,-K,6,-l;rewrite,-l;resub,-K,6,-N,2,-l;refactor,-l;resub,-K,8,-l;balance,-l;resub,-K,8,-N,2,-l;"
+    "rewrite,-l;resub,-K,10,-l;rewrite,-z,-l;resub,-K,10,-N,2,-l;balance,-l;resub,-K,12,-l;refactor,-z,-l;"
+    "resub,-K,12,-N,2,-l;rewrite,-z,-l;balance,-l"
+)
+_ABC_AREA_RESUB = f"+strash;ifraig;{_RESUBSTITUTION};{_RESUBSTITUTION};dch,-f;amap,-m;topo;stime,-p"
+# Random restructuring with a fixed seed, until ten steps in a row gain nothing: seconds for a hundred gates, minutes for
+# a thousand.
+_ABC_AREA_DEEP = "+strash;ifraig;&get,-n;&deepsyn,-I,1,-J,10;&put;dch,-f;amap,-m;topo;stime,-p"
 # Delay: SOP balancing (`if -g`) shortens carry chains before delay-oriented mapping; then buffers and gate sizes.
 _ABC_SPEED = "+strash;ifraig;dch;if,-g;strash;dch;map,-B,0.9;topo;buffer,-c;upsize;dnsize;stime,-p"
+# A delay that is good enough: balanced as for speed (twice rewritten or not), then the least area within that delay, by
+# gates of any size or, biased, by those that are fast for their load; unneeded sizes are taken back.
+_BALANCED = "+strash;ifraig;dch;if,-g;strash;dch"
+_REWRITTEN = "+strash;ifraig;dc2;dch;if,-g;strash;dc2;dch,-f"
+_WITHIN = "-D,{delay_ps};topo;buffer,-c;upsize,-D,{delay_ps};dnsize,-D,{delay_ps};stime,-p"
 # The area script again, on Yosys' own gates, which have no delay and no sizes.
 _ABC_GATES = "+strash;ifraig;dc2;dch,-f;amap,-m"
 
@@ -49,21 +63,28 @@ class Recipe:
     name : str
         The name by which records call it.
     commands : tuple of str
-        Yosys commands in order; ``{top}`` stands for the name of the top module.
+        Yosys commands in order; ``{top}`` stands for the name of the top module, ``{delay_ps}`` for the delay given.
     uses_dsp : bool
         The recipe may spend the target's hard multipliers.
     architectures : tuple of str or None
         The architectures of a multiplier that it can do well by; others are not run through it. None: all.
+    most_cells : int or None
+        It takes too long for designs that have more cells (after another recipe); None: for none.
+    timed : bool
+        It makes the least area for a delay that has to be given.
     """
 
     name: str
     commands: tuple[str, ...]
     uses_dsp: bool = False
     architectures: tuple[str, ...] | None = None
+    most_cells: int | None = None
+    timed: bool = False
 
-    def script(self, top: str) -> tuple[str, ...]:
-        """The commands for a design whose top module is ``top``."""
-        return tuple(command.replace("{top}", top) for command in self.commands)
+    def script(self, top: str, max_delay_ns: float | None = None) -> tuple[str, ...]:
+        """The commands for a design whose top module is ``top``, and for a timed recipe the delay that it may have."""
+        delay_ps = "" if max_delay_ns is None else f"{max_delay_ns * 1000:g}"
+        return tuple(command.replace("{top}", top).replace("{delay_ps}", delay_ps) for command in self.commands)
 
 
 def _read(*attributes: str) -> tuple[str, ...]:
@@ -80,7 +101,12 @@ def _gates(before: tuple[str, ...], options: str) -> tuple[str, ...]:
 
 
 def _liberty(
-    name: str, abc: str, options: str = "", before: tuple[str, ...] = (), architectures: tuple[str, ...] = ("operator",)
+    name: str,
+    abc: str,
+    options: str = "",
+    before: tuple[str, ...] = (),
+    architectures: tuple[str, ...] = ("operator",),
+    most_cells: int | None = None,
 ) -> Recipe:
     mapping = (
         f"tee -q -o {GENERIC_REPORT} stat -json",
@@ -89,7 +115,8 @@ def _liberty(
         "opt_clean -purge",
         _stat(f"-liberty {LIBERTY_FILE}"),
     )
-    return Recipe(name, (*_gates(before, options), *mapping), architectures=architectures)
+    commands = (*_gates(before, options), *mapping)
+    return Recipe(name, commands, False, architectures, most_cells, timed="{delay_ps}" in abc)
 
 
 def _cmos(name: str, options: str = "", before: tuple[str, ...] = ()) -> Recipe:
@@ -107,15 +134,22 @@ def _fpga(name: str, synth: tuple[str, ...], before: tuple[str, ...] = (), uses_
     return Recipe(name, (*_read(), *before, *synth, _stat()), uses_dsp, architectures)
 
 
-#: For every Liberty library: four for area, three for delay.
+#: For every Liberty library: five for area, three for delay, and six for the area within a given delay.
 LIBERTY_RECIPES = (
     _liberty("plain area", _ABC_AREA, architectures=_COMPACT),
     _liberty("booth area", _ABC_AREA, "-booth -arith_tree"),
     _liberty("low-power booth area", _ABC_AREA, "-booth -arith_tree", _BOOTH_LOW_POWER),
-    _liberty("repeated area", _ABC_AREA_TWICE, architectures=_COMPACT),
+    _liberty("resubstituted area", _ABC_AREA_RESUB, architectures=_COMPACT),
+    _liberty("deep area", _ABC_AREA_DEEP, architectures=_COMPACT, most_cells=200),
     _liberty("tree speed", _ABC_SPEED, "-arith_tree", architectures=_FAST),
     _liberty("kogge-stone tree speed", _ABC_SPEED, f"-arith_tree {_KOGGE_STONE}", architectures=_FAST),
     _liberty("booth tree speed", _ABC_SPEED, "-booth -arith_tree"),
+    _liberty("timed tree", f"{_BALANCED};map,{_WITHIN}", "-arith_tree", architectures=_FAST),
+    _liberty("timed biased tree", f"{_BALANCED};map,-B,0.9,{_WITHIN}", "-arith_tree", architectures=_FAST),
+    _liberty("timed rewritten tree", f"{_REWRITTEN};map,{_WITHIN}", "-arith_tree", architectures=_FAST),
+    _liberty("timed rewritten biased tree", f"{_REWRITTEN};map,-B,0.9,{_WITHIN}", "-arith_tree", architectures=_FAST),
+    _liberty("timed booth tree", f"{_BALANCED};map,{_WITHIN}", "-booth -arith_tree"),
+    _liberty("timed rewritten booth tree", f"{_REWRITTEN};map,{_WITHIN}", "-booth -arith_tree"),
 )
 
 #: Gates and transistors, without any library.

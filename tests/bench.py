@@ -1,7 +1,9 @@
-"""`make bench`: evaluations per second of the native simulator beside the golden model, on one core."""
+"""`make bench`: evaluations a second of the native simulator beside the golden model, and cycles of arrays; one core."""
 
 from __future__ import annotations
 
+import resource
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -11,7 +13,7 @@ from polymac import golden, hdl, sim
 
 
 def main() -> None:
-    """Print one line per multiplier: native simulator, golden model, and their ratio."""
+    """Print one line per multiplier: native simulator, golden model, and their ratio; then the arrays."""
     generator = np.random.default_rng(1)
     for name in ("int8", "fp8_e5m2", "int16", "fp16", "bf16"):
         fmt = golden.format(name)
@@ -24,6 +26,40 @@ def main() -> None:
             f"{name:9} native {million / native:6.1f} M/s, golden {million / reference:6.1f} M/s, "
             f"ratio {reference / native:5.2f}"
         )
+
+    arrays()
+
+
+def arrays() -> None:
+    """Print clock cycles a second of int8 arrays: natively, and of one under cocotb with every cycle checked."""
+    generator = np.random.default_rng(1)
+    for side in (16, 64):
+        unit = hdl.Array(a="int8", b="int8", rows=side, cols=side)
+        model = sim.Model.build(hdl.generate(unit, f"bench_array_{side}"))
+        a, b = generator.integers(0, 256, (2, 16 * side, 16 * side))
+        runs = []
+        for _ in range(3):
+            started = time.process_time()
+            cycles = sim.gemm(unit, a, b, model=model).cycles
+            runs.append(cycles / (time.process_time() - started))
+        print(f"{side} × {side} int8 array: native {max(runs):,.0f} cycles/s")
+    unit = hdl.Array(a="int8", b="int8", rows=16, cols=16)
+    with tempfile.TemporaryDirectory() as folder:
+        short, long = (_children(unit, cycles, folder) for cycles in (1_000, 31_000))
+    print(f"16 × 16 int8 array: cocotb {30_000 / (long - short):,.0f} cycles/s, every cycle checked")
+
+
+def _children(unit: hdl.Array, cycles: int, folder: str) -> float:
+    """Processor seconds of the simulator for that many cycles, once it is built."""
+    sim.verify(unit, vectors=1, simulator="verilator", folder=folder)
+    before = _spent()
+    sim.verify(unit, vectors=cycles, simulator="verilator", folder=folder)
+    return _spent() - before
+
+
+def _spent() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _seconds(call: Callable[..., object], *arguments: object) -> float:

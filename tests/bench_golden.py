@@ -3,7 +3,8 @@
 One process on one core. Ours and the peer's call alternate in one run, and each ratio is of two calls next to each
 other, so that what else the machine does weighs on both alike: printed are the median of the ratios and their
 quartiles. Inputs and results are NumPy arrays of codes for all but apytypes, whose arrays are made beforehand and whose
-results stay its own. gfloat has no arithmetic: its product is float64's, rounded and encoded.
+results stay its own. gfloat has no arithmetic: its product is float64's, rounded and encoded. Where Numba is installed it
+compiles some of our loops; POLYMAC_NUMBA=0 shows NumPy's speed.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 from polymac import golden
 from polymac.golden.arithmetic import add, fma, multiply
 
-COUNT = 2_000_000
+COUNT = 1 << 21
 ROUNDS = 9
 #: Ours; numpy's or ml_dtypes' type; gfloat's name.
 FORMATS = {
@@ -35,6 +36,16 @@ FORMATS = {
     "fp16": (np.float16, "binary16"),
 }
 
+#: Our block formats, and gfloat's name of their elements.
+BLOCK_ELEMENTS = {
+    "mxfp8_e4m3": "ocp_e4m3",
+    "mxfp8_e5m2": "ocp_e5m2",
+    "mxfp6_e3m2": "ocp_e3m2",
+    "mxfp6_e2m3": "ocp_e2m3",
+    "mxfp4": "ocp_e2m1",
+    "mxint8": "ocp_int8",
+}
+
 
 def optional(name: str) -> ModuleType | None:
     """A module, or None where it is not installed."""
@@ -45,9 +56,10 @@ def optional(name: str) -> ModuleType | None:
 
 
 def seconds(call: Callable[[], object]) -> float:
-    started = time.perf_counter()
+    """The time of one call: the processor's, which other processes disturb least."""
+    started = time.process_time()
     call()
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 def compare(work: str, ours: Callable[[], object], peer: str, theirs: Callable[[], object], share: float = 1.0) -> None:
@@ -125,6 +137,34 @@ def encodings(generator: np.random.Generator) -> None:
             compare(work, lambda f=fmt: golden.encode(x, f), "gfloat", encoded, small / COUNT)
 
 
+def blocks(generator: np.random.Generator) -> None:
+    """Encoding of normally distributed float32 in blocks.
+
+    gfloat's own function takes one block: its peer is NumPy for the scales and gfloat's array functions for elements.
+    """
+    gfloat = optional("gfloat")
+    x = generator.standard_normal(COUNT).astype(np.float32)
+    small = x[: COUNT // 16].reshape(-1, 32)
+    for name, fmt in golden.BLOCK_FORMATS.items():
+        work = f"encode float32 as {name}"
+        other = BLOCK_ELEMENTS.get(name)
+        if not (gfloat and other):
+            alone(work, lambda f=fmt: f.encode(x))
+            continue
+        info = getattr(importlib.import_module("gfloat.formats"), f"format_info_{other}")
+        top = int(np.frexp(float(fmt.element.max))[1])
+
+        def encoded(info=info, top=top, gfloat=gfloat) -> tuple[np.ndarray, np.ndarray]:
+            exponent = np.frexp(np.abs(small).max(axis=1))[1] - top
+            scaled = np.ldexp(small, -exponent[:, None])
+            return exponent + 127, gfloat.encode_ndarray(info, gfloat.round_ndarray(info, scaled, sat=True))
+
+        # gfloat knows no format whose most negative code is unused.
+        for ours, theirs in zip(fmt.encode(small, symmetric=False), encoded(), strict=True):
+            np.testing.assert_array_equal(ours.reshape(theirs.shape), theirs)
+        compare(work, lambda f=fmt: f.encode(x), "gfloat", encoded, small.size / COUNT)
+
+
 def steps(generator: np.random.Generator) -> None:
     """Accumulation steps: a · b + c rounded once to fp32."""
     c = generator.integers(0, 1 << 32, COUNT, dtype=np.uint32)
@@ -143,7 +183,7 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     versions = [f"Python {sys.version.split()[0]}"]
-    for package in ("numpy", "ml_dtypes", "gfloat", "apytypes"):
+    for package in ("numpy", "numba", "ml_dtypes", "gfloat", "apytypes"):
         try:
             versions.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
@@ -156,6 +196,7 @@ def main() -> None:
     with np.errstate(all="ignore"):
         products(generator)
         encodings(generator)
+        blocks(generator)
         steps(generator)
 
 

@@ -60,7 +60,7 @@ def test_command(line, tmp_path):
 
 
 def test_generate_writes_the_files_that_are_named(tmp_path):
-    (line,) = [line for line in commands() if line.startswith("polymac generate")]
+    line = next(line for line in commands() if line.startswith("polymac generate"))
     run(line, tmp_path)
     assert sorted(path.name for path in (tmp_path / "build").iterdir()) == ["gemm.core", "gemm.json", "gemm.v"]
     assert "`build/gemm.v`" in README and "`gemm.json`" in README

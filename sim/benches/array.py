@@ -13,37 +13,48 @@ import numpy as np
 from cocotb.triggers import Timer
 from numpy.typing import NDArray
 
+from ... import golden
 from ...golden.array import Trace
-from ..jobs import ArrayJob, BenchResult
+from ..array_jobs import ArrayJob, Beats
+from ..jobs import BenchResult
 from ..mismatch import SHOWN, code_text, vector_text
 from ..packing import packed_bytes, unpack
 from .link import Link
 
-_INPUTS = ("a_valid", "a_last", "b_valid", "c_ready", "rst")
-_OUTPUTS = ("a_ready", "b_ready", "c_valid", "c_last")
-
 Bools = NDArray[np.bool_]
+
+
+class Wire:
+    """A signal of the design that is written only where it changes."""
+
+    def __init__(self, dut: Any, name: str) -> None:
+        self.handle = getattr(dut, name)
+        self.handle.value = self.now = 0
+
+    def drive(self, value: int) -> None:
+        """Set it."""
+        if value != self.now:
+            self.handle.value = self.now = value
 
 
 class Driver:
     """Offers the beats of one stream in the cycles that ``offer`` allows, and holds each until it is taken."""
 
-    def __init__(self, dut: Any, name: str, data: list[int], last: list[bool] | None, offer: list[bool]) -> None:
-        self.valid = getattr(dut, f"{name}_valid")
-        self.data = getattr(dut, f"{name}_data")
-        self.last = getattr(dut, f"{name}_last") if last is not None else None
-        self.beats, self.lasts, self.offer = data, last, offer
+    def __init__(self, dut: Any, name: str, beats: Beats) -> None:
+        self.valid = Wire(dut, f"{name}_valid")
+        self.fields = [(Wire(dut, f"{name}_{field}"), values) for field, values in beats.fields.items()]
+        self.offer = beats.offer
+        self.count = len(self.fields[0][1])
         self.position = 0
         self.offered = False
 
     def drive(self, cycle: int) -> None:
         """Set the bus for this cycle."""
-        if not self.offered and self.position < len(self.beats) and self.offer[cycle]:
+        if not self.offered and self.position < self.count and self.offer[cycle]:
             self.offered = True
-            self.data.value = self.beats[self.position]
-            if self.last is not None and self.lasts is not None:
-                self.last.value = int(self.lasts[self.position])
-        self.valid.value = int(self.offered)
+            for wire, values in self.fields:
+                wire.drive(values[self.position])
+        self.valid.drive(int(self.offered))
 
     def taken(self) -> None:
         """The beat crossed the bus."""
@@ -52,43 +63,33 @@ class Driver:
 
 
 class Monitor:
-    """Records what the buses carry, cycle by cycle."""
+    """Records what the bus of one stream carries, cycle by cycle: control bits always, the other fields where valid."""
 
-    def __init__(self, dut: Any) -> None:
-        self.bits = {name: getattr(dut, name) for name in (*_INPUTS, *_OUTPUTS)}
-        self.buses = {name: getattr(dut, f"{name}_data") for name in "abc"}
-        self.seen: dict[str, list[int]] = {name: [] for name in (*self.bits, *self.buses)}
-        # Cycles in which an output that says something had a bit without a value.
+    def __init__(self, dut: Any, name: str, control: list[str], fields: list[str]) -> None:
+        self.name = name
+        control = ["valid", "ready", *control]
+        self.control = [(field, getattr(dut, f"{name}_{field}")) for field in control]
+        self.fields = [(field, getattr(dut, f"{name}_{field}")) for field in fields]
+        self.seen: dict[str, list[int]] = {field: [] for field in (*control, *fields)}
+        # Cycles in which a signal that says something had a bit without a value.
         self.unknown: list[tuple[int, str, str]] = []
 
-    def sample(self, cycle: int) -> dict[str, int]:
-        """This cycle's control bits; data are recorded where valid, and ``last`` counts where valid."""
-        now: dict[str, int] = {}
-        for name, handle in self.bits.items():
-            now[name] = self._read(cycle, name, handle, name != "c_last" or bool(now["c_valid"]))
-            self.seen[name].append(now[name])
-        for name, handle in self.buses.items():
-            valid = bool(now[f"{name}_valid"])
-            self.seen[name].append(self._read(cycle, f"{name}_data", handle, True) if valid else 0)
-        return now
+    def sample(self, cycle: int) -> bool:
+        """Record this cycle; whether a beat crosses the bus."""
+        for field, handle in self.control:
+            self.seen[field].append(self._read(cycle, field, handle))
+        valid, ready = self.seen["valid"][-1], self.seen["ready"][-1]
+        for field, handle in self.fields:
+            self.seen[field].append(self._read(cycle, field, handle) if valid else 0)
+        return bool(valid and ready)
 
-    def _read(self, cycle: int, name: str, handle: Any, matters: bool) -> int:
+    def _read(self, cycle: int, field: str, handle: Any) -> int:
         value = handle.value
-        if value.is_resolvable:
+        try:
             return int(value)
-        if matters:
-            self.unknown.append((cycle, name, str(value)))
-        return 0
-
-    def elements(self, name: str, width: int, count: int) -> NDArray[Any]:
-        """The recorded data of a bus as codes (cycles, count)."""
-        size = packed_bytes(count, width)
-        raw = b"".join(value.to_bytes(size, "little") for value in self.seen[name])
-        return unpack(np.frombuffer(raw, np.uint8).reshape(-1, size), width, count)
-
-    def flags(self, name: str) -> Bools:
-        """A recorded control bit."""
-        return np.array(self.seen[name], bool)
+        except ValueError:
+            self.unknown.append((cycle, f"{self.name}_{field}", str(value)))
+            return 0
 
 
 @cocotb.test()
@@ -96,35 +97,39 @@ async def streams(dut: Any) -> None:
     """Beats with random gaps, back-pressure and resets; afterwards the whole trace is compared."""
     link = Link()
     job: ArrayJob = link.job
-    drivers = [
-        Driver(dut, "a", job.a_data, job.a_last, job.a_offer),
-        Driver(dut, "b", job.b_data, None, job.b_offer),
-    ]
-    monitor = Monitor(dut)
     # Half a cycle with the clock low settles the inputs; the edge follows. Ports have no value before they are driven.
     half = Timer(1, "ns")
-    dut.clk.value = 0
-    dut.rst.value = 1
-    for name in ("a_valid", "a_last", "a_data", "b_valid", "b_data", "c_ready"):
-        getattr(dut, name).value = 0
+    clock = dut.clk
+    clock.value = 0
+    reset, c_ready = Wire(dut, "rst"), Wire(dut, "c_ready")
+    drivers = [Driver(dut, name, beats) for name, beats in job.streams.items()]
+    monitors = []
+    for name, beats in job.streams.items():
+        # The model's ready depends on control bits of beats that are not valid, too.
+        control = [field for field in beats.fields if f"{name}_{field}" not in job.formats]
+        monitors.append(Monitor(dut, name, control, [field for field in beats.fields if field not in control]))
+    output = Monitor(dut, "c", [], ["last", "data"])
+    resets: list[int] = []
+    reset.drive(1)
     await half
-    dut.clk.value = 1
+    clock.value = 1
     await half
     for cycle in range(job.cycles):
-        dut.clk.value = 0
-        dut.rst.value = int(job.reset[cycle])
-        dut.c_ready.value = int(job.c_ready[cycle])
+        clock.value = 0
+        reset.drive(int(job.reset[cycle]))
+        c_ready.drive(int(job.c_ready[cycle]))
         for driver in drivers:
             driver.drive(cycle)
         await half
-        now = monitor.sample(cycle)
-        for driver, name in zip(drivers, "ab", strict=True):
-            if now[f"{name}_valid"] and now[f"{name}_ready"]:
+        for driver, monitor in zip(drivers, monitors, strict=True):
+            if monitor.sample(cycle):
                 driver.taken()
+        output.sample(cycle)
+        resets.append(int(dut.rst.value))
         link.done(cycle + 1)
-        dut.clk.value = 1
+        clock.value = 1
         await half
-    result = Scoreboard(job, monitor).result()
+    result = Scoreboard(job, [*monitors, output], np.array(resets, bool)).result()
     link.finish(job.cycles, result)
     result.check(job.reproduce)
 
@@ -132,39 +137,42 @@ async def streams(dut: Any) -> None:
 class Scoreboard:
     """The model on the recorded inputs against the recorded outputs."""
 
-    def __init__(self, job: ArrayJob, monitor: Monitor) -> None:
-        model = job.model
-        self.monitor, self.model = monitor, model
-        self.a = monitor.elements("a", model.a.width, model.rows * model.lanes).reshape(-1, model.rows, model.lanes)
-        self.b = monitor.elements("b", model.b.width, model.cols * model.lanes).reshape(-1, model.cols, model.lanes)
-        self.c = monitor.elements("c", model.acc.width, model.cols)
-        self.flags = {name: monitor.flags(name) for name in (*_INPUTS, *_OUTPUTS)}
-        inputs = self.flags
-        self.expected: Trace = model.run(
-            inputs["a_valid"],
-            self.a,
-            inputs["a_last"],
-            inputs["b_valid"],
-            self.b,
-            inputs["c_ready"],
-            inputs["rst"],
-        )
+    def __init__(self, job: ArrayJob, monitors: list[Monitor], resets: Bools) -> None:
+        self.model, self.resets = job.model, resets
+        self.unknown = sorted(item for monitor in monitors for item in monitor.unknown)
+        seen = {f"{monitor.name}_{field}": values for monitor in monitors for field, values in monitor.seen.items()}
+        places = {"a": self.model.rows, "b": self.model.cols, "p": self.model.cols, "c": self.model.cols}
+        self.signals: dict[str, NDArray[Any]] = {}
+        for name, values in seen.items():
+            if name not in job.formats:
+                self.signals[name] = np.array(values, bool)
+                continue
+            fmt, count = job.formats[name]
+            size = packed_bytes(count, fmt.width)
+            raw = np.frombuffer(b"".join(value.to_bytes(size, "little") for value in values), np.uint8)
+            codes = unpack(raw.reshape(-1, size), fmt.width, count)
+            shape = (len(values), places[name[0]]) if name[0] in "pc" else (len(values), places[name[0]], -1)
+            self.signals[name] = codes.reshape(shape)
+        outputs = ("a_ready", "b_ready", "p_ready", "c_valid", "c_last", "c_data")
+        inputs = {name: values for name, values in self.signals.items() if name not in outputs}
+        self.expected: Trace = self.model.run(**inputs, reset=resets)
 
     def result(self) -> BenchResult:
         """What differs."""
-        cycles = len(self.flags["rst"])
-        if self.monitor.unknown:
+        cycles = len(self.resets)
+        if self.unknown:
             details = [
                 f"cycle {cycle}: hardware {name}=0b{bits}, golden has no bit without a value"
-                for cycle, name, bits in self.monitor.unknown[:SHOWN]
+                for cycle, name, bits in self.unknown[:SHOWN]
             ]
-            return BenchResult(cycles, len({cycle for cycle, _, _ in self.monitor.unknown}), details)
+            return BenchResult(cycles, len({cycle for cycle, _, _ in self.unknown}), details)
         valid = self.expected.c_valid
-        wrong: dict[str, Bools] = {
-            name: self.flags[name] != getattr(self.expected, name) for name in ("a_ready", "b_ready", "c_valid")
-        }
-        wrong["c_last"] = valid & (self.flags["c_last"] != self.expected.c_last)
-        wrong["c_data"] = valid & (self.c != self.expected.c_data).any(axis=1)
+        wrong: dict[str, Bools] = {}
+        for name in ("a_ready", "b_ready", "p_ready", "c_valid"):
+            if name in self.signals:
+                wrong[name] = self.signals[name] != getattr(self.expected, name)
+        wrong["c_last"] = valid & (self.signals["c_last"] != self.expected.c_last)
+        wrong["c_data"] = valid & (self.signals["c_data"] != self.expected.c_data).any(axis=1)
         bad = np.flatnonzero(np.logical_or.reduce(list(wrong.values())))
         details = [self._describe(int(cycle), wrong) for cycle in bad[:SHOWN]]
         return BenchResult(cycles, len(bad), details)
@@ -173,25 +181,45 @@ class Scoreboard:
         """The control bits that differ in a cycle; where they agree, the first element of C that does not."""
         names = [name for name, where in wrong.items() if where[cycle] and name != "c_data"]
         if names:
-            got = ", ".join(f"{name}={int(self.flags[name][cycle])}" for name in names)
+            got = ", ".join(f"{name}={int(self.signals[name][cycle])}" for name in names)
             want = ", ".join(f"{name}={int(getattr(self.expected, name)[cycle])}" for name in names)
             return f"cycle {cycle}: hardware {got}, golden {want}"
-        column = int(np.argmax(self.c[cycle] != self.expected.c_data[cycle]))
-        tile, row, beats = self._place(cycle)
-        acc = self.model.acc
-        got, want = (code_text(acc, int(data[cycle, column])) for data in (self.c, self.expected.c_data))
-        a = vector_text(self.model.a, self.a[beats, row].ravel().tolist())
-        b = vector_text(self.model.b, self.b[beats, column].ravel().tolist())
-        where = f"cycle {cycle}, row {row} and column {column} of tile {tile} since reset"
-        return f"{where}: a={a}, b={b}: hardware c_data={got}, golden c_data={want}"
+        both = self.signals["c_data"][cycle], self.expected.c_data[cycle]
+        column = int(np.argmax(both[0] != both[1]))
+        got, want = (code_text(self.model.out, int(row[column])) for row in both)
+        where, given = self._origin(cycle, column)
+        return f"cycle {cycle}, {where} since reset: {given}: hardware c_data={got}, golden c_data={want}"
 
-    def _place(self, cycle: int) -> tuple[int, int, NDArray[np.intp]]:
-        """Of the beat of C in a cycle: its tile, its row, and the cycles in which the tile's operands were taken."""
-        begin = int(np.flatnonzero(self.flags["rst"][:cycle])[-1]) + 1 if self.flags["rst"][:cycle].any() else 0
+    def _origin(self, cycle: int, column: int) -> tuple[str, str]:
+        """Of an element of the beat of C in a cycle: where it comes from, and the operands behind it."""
+        begin = int(np.flatnonzero(self.resets[:cycle])[-1]) + 1 if self.resets[:cycle].any() else 0
         past = slice(begin, cycle)
-        left = np.flatnonzero(self.expected.c_valid[past] & self.flags["c_ready"][past])
-        tile, row = divmod(len(left), self.model.rows)
-        taken = begin + np.flatnonzero(self.flags["a_valid"][past] & self.expected.a_ready[past])
-        ends = np.flatnonzero(self.flags["a_last"][taken])
-        first = int(ends[tile - 1]) + 1 if tile else 0
-        return tile, row, taken[first : int(ends[tile]) + 1]
+        number = int((self.expected.c_valid[past] & self.signals["c_ready"][past]).sum())
+        a_taken, b_taken = (
+            begin + np.flatnonzero(self.signals[f"{name}_valid"][past] & getattr(self.expected, f"{name}_ready")[past])
+            for name in "ab"
+        )
+        rows = self.model.rows
+        ends = np.flatnonzero(self.signals["a_last"][a_taken])
+        if isinstance(self.model, golden.WeightStationary):
+            beat = a_taken[number]
+            tile = int((ends < number).sum())
+            given = self._given([beat], slice(None), b_taken[tile * rows : (tile + 1) * rows], column)
+            if "p_data" in self.signals and self.signals["a_add"][beat]:
+                given += f", p={code_text(self.model.out, int(self.signals['p_data'][beat, column]))}"
+            return f"vector {number} (tile {tile}) and column {column}", given
+        tile, row = divmod(number, rows)
+        taken = a_taken[int(ends[tile - 1]) + 1 if tile else 0 : int(ends[tile]) + 1]
+        return f"row {row} and column {column} of tile {tile}", self._given(taken, row, taken, column)
+
+    def _given(self, a_beats: Any, row: Any, b_beats: Any, column: int) -> str:
+        """The operands of these beats, with the scales of block formats."""
+        how = self.model.arithmetic
+        texts = []
+        for name, fmt, beats, place in (("a", how.a, a_beats, row), ("b", how.b, b_beats, column)):
+            data = self.signals[f"{name}_data"][beats, place]
+            texts.append(f"{name}={vector_text(how.element(fmt), data.ravel().tolist())}")
+            if isinstance(fmt, golden.BlockFormat):
+                scales = self.signals[f"{name}_scale"][beats, place]
+                texts.append(f"{name}_scale={vector_text(fmt.scale, scales.ravel().tolist())}")
+        return ", ".join(texts)

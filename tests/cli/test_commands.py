@@ -92,7 +92,9 @@ def test_generate_writes_what_it_says(polymac, tmp_path):
         "accumulator: int32, exact for K up to 131,071 products",
     ]
     assert sorted(path.name for path in (tmp_path / "build").iterdir()) == sorted(path.name for path in paths)
-    command = "polymac generate array --a int8 --b int8 --acc int32 --overflow wrap --rows 3 --cols 2 --dataflow os"
+    command = (
+        "polymac generate array --a int8 --b int8 --acc int32 --overflow wrap --architecture operator --rows 3 --cols 2"
+    )
     assert json.loads(paths[1].read_text())["command"] == f"{command} --name gemm"
 
 
@@ -116,7 +118,12 @@ def test_defaults_give_the_same_bytes_as_the_options_that_say_them(polymac):
     [
         "multiplier --a fp16 --rounding rtz --subnormals flush --flags off --stages 2 --name mul",
         "multiplier --a uint4 --b q3.2 --out int6 --overflow wrap",
+        "multiplier --formats fp8_e4m3,fp8_e5m2 --rounding port --random-bits 4 --stages 3 --valid --name both",
+        "multiplier --a fp8_e4m3 --b int4 --out unpacked --subnormals flush --architecture auto --target ice40",
         "mac --a int4 --max-k 100 --lanes 2",
+        "mac --a fp4_e2m1 --acc exact:rtz --out bf16 --max-k 64 --interleave 2",
+        "dot --preset h100_e4m3 --stages 2",
+        "dot --a nvfp4 --b mxfp4 --lanes 8 --sparse --addend off",
         "requantizer --acc int24 --relu --stages 1",
         "array --a int4 --rows 2 --cols 2 --dataflow os --acc int12 --overflow saturate",
     ],
@@ -136,6 +143,52 @@ def test_options_of_a_unit_reach_it(polymac):
     assert polymac("generate", "multiplier", "--a", "bf16", "--flags", "off", "--rounding", "rup").status == 0
     parameters = json.loads(Path("build/multiplier.json").read_text())["parameters"]
     assert parameters == hdl.Multiplier(a="bf16", b="bf16", flags=False, rounding="rup").parameters
+
+
+def test_architecture_auto_says_what_was_chosen(polymac):
+    chosen = hdl.Multiplier(a="int12", b="int12", architecture="auto", target="ecp5").architecture
+    result = polymac("generate", "multiplier", "--a", "int12", "--architecture", "auto", "--target", "ecp5")
+    assert result.out.splitlines()[-1] == f"architecture: {chosen}"
+    assert json.loads(Path("build/multiplier.json").read_text())["parameters"]["architecture"] == chosen
+    assert "architecture" not in polymac("generate", "multiplier", "--force").out
+
+
+@pytest.mark.parametrize(
+    ("line", "accumulator"),
+    [
+        ("mac --a fp16 --acc exact", "100 bits, exact for K up to 65,536 products"),
+        ("mac --a int8 --acc int20", "int20, exact for K up to 31 products"),
+        ("dot --a fp4_e2m1 --lanes 4 --acc exact", "11 bits, exact for K up to 4 products"),
+        ("dot --a fp16", "rounded to fp32 after every product in order (rne)"),
+        (
+            "dot --preset v100_fp16",
+            "blocks of 4 aligned and truncated at 23 fraction bits, sums truncated to 23 of fp32",
+        ),
+    ],
+)
+def test_generate_says_what_the_accumulator_is(polymac, line, accumulator):
+    result = polymac("generate", *line.split())
+    assert result.status == 0
+    assert f"accumulator: {accumulator}\n" in result.out
+    plain = json.loads(polymac("generate", *line.split(), "--force", "--json").out)
+    bits, exact_k = (re.search(text, accumulator) for text in (r"^(\d+) bits", r"K up to ([\d,]+)"))
+    assert bits is None or plain["accumulator_bits"] == int(bits[1])
+    assert plain["exact_k"] == (int(exact_k[1].replace(",", "")) if exact_k else None)
+
+
+def test_presets(polymac):
+    listed = json.loads(polymac("presets", "--json").out)
+    assert [item["name"] for item in listed] == list(golden.PRESETS)
+    for item in listed:
+        preset = golden.preset(item["name"])
+        assert [item[key] for key in ("a", "b", "out", "lanes", "source")] == [
+            getattr(preset, key) for key in ("a", "b", "out", "lanes", "source")
+        ]
+    assert {item["name"]: item["acc"] for item in listed}["h100_e4m3"] == "aligned:32:13:13"
+    table = polymac("presets").out
+    for item in listed:
+        (row,) = [line for line in table.splitlines() if line.split()[:1] == [item["name"]]]
+        assert item["acc"] in row and item["source"] in row
 
 
 def test_force_overwrites(polymac):
@@ -239,6 +292,27 @@ def test_compare_with_a_library_names_it(polymac):
     for figure in (f"{plain['best_area']['area_um2']:.2f}", plain["best_area"]["recipe"], f"{delay['delay_ns']:.3f}"):
         assert f" {figure} " in row
     assert delay["recipe"] in row
+    points = plain["pareto"]
+    assert points[0]["area_um2"] == plain["best_area"]["area_um2"]
+    assert points[-1]["delay_ns"] == delay["delay_ns"]
+    assert list(points[0]) == ["architecture", "recipe", "area_um2", "delay_ns"]
+
+
+def test_compare_with_a_delay_that_is_short_enough(polymac):
+    arguments = ("compare", "--formats", "int3", "--architecture", "tree", "--max-delay")
+    plain = json.loads(polymac(*arguments, "0.25", "--json", "-").out)["results"][0]
+    within = plain["best_within"]
+    assert within["delay_ns"] <= 0.25
+    assert within["area_um2"] == min(item["area_um2"] for item in plain["records"] if item["delay_ns"] <= 0.25)
+    assert any("-D 250" in command.replace(",", " ") for record in plain["records"] for command in record["commands"])
+    result = polymac(*arguments, "0.25")
+    (row,) = [line for line in result.out.splitlines() if line.startswith(" int3 ")]
+    assert "µm² ≤ 0.25 ns" in result.out
+    assert f" {within['area_um2']:.2f} " in row
+    assert row.rstrip().endswith(within["recipe"])
+    result = polymac(*arguments, "0.25", "--target", "ice40")
+    message = "--max-delay must be left out with a target without delays, not given with ice40"
+    assert (result.status, result.err) == (2, f"polymac: {message}\n")
 
 
 @pytest.fixture
@@ -262,7 +336,7 @@ def test_run_digits_prints_what_was_measured(polymac, network):
     result = polymac("run", "digits", "--rows", "8", "--seed", "4", "--no-area")
     assert (result.status, result.err) == (0, "")
     assert calls == [
-        {"format": "int8", "rows": 8, "cols": 16, "seed": 4, "folder": Path("build"), "force": False, "progress": None}
+        {"format": "int8", "rows": 8, "cols": None, "seed": 4, "folder": Path("build"), "force": False, "progress": None}
     ]
     assert dict(re.split(r": +", line, maxsplit=1) for line in result.out.splitlines()) == {
         "accuracy fp32": "97.00%",

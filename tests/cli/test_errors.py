@@ -16,17 +16,13 @@ FORMATS = f"{', '.join(golden.FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY"
 TARGETS = ", ".join(synth.TARGETS)
 
 ERRORS = {
-    "generat": "command must be one of compare, formats, generate, run, verify, not 'generat'",
+    "generat": "command must be one of compare, formats, generate, presets, run, verify, not 'generat'",
     "run mnist": "dataset must be one of digits, not 'mnist'",
-    "run digits --format uint8": "format must be a signed integer format of at most 8 bits, not uint8",
-    "run digits --format int9": "format must be a signed integer format of at most 8 bits, not int9",
-    "run digits --format fp16": "format must be a signed integer format of at most 8 bits, not fp16",
-    "run digits --format q4.4": "format must be a signed integer format of at most 8 bits, not q4.4",
     "run digits --rows 0": "rows must be in 1 … 1024, not 0",
     "run": "Missing command. (see `polymac run --help`)",
-    "generate": "Missing argument '{multiplier|mac|array|requantizer}'. (see `polymac generate --help`)",
-    "generate adder": "unit must be one of multiplier, mac, array, requantizer, not 'adder'",
-    "verify adder": "unit must be one of multiplier, mac, array, requantizer, not 'adder'",
+    "generate": "Missing argument '{multiplier|dot|mac|array|requantizer}'. (see `polymac generate --help`)",
+    "generate adder": "unit must be one of multiplier, dot, mac, array, requantizer, not 'adder'",
+    "verify adder": "unit must be one of multiplier, dot, mac, array, requantizer, not 'adder'",
     "compare --unit adder": "unit must be one of multiplier, mac, array, not 'adder'",
     "generate multiplier --a bf61": f"format must be one of {FORMATS}, not 'bf61'; did you mean bf16 or fp64 or fp16?",
     "compare --formats int8,": f"format must be one of {FORMATS}, not ''",
@@ -35,19 +31,46 @@ ERRORS = {
     "generate array --rows 0": "rows must be in 1 … 1024, not 0",
     "generate array --cols 1025": "cols must be in 1 … 1024, not 1025",
     "generate array --lanes 0": "lanes must be in 1 … 128, not 0",
-    "generate array --dataflow ws": "dataflow must be one of os, not 'ws'",
+    "generate array --dataflow is": "dataflow must be one of os, ws, not 'is'",
     "generate array --stages -1": "stages must be in 0 … 64, not -1",
     "generate array --acc int15": "acc must hold one product, at least 16 bits for int8 × int8, not int15 (15 bits)",
     "generate mac --acc uint32": (
         "acc must be a signed fixed-point format with 0 fraction bits for int8 × int8, not uint32"
     ),
-    "generate mac --a fp16": "a must be an integer or fixed-point format, not fp16 (float)",
+    "generate mac --acc int20 --max-k 1000": (
+        "max_k must be at most 31, the products of int8 × int8 that int20 holds, not 1000"
+    ),
+    "generate mac --a bf16 --acc exact": (
+        "acc=exact must be asked for with --force-wide where it takes more than 256 bits, as for bf16 × bf16: 539"
+    ),
+    "generate dot --a mxfp4 --lanes 24": "lanes must divide the block size of a=mxfp4, 32, not 24",
+    "verify mac --a int4 --lanes 6 --sparse": "lanes must be a multiple of 4 for sparse operands, not 6",
+    "generate dot --a fp16 --acc aligned:1:19": (
+        "acc must have at least the 20 fraction bits of a product of fp16 × fp16, not 19 (aligned:1:19)"
+    ),
+    "generate dot --preset h100_fp16 --a bf16": "a must be left out or fp16 with preset=h100_fp16, not bf16",
+    "verify mac --preset v100_fp16 --lanes 8": "lanes must be left out or 4 with preset=v100_fp16, not 8",
+    "generate multiplier --preset h100_fp16": "--preset belongs to dot and mac and array, not to multiplier",
+    "generate dot --addend maybe": "addend must be one of off, on, not 'maybe'",
+    "verify mac --exhaustive": "exhaustive must be left out for mac, it is for multipliers and dot products natively",
     "generate multiplier --rounding rne": ("rounding must be left out with an exact product, not 'rne'"),
-    "generate multiplier --out int8 --rounding up": "rounding must be one of rne, rtz, rdn, rup, rna, port, not 'up'",
+    "generate multiplier --out int8 --rounding up": (
+        "rounding must be one of rne, rtz, rdn, rup, rna, stochastic, port, not 'up'"
+    ),
     "generate multiplier --flags maybe": "flags must be one of off, on, not 'maybe'",
+    "generate multiplier --a mxfp8_e4m3": (
+        "a must be a scalar format, such as the element fp8_e4m3 or the scale e8m0, or the unit dot, not the block format "
+        "mxfp8_e4m3"
+    ),
+    "generate multiplier --formats fp16,bf16 --a int8": "a must be left out with formats, not int8",
+    "verify multiplier --a fp16 --random-bits 4": "random_bits must be left out with rounding=rne, not 4",
+    "generate multiplier --valid": "valid must be left out with stages=0, not True",
+    "generate multiplier --target xc7": (
+        "target must be left out unless architecture is auto, not 'xc7' with operator"
+    ),
     "generate multiplier --rows 4": "--rows belongs to array, not to multiplier",
     "generate array --rounding rne": "--rounding belongs to multiplier, not to array",
-    "generate requantizer --a int8": "--a belongs to multiplier and mac and array, not to requantizer",
+    "generate requantizer --a int8": "--a belongs to multiplier and dot and mac and array, not to requantizer",
     "generate mac --name 1st": "name must be a Verilog identifier, not '1st'",
     "generate array --rows x": (
         "Invalid value for '--rows': 'x' is not a valid integer. (see `polymac generate --help`)"

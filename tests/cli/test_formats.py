@@ -192,7 +192,8 @@ def test_a_file_of_formats(polymac, monkeypatch):
 ERRORS = {
     "formats fp61": f"format must be one of {ALL}, not 'fp61'; did you mean fp64 or fp16 or msfp16?",
     "formats mxfp5": f"format must be one of {ALL}, not 'mxfp5'; did you mean mxfp4 or msfp15 or mxfp8_e5m2?",
-    "generate multiplier --a mxfp4": "format must be a scalar format, not the block format mxfp4 (of fp4_e2m1)",
+    "generate multiplier --a mxfp4": "a must be a scalar format, such as the element fp4_e2m1 or the scale e8m0, "
+    "or the unit dot, not the block format mxfp4",
     "formats fp16 --plot x.svg": "--plot must be of formats of at most 1024 codes, not fp16 (65536)",
     "formats int8 --plot x.png": "--plot must be a file that ends in .svg, not x.png",
     "formats --plot x.svg": "--plot must come with the names of formats, not without",

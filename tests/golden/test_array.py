@@ -52,8 +52,8 @@ class Registers:
         self.since_last = rows
 
     def narrow(self, value):
-        acc = self.model.acc
-        if self.model.overflow == "saturate":
+        acc = self.model.out
+        if self.model.arithmetic.overflow == "saturate":
             return min(max(value, acc.min_int), acc.max_int)
         value %= 1 << acc.width
         return value - (1 << acc.width) if acc.signed and value >> (acc.width - 1) else value
@@ -100,8 +100,8 @@ class Registers:
 def run_both(model: OutputStationary, inputs: dict[str, np.ndarray]) -> tuple[Trace, list]:
     trace = model.run(**inputs)
     registers = Registers(model)
-    a = golden.to_int(inputs["a_data"], model.a).tolist()
-    b = golden.to_int(inputs["b_data"], model.b).tolist()
+    how: Any = model.arithmetic
+    a, b = (golden.to_int(inputs[name], fmt).tolist() for name, fmt in (("a_data", how.a), ("b_data", how.b)))
     controls = {name: values.tolist() for name, values in inputs.items() if not name.endswith("data")}
     never = [False] * len(a)
     expected = [
@@ -123,7 +123,7 @@ def run_both(model: OutputStationary, inputs: dict[str, np.ndarray]) -> tuple[Tr
 def assert_same(model: OutputStationary, trace: Trace, expected: list) -> None:
     for index, name in enumerate(("a_ready", "b_ready", "c_valid", "c_last")):
         np.testing.assert_array_equal(getattr(trace, name), [bool(cycle[index]) for cycle in expected], name)
-    data = golden.to_int(trace.c_data, model.acc).tolist()
+    data = golden.to_int(trace.c_data, model.out).tolist()
     for found, cycle in zip(data, expected, strict=True):
         assert found == (cycle[4] or [0] * model.cols)
 
@@ -132,6 +132,7 @@ def random_inputs(
     model: OutputStationary, rng: np.random.Generator, cycles: int, reset: float
 ) -> dict[str, np.ndarray]:
     """Streams that are idle, or full, for stretches; each stretch has its own probabilities."""
+    how: Any = model.arithmetic
 
     def control() -> np.ndarray:
         likely = np.repeat(rng.choice([0.0, 0.3, 0.8, 1.0, 1.0], cycles // 20 + 1), 20)[:cycles]
@@ -139,10 +140,10 @@ def random_inputs(
 
     return {
         "a_valid": control(),
-        "a_data": rng.integers(0, model.a.codes, (cycles, model.rows, model.lanes), dtype=np.uint64),
+        "a_data": rng.integers(0, how.a.codes, (cycles, model.rows, model.lanes), dtype=np.uint64),
         "a_last": rng.random(cycles) < rng.choice([0.1, 0.3, 1.0]),
         "b_valid": control(),
-        "b_data": rng.integers(0, model.b.codes, (cycles, model.cols, model.lanes), dtype=np.uint64),
+        "b_data": rng.integers(0, how.b.codes, (cycles, model.cols, model.lanes), dtype=np.uint64),
         "c_ready": control(),
         "reset": rng.random(cycles) < reset,
     }

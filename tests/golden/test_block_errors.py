@@ -46,7 +46,31 @@ ENCODE_ERRORS = {
         "mxfp4",
         np.zeros(32),
         {"rounding": "up"},
-        "rounding must be one of rne, rtz, rdn, rup, rna, not 'up'",
+        "rounding must be one of rne, rtz, rdn, rup, rna, stochastic, not 'up'",
+    ),
+    "no words": (
+        "mxfp4",
+        np.zeros(32),
+        {"rounding": "stochastic"},
+        "random must be a seed, a Generator or an array of words for stochastic rounding, not None",
+    ),
+    "words": (
+        "mxfp4",
+        np.zeros(32),
+        {"random": 1},
+        "rounding must be stochastic where random is given, not rne",
+    ),
+    "shape of words": (
+        "mxfp4",
+        np.zeros(32),
+        {"rounding": "stochastic", "random": [1, 2]},
+        "random must be of a shape that broadcasts to (32,), not (2,)",
+    ),
+    "random bits": (
+        "nvfp4",
+        np.zeros(32),
+        {"rounding": "stochastic", "random": 1, "random_bits": 52},
+        "random_bits must be in 1 … 51, not 52",
     ),
     "overflow": (
         "mxint8",
@@ -84,6 +108,7 @@ def test_encode_errors(case):
     ("x", "options", "message"),
     [
         (["a"] * 32, {}, "x must be an array of float64, float32, float16 or integers, not of <U1"),
+        ([1.0] * 32, {"rounding": "stochastic", "random": 0.5}, "random must be an array of integers, not of float64"),
         ([True] * 32, {}, "x must be an array of float64, float32, float16 or integers, not of bool"),
         (np.zeros(32), {"axis": 0.0}, "axis must be an integer, not 0.0"),
     ],

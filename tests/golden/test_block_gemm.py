@@ -1,5 +1,6 @@
 """Products of block formats against X_A · X_B · Σ p·q on fractions, block by block."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -65,6 +66,28 @@ def test_like_the_definition(name, rng, round_float):
             assert rounded[m, n] == code
 
 
+@pytest.mark.parametrize(
+    ("name", "part"), [("mxfp4", 8), ("mxfp8_e5m2", 1), ("nvfp4", 4), ("msfp15", 16), ("bfp5m3", 64)]
+)
+def test_rounded_after_parts_of_a_block(name, part, rng, round_float):
+    fmt, out = block_format(name), golden.format("bf16")
+    depth = 2 * fmt.block_size
+    a, b = random_blocks(fmt, (2, depth), 1, rng), random_blocks(fmt, (depth, 2), 0, rng)
+    found = block_gemm(a, b, fmt, fmt, accumulate=Rounded(out, "rtz", block=part))
+    parts = replace(fmt, block_size=part)
+    left, right = (
+        (np.repeat(scales, fmt.block_size // part, axis=axis), elements, *tensor)
+        for axis, (scales, elements, *tensor) in ((1, a), (0, b))
+    )
+    for m in range(2):
+        for n in range(2):
+            code = 0
+            for term in block_sums(parts, left, right, m, n):
+                value = term + out.fraction(code)
+                code = round_float(out, value < 0, abs(value), "rtz", "ieee", "full")[0]
+            assert found[m, n] == code
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_encoded_reals(name, rng):
     fmt = block_format(name)
@@ -96,12 +119,12 @@ MX_COLUMN = (np.array([[127]]), np.ones((32, 1), int))
     ("call", "message"),
     [
         (
-            lambda: block_gemm(MX, MX_COLUMN, "mxfp4", "mxfp4", accumulate=Rounded("fp32")),
-            "accumulate must round after whole blocks of 32 products for mxfp4, not after 1",
+            lambda: block_gemm(MX, MX_COLUMN, "mxfp4", "mxfp4", accumulate=Rounded("fp32", block=12)),
+            "accumulate must round after whole blocks of 32 products for mxfp4, or a part that divides one, not after 12",
         ),
         (
-            lambda: block_gemm(MX, MX_COLUMN, "mxfp4", "nvfp4", accumulate=Rounded("fp32", block=16)),
-            "accumulate must round after whole blocks of 32 products for mxfp4, not after 16",
+            lambda: block_gemm(MX, MX_COLUMN, "mxfp4", "nvfp4", accumulate=Rounded("fp32", block=48)),
+            "accumulate must round after whole blocks of 32 products for mxfp4, or a part that divides one, not after 48",
         ),
         (
             lambda: block_gemm(MX, MX_COLUMN, "mxfp4", "mxfp4", accumulate=Aligned(8, 24)),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import ml_dtypes
+import numpy as np
 import pytest
 
 from polymac import golden
@@ -61,6 +63,38 @@ def test_published_constants(name):
         fmt.nan_codes[0] if fmt.nan_codes else None,
     )
     assert found == PUBLISHED[name]
+
+
+#: ml_dtypes' and numpy's types, whose authors typed the same tables.
+LIBRARY = {
+    "fp64": np.float64,
+    "fp32": np.float32,
+    "fp16": np.float16,
+    "bf16": ml_dtypes.bfloat16,
+    "fp8_e5m2": ml_dtypes.float8_e5m2,
+    "fp8_e4m3": ml_dtypes.float8_e4m3fn,
+    "fp8_e5m2fnuz": ml_dtypes.float8_e5m2fnuz,
+    "fp8_e4m3fnuz": ml_dtypes.float8_e4m3fnuz,
+    "fp6_e3m2": ml_dtypes.float6_e3m2fn,
+    "fp6_e2m3": ml_dtypes.float6_e2m3fn,
+    "fp4_e2m1": ml_dtypes.float4_e2m1fn,
+    "e3m4": ml_dtypes.float8_e3m4,
+}
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_the_table_is_that_of_other_libraries(name):
+    _, exp_bits, frac_bits, _, largest, normal, subnormal, inf, nan = PUBLISHED[name]
+    info = ml_dtypes.finfo(LIBRARY[name])
+    assert (info.nmant, info.nexp) == (frac_bits, exp_bits)
+    found = [Fraction(float(x)) for x in (info.max, info.smallest_normal, info.smallest_subnormal)]
+    assert found == [largest, normal, subnormal]
+    word = np.dtype(f"uint{8 * np.dtype(LIBRARY[name]).itemsize}")
+    for code, special in ((inf, np.isinf), (nan, np.isnan)):
+        if code is not None:
+            # The first NaN may be a signaling one.
+            with np.errstate(invalid="ignore"):
+                assert special(np.array(code, word).view(LIBRARY[name]).astype(np.float64))
 
 
 @pytest.mark.parametrize(

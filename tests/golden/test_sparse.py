@@ -126,6 +126,18 @@ def test_addend_and_no_rows():
     assert found.shape == (0, 2) and found.dtype == np.uint32
 
 
+def test_metadata_oracle_pytorch(rng):
+    torch = pytest.importorskip("torch", reason="torch is not installed: make oracles")
+    conversions = pytest.importorskip("torch.sparse._semi_structured_conversions")
+    sparse = compress(codes("fp16", (32, 64), rng), "fp16", "largest")
+    dense = torch.from_numpy(sparse.expand().view(np.float16))
+    kept, interleaved = conversions.sparse_semi_structured_from_dense_cutlass(dense)
+    np.testing.assert_array_equal(kept.numpy().view(np.uint16), sparse.codes)
+    order = conversions._calculate_meta_reordering_scatter_offsets(*interleaved.shape, interleaved.dtype, "cpu")
+    metadata = interleaved.reshape(-1)[order].reshape(interleaved.shape)
+    np.testing.assert_array_equal(metadata.numpy().view(np.uint32), sparse.metadata)
+
+
 GOOD = compress([[1, 2, 0, 0]], "int8")
 
 

@@ -107,7 +107,7 @@ def test_progress_of_a_cocotb_run(simulator: sim.Simulator, tmp_path: Path) -> N
     calls: list[tuple[int, int]] = []
     unit = hdl.Array(a="int8", b="int8", rows=2, cols=2)
     result = sim.verify(
-        unit, vectors=3000, simulator=simulator.name, folder=tmp_path, progress=lambda *call: calls.append(call)
+        unit, vectors=12_000, simulator=simulator.name, folder=tmp_path, progress=lambda *call: calls.append(call)
     )
     done = [call[0] for call in calls]
     assert {total for _, total in calls} == {result.cycles}
@@ -270,7 +270,7 @@ def test_a_bit_without_a_value_is_a_mismatch(tmp_path: Path) -> None:
     [
         (hdl.Multiplier(a="int8", b="int8"), "$signed(a) * $signed(b)", FAULT),
         (hdl.Mac(a="int8", b="int8"), "clear ? ", "1'b0 ? "),
-        (hdl.Array(a="int8", b="int8", rows=2, cols=2), "clear ? ", "1'b0 ? "),
+        (hdl.Array(a="int8", b="int8", rows=2, cols=2), "first ? ", "1'b0 ? "),
     ],
     ids=lambda value: value.kind if isinstance(value, hdl.Unit) else "",
 )
@@ -298,7 +298,7 @@ def test_a_bench_that_did_not_come_to_its_end_does_not_pass(
     written = b"" if results is None else pickle.dumps(results)
     run = cocotb_run.CocotbRun(not failure, failure, written, tmp_path, tmp_path / "log", tmp_path / "junit", None)
     monkeypatch.setattr(cocotb_run, "run", lambda *_, **__: run)
-    result = sim.verify(hdl.Mac(a="int8", b="int8"), folder=tmp_path)
+    result = sim.verify(hdl.Mac(a="int8", b="int8"), simulator="verilator", folder=tmp_path)
     assert not result.passed
     assert result.details == [failure]
 
@@ -313,7 +313,7 @@ def test_a_bench_that_did_not_come_to_its_end_does_not_pass(
         ({"limit": 0, "waves": True}, "limit must be more than 0 seconds, not 0"),
         (
             {"exhaustive": True, "waves": True},
-            "exhaustive must be left out for multiplier under cocotb, it is for multipliers natively",
+            "exhaustive must be left out for multiplier under cocotb, it is for multipliers and dot products natively",
         ),
         ({"exhaustive": True, "a": "int20", "b": "int20"}, "exhaustive must be for at most 36 operand bits, not 40"),
     ],

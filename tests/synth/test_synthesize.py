@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import os
 import re
 from pathlib import Path
@@ -32,7 +33,7 @@ def test_nangate45_areas_are_the_sums_of_the_librarys_cells(mul4):
     library = synth.target("nangate45").liberty
     assert library is not None
     areas = _cell_areas(library.locate().read_text())
-    assert len(result.records) == 7
+    assert len(result.records) == 8
     assert result.failures == []
     for record in result.records:
         assert record.area_um2 == pytest.approx(sum(areas[cell] * count for cell, count in record.cells.items()))
@@ -310,7 +311,12 @@ def test_every_recipes_netlist_still_multiplies(target, sign):
     chosen = synth.target(target)
     links = {} if chosen.liberty is None else {"library.lib": chosen.liberty.locate()}
     jobs = [
-        Job(recipe.name, (*recipe.script("mapped"), *NETLIST, *MODELS[target], *PROOF), {"design.v": verilog}, links)
+        Job(
+            recipe.name,
+            (*recipe.script("mapped", 0.5), *NETLIST, *MODELS[target], *PROOF),
+            {"design.v": verilog},
+            links,
+        )
         for recipe in chosen.recipes
         if not recipe.uses_dsp
     ]
@@ -330,3 +336,59 @@ def test_an_architecture_that_no_recipe_is_for_runs_through_all(mul4):
     (result,) = synth.compare([[rows, booth]], ["cmos"])
     assert [record.parameters["architecture"] for record in result.records] == ["booth"]
     assert [record.recipe for record in result.records] == ["plain"]
+
+
+def test_the_area_within_a_delay_and_the_pareto_set(design):
+    ports = "input signed [3:0] a, input signed [3:0] b, output signed [7:0] y"
+    chosen = design("product", f"module product ({ports}); assign y = a * b; endmodule")
+    names = ["plain area", "tree speed", "timed tree", "timed rewritten tree"]
+    result = synth.synthesize(chosen, recipes=names, max_delay_ns=0.5)
+    assert [record.recipe for record in result.records] == names
+    for record in result.records[2:]:
+        assert sum("-D,500" in command for command in record.commands) == 1
+    within = result.best_within
+    assert within is not None
+    assert within.area_um2 == min(item.area_um2 or 0 for item in result.records if (item.delay_ns or 0) <= 0.5)
+    front = result.pareto
+    assert (front[0], front[-1].delay_ns) == (result.best_area, min(item.delay_ns or 0 for item in result.records))
+    for small, fast in itertools.pairwise(front):
+        assert (small.area_um2 or 0) < (fast.area_um2 or 0)
+        assert (small.delay_ns or 0) > (fast.delay_ns or 0)
+    for item in result.records:  # nothing is better in both than a member
+        assert any(
+            (best.area_um2 or 0, best.delay_ns or 0) <= (item.area_um2 or 0, item.delay_ns or 0) for best in front
+        )
+    assert synth.synthesize(chosen, recipes=names[:2], max_delay_ns=0.001).best_within is None
+
+
+def test_recipes_for_small_designs_come_last_and_only_with_them(mul4):
+    target = synth.target("cmos")
+    plain, booth, _ = target.recipes
+    for most_cells, recipes in ((1000, ["booth", "plain"]), (10, ["booth"])):
+        small = dataclasses.replace(plain, most_cells=most_cells)
+        calls: list[tuple[int, int, str]] = []
+        fitting = dataclasses.replace(target, recipes=(small, booth))
+        result = synth.synthesize(mul4, fitting, progress=lambda *call, calls=calls: calls.append(call))
+        assert [record.recipe for record in result.records] == recipes
+        assert calls[-1][:2] == (len(recipes), len(recipes))
+        # Asked for by name it is run on any.
+        assert synth.synthesize(mul4, fitting, recipes=["plain"]).recipe == "plain"
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "message"),
+    [
+        ({"max_delay_ns": 0}, ParameterError, "max_delay_ns must be over 0 ns and finite, not 0"),
+        ({"max_delay_ns": float("nan")}, ParameterError, "max_delay_ns must be over 0 ns and finite, not nan"),
+        ({"max_delay_ns": "1"}, TypeError, "max_delay_ns must be a number of nanoseconds, not '1'"),
+        (
+            {"recipes": ["timed tree"]},
+            ParameterError,
+            "max_delay_ns must be given with the recipe 'timed tree', not left out",
+        ),
+    ],
+)
+def test_a_wrong_delay(mul4, given, kind, message):
+    with pytest.raises(kind) as error:
+        synth.synthesize(mul4, **given)
+    assert str(error.value) == message

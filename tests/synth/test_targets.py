@@ -22,7 +22,7 @@ def test_the_targets_of_the_catalogue():
 def test_no_recipe_names_a_path_of_this_machine():
     for target in synth.TARGETS.values():
         for recipe in target.recipes:
-            script = recipe.script("some_top")
+            script = recipe.script("some_top", 1.0)
             assert "{" not in "".join(script)
             assert sum("some_top" in command for command in script) >= 2
             assert not re.search(r"(?<![+\w])/\w", "".join(script))

@@ -1,0 +1,97 @@
+"""A sum of products, added by one matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from itertools import product
+from operator import add
+
+from amaranth.hdl import Module, Shape, Signal, Value
+
+from ..golden.formats import ParameterError, choose
+from .bit_matrix import BitMatrix
+from .product import ADD_PRODUCTS, ARCHITECTURES, product_of
+
+
+def sum_of_products(
+    m: Module,
+    pairs: Sequence[tuple[Value, Value]],
+    addend: Value | None = None,
+    *,
+    architecture: str,
+    width: int | None = None,
+    name: str = "",
+) -> Signal:
+    """addend + sum of a * b over ``pairs``, modulo 2**width; combinational.
+
+    In the architectures made of gates the partial products of all pairs and the addend are one matrix and are reduced
+    together: no product has an adder of its own. "operator" and "row_adders" add the products and the addend by ``+``, in
+    pairs. The reference is the sum of the integers.
+
+    Parameters
+    ----------
+    m : Module
+        Where the logic is put.
+    pairs : sequence of (Value, Value)
+        Operands, at least one pair; widths and signs may differ from one to the next.
+    addend : Value, optional
+        What is added to the products.
+    architecture : str
+        One of :data:`product.ARCHITECTURES`.
+    width : int, optional
+        Bits of the sum; as many as any sum needs unless given.
+    name : str, optional
+        What the names of the signals begin with, needed where ``m`` holds several sums.
+
+    Returns
+    -------
+    Signal
+        The sum, signed if an operand or the addend is.
+
+    Raises
+    ------
+    ParameterError
+        There is no such architecture, or no pair.
+    """
+    choose("architecture", architecture, ARCHITECTURES)
+    if not pairs:
+        raise ParameterError("pairs must be at least one pair of operands, not an empty sequence")
+    prefix = f"{name}_" if name else ""
+    exact = sum_shape(pairs, addend)
+    result = Signal(exact if width is None else Shape(width, exact.signed), name=f"{prefix}sum_of_products")
+    if architecture in ADD_PRODUCTS:
+        matrix = BitMatrix(m, len(result), prefix)
+        if addend is not None:
+            matrix.add_integer(addend)
+        for lane, (a, b) in enumerate(pairs):
+            ADD_PRODUCTS[architecture](m, matrix, a, b, f"{prefix}lane_{lane}_")
+        m.d.comb += result.eq(matrix.tree() if architecture == "tree" else matrix.ripple())
+        return result
+    terms = [product_of(m, a, b, architecture, f"{prefix}lane_{lane}_") for lane, (a, b) in enumerate(pairs)]
+    terms += [] if addend is None else [addend]
+    while len(terms) > 1:
+        terms = [reduce(add, terms[i : i + 2]) for i in range(0, len(terms), 2)]
+    m.d.comb += result.eq(terms[0])
+    return result
+
+
+def sum_shape(pairs: Sequence[tuple[Value, Value]], addend: Value | None) -> Shape:
+    """The narrowest shape that holds any sum."""
+    least = greatest = 0
+    for a, b in pairs:
+        corners = [x * y for x, y in product(_bounds(a), _bounds(b))]
+        least, greatest = least + min(corners), greatest + max(corners)
+    if addend is not None:
+        low, high = _bounds(addend)
+        least, greatest = least + low, greatest + high
+    # Not the shape of a range, whose length Python could not say beyond 63 bits.
+    signed = least < 0
+    return Shape(max((~least if signed else least).bit_length(), greatest.bit_length()) + signed, signed)
+
+
+def _bounds(value: Value) -> tuple[int, int]:
+    """The least and the greatest value."""
+    shape = value.shape()
+    half = 1 << shape.width >> 1
+    return (-half, half - 1) if shape.signed else (0, (1 << shape.width) - 1)

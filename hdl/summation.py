@@ -1,0 +1,226 @@
+"""How products are added up: what a unit with an accumulator needs to know of formats and of arithmetic."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+
+from ..golden.formats import Accumulation, BlockFormat, Format, ParameterError, fixed_point
+from .pipeline import Pipeline
+
+#: A field of an operand's bits: its name, the format of its elements, and how many it packs.
+Field = tuple[str, Format, int]
+
+MAX_LANES = 128
+#: 2:4 sparsity: of so many elements of b along the inner dimension, a has so many.
+GROUP, KEPT = 4, 2
+#: Position of a kept element within its group.
+_POSITION = fixed_point(2, signed=False)
+#: The most bits of a fixed-point sum that nobody has to ask for.
+MAX_EXACT_BITS = 256
+
+
+@dataclass(frozen=True)
+class Summation(ABC):
+    """A running sum of products: its state as bits, and the step that adds one beat of ``lanes`` products.
+
+    Of every style there is a subclass; :func:`polymac.hdl.styles.summation` chooses it.
+
+    Parameters
+    ----------
+    a, b : Format or BlockFormat
+        Formats of the operands. A block format's beat brings the scale of its block.
+    lanes : int
+        Elements of the inner dimension in a beat.
+    out : Format
+        Format of the result.
+    sparse : bool
+        2:4 structured sparsity: a has only two of every four elements, and their positions.
+    """
+
+    a: Format | BlockFormat
+    b: Format | BlockFormat
+    lanes: int
+    out: Format
+    sparse: bool
+
+    @property
+    @abstractmethod
+    def state_bits(self) -> int:
+        """Bits of the running sum."""
+
+    @property
+    @abstractmethod
+    def empty(self) -> int:
+        """The state that is the sum of nothing."""
+
+    @property
+    def state_is_code(self) -> bool:
+        """Whether the state is a code of ``out``."""
+        return True
+
+    @property
+    @abstractmethod
+    def policy(self) -> str:
+        """What is rounded when, in a few words."""
+
+    @property
+    def exact_k(self) -> int | None:
+        """The most products whose sum is exact and does not overflow, whatever they are; None where that is not so."""
+        return None
+
+    @property
+    def formula(self) -> str:
+        """The products of a beat."""
+        return "a * b" if self.products == 1 else f"the sum of {self.products} products a * b"
+
+    def check_addend(self, addend: bool) -> None:
+        """Raise a ParameterError if there cannot be an addend where one is wanted."""
+        if addend and not self.state_is_code:
+            raise ParameterError(
+                f"addend must be False for acc=exact, whose sums are not codes of {self.out}: "
+                f"rounded:{self.out}:rne:{self.products} adds one exactly before it rounds"
+            )
+
+    @property
+    @abstractmethod
+    def style(self) -> Accumulation | None:
+        """The golden style of accumulation; None: integers."""
+
+    @property
+    @abstractmethod
+    def parameters(self) -> dict[str, Any]:
+        """As in a unit's metadata."""
+
+    @abstractmethod
+    def _add(self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, depth: int) -> Value:
+        """The next state, ``depth`` cycles after ``state``; what comes from the beat is delayed at place 1 besides."""
+
+    def result(self, m: Module, platform: object, state: Value) -> Value:
+        """The code of ``out`` that a state stands for, combinational."""
+        return state
+
+    def step(
+        self, m: Module, platform: object, pipeline: Pipeline, a: Value, b: Value, state: Value, depth: int = 0
+    ) -> Value:
+        """The state after one more beat: ``a`` and ``b`` as :attr:`a_fields` and :attr:`b_fields` pack them.
+
+        The pipeline's registers at its places 0 and 1, behind the operands and the products, delay the operands only:
+        ``state`` is wanted that much later, and ``depth`` registers in the addition delay the result further.
+        """
+        left, right = Signal(self.a_bits, name="a_beat"), Signal(self.b_bits, name="b_beat")
+        m.d.comb += [left.eq(a), right.eq(b)]
+        left, right = pipeline.cut(0, left, right, reset=False)
+        return self._add(m, platform, pipeline, self._beat(m, left, right), state, depth)
+
+    @property
+    def products(self) -> int:
+        """Products of a beat."""
+        return self.lanes * KEPT // GROUP if self.sparse else self.lanes
+
+    @property
+    def a_element(self) -> Format:
+        """Format of the elements of a."""
+        return self.a.element if isinstance(self.a, BlockFormat) else self.a
+
+    @property
+    def b_element(self) -> Format:
+        """Format of the elements of b."""
+        return self.b.element if isinstance(self.b, BlockFormat) else self.b
+
+    @property
+    def a_fields(self) -> tuple[Field, ...]:
+        """What one beat of a holds, the first field in the least significant bits."""
+        positions = (("position", _POSITION, self.products),) if self.sparse else ()
+        return (("data", self.a_element, self.products), *positions, *_scale(self.a))
+
+    @property
+    def b_fields(self) -> tuple[Field, ...]:
+        """What one beat of b holds."""
+        return (("data", self.b_element, self.lanes), *_scale(self.b))
+
+    @property
+    def a_bits(self) -> int:
+        """Bits of one beat of a."""
+        return sum(fmt.width * count for _, fmt, count in self.a_fields)
+
+    @property
+    def b_bits(self) -> int:
+        """Bits of one beat of b."""
+        return sum(fmt.width * count for _, fmt, count in self.b_fields)
+
+    def _beat(self, m: Module, a: Value, b: Value) -> Beat:
+        left, right = _split(a, self.a_fields), _split(b, self.b_fields)
+        others = right["data"]
+        if self.sparse:
+            others = []
+            for index, position in enumerate(left["position"]):
+                group = index // KEPT * GROUP
+                met = Signal(self.b_element.width, name=f"b_kept_{index}")
+                m.d.comb += met.eq(_selected(right["data"][group : group + GROUP], position))
+                others.append(met)
+        scales = {name: parts["scale"][0] for name, parts in (("a", left), ("b", right)) if "scale" in parts}
+        return Beat(list(zip(left["data"], others, strict=True)), scales)
+
+
+@dataclass(frozen=True)
+class Beat:
+    """The operands of one step: pairs of codes to be multiplied, and the codes of the blocks' scales by operand."""
+
+    pairs: list[tuple[Value, Value]]
+    scales: Mapping[str, Value]
+
+
+def _selected(values: list[Value], index: Value) -> Value:
+    """The value of that number, by halves."""
+    for bit in index:
+        values = [Mux(bit, values[i + 1], values[i]) for i in range(0, len(values), 2)]
+    return values[0]
+
+
+def _scale(fmt: Format | BlockFormat) -> tuple[Field, ...]:
+    return (("scale", fmt.scale, 1),) if isinstance(fmt, BlockFormat) else ()
+
+
+def _split(bits: Value, fields: tuple[Field, ...]) -> dict[str, list[Value]]:
+    found, start = {}, 0
+    for name, fmt, count in fields:
+        found[name] = [bits[start + i * fmt.width : start + (i + 1) * fmt.width] for i in range(count)]
+        start += fmt.width * count
+    return found
+
+
+def joined(m: Module, name: str, values: list[Value]) -> Signal:
+    """Bits side by side, as one named wire."""
+    wire = Signal(sum(map(len, values)), name=name)
+    m.d.comb += wire.eq(Cat(*values))
+    return wire
+
+
+def split_depth(depth: int, parts: int) -> list[int]:
+    """``depth`` registers shared out to the parts of a chain, the first ones getting more."""
+    return [depth // parts + (index < depth % parts) for index in range(parts)]
+
+
+def check_nan(argument: str, out: Format, a: Format | BlockFormat, b: Format | BlockFormat) -> None:
+    """Raise a ParameterError where a sum may be NaN, and the format of the sum has none."""
+    formats = [
+        part for fmt in (a, b) for part in ((fmt.element, fmt.scale) if isinstance(fmt, BlockFormat) else (fmt,))
+    ]
+    if not out.has_nan and any(fmt.kind == "float" and (fmt.has_nan or fmt.has_inf) for fmt in formats):
+        raise ParameterError(
+            f"{argument} must be a format with NaN where a or b has one, not {out} with a={a} and b={b}"
+        )
+
+
+def check_lanes(a: Format | BlockFormat, b: Format | BlockFormat, lanes: int, sparse: bool) -> None:
+    """Raise a ParameterError unless a beat of so many lanes has a meaning for these operands."""
+    if sparse and lanes % GROUP:
+        raise ParameterError(f"lanes must be a multiple of {GROUP} for sparse operands, not {lanes}")
+    for argument, fmt in (("a", a), ("b", b)):
+        if isinstance(fmt, BlockFormat) and fmt.block_size % lanes:
+            raise ParameterError(f"lanes must divide the block size of {argument}={fmt}, {fmt.block_size}, not {lanes}")

@@ -1,0 +1,52 @@
+"""The floating-point way to fixed-point codes equals the general one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from polymac import golden
+from polymac.golden.codes import unpack
+from polymac.golden.fixed_round import can_round_fixed, fixed_rounder
+from polymac.golden.formats import ROUNDINGS
+from polymac.golden.rounding import Target, pack
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "name", ["int8", "uint8", "int2", "q1.7", "uq4.4", "q2.22", "uint24", "q4.20", "int32", "uint32"]
+)
+def test_like_the_general_rounder(name, dtype, rng):
+    fmt = golden.format(name)
+    units = rng.integers(fmt.min_int - 3, fmt.max_int + 4, 4000) + rng.choice(
+        [0, 0.5, 0.25, 2.0**-30, -(2.0**-20)], 4000
+    )
+    units = np.concatenate(
+        [units, rng.standard_normal(500), [0.0, -0.0, -0.5, 0.5, -1.5, fmt.min_int - 0.5, fmt.max_int + 0.5]]
+    )
+    x = np.concatenate([np.ldexp(units, -fmt.frac_bits), [np.inf, -np.inf, 3e38, -3e38, 1e-45, -1e-45]]).astype(dtype)
+    exact = unpack(x.astype(np.float64).view(np.uint64), golden.format("fp64"))
+    for rounding in ROUNDINGS:
+        target = Target.of(fmt, rounding, None, "full")
+        if can_round_fixed(target, dtype):
+            with np.errstate(all="ignore"):
+                found = fixed_rounder(target, dtype)(x)
+            expected = pack("x", exact, fmt, rounding, "saturate", "full")[0]
+            assert found.dtype == expected.dtype
+            np.testing.assert_array_equal(found, expected, rounding)
+        else:
+            assert dtype == np.float32 and fmt.width == 32
+
+
+@pytest.mark.parametrize(
+    ("name", "rounding", "overflow"), [("int8", "stochastic", None), ("int8", "rne", "wrap"), ("int33", "rne", None)]
+)
+def test_targets_of_the_general_rounder(name, rounding, overflow):
+    for dtype in (np.float32, np.float64):
+        assert not can_round_fixed(Target.of(golden.format(name), rounding, overflow, "full"), dtype)
+
+
+def test_encode_takes_it(monkeypatch):
+    monkeypatch.setattr("polymac.golden.codec.pack", None)
+    assert golden.encode(np.array([-1e9, 1.5, 2.5]), "int8").tolist() == [0x80, 2, 2]
+    assert golden.encode(np.array([-1e9, 1.5], np.float32), "uq2.1").tolist() == [0, 3]

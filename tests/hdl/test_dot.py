@@ -1,0 +1,164 @@
+"""Dot products and multiply-accumulate units as modules: ports, latency, formula, what is shared, and bounds of sums."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from fractions import Fraction
+
+import pytest
+
+from polymac import golden, hdl
+from polymac.golden.formats import BLOCK_FORMATS, FORMATS, PRESETS, Format, format
+from polymac.hdl.fixed_sum import sum_bits
+
+
+def ports(unit: hdl.Unit) -> dict[str, tuple[str, int, int]]:
+    return {port.name: (port.direction, port.width, port.elements) for port in unit.ports}
+
+
+def test_ports() -> None:
+    assert ports(hdl.Dot(a="mxfp4", b="fp16", lanes=8, acc="bf16", stages=2)) == {
+        "clk": ("input", 1, 1),
+        "rst": ("input", 1, 1),
+        "a": ("input", 32, 8),
+        "a_scale": ("input", 8, 1),
+        "b": ("input", 128, 8),
+        "c": ("input", 16, 1),
+        "d": ("output", 16, 1),
+        "en": ("input", 1, 1),
+    }
+    assert ports(hdl.Dot(a="int4", b="int8", lanes=8, sparse=True, addend=False, max_k=8)) == {
+        "a": ("input", 16, 4),
+        "a_position": ("input", 8, 4),
+        "b": ("input", 64, 8),
+        "d": ("output", 15, 1),
+    }
+    assert ports(hdl.Mac(a="fp4_e2m1", b="fp4_e2m1", acc="exact")) == {
+        "clk": ("input", 1, 1),
+        "rst": ("input", 1, 1),
+        "a": ("input", 4, 1),
+        "b": ("input", 4, 1),
+        "valid": ("input", 1, 1),
+        "clear": ("input", 1, 1),
+        "en": ("input", 1, 1),
+        "acc": ("output", 32, 1),
+    }
+
+
+@pytest.mark.parametrize(
+    ("unit", "formula"),
+    [
+        (hdl.Dot(a="int8", b="int8"), "d = c + a * b, exact, then wrapped in int32"),
+        (
+            hdl.Dot(a="int8", b="int8", lanes=4, acc="int20", overflow="saturate", addend=False),
+            "d = the sum of 4 products a * b, exact, then saturated in int20",
+        ),
+        (
+            hdl.Dot(a="fp16", b="fp16", lanes=2),
+            "d = c + the sum of 2 products a * b, rounded to fp32 after every product in order (rne)",
+        ),
+        (
+            hdl.Mac(a="fp4_e2m1", b="fp4_e2m1", lanes=4, acc="exact:rtz", out="bf16", max_k=16),
+            "acc = (0 if clear else acc) + the sum of 4 products a * b, "
+            "exact in 13 bits for K up to 16, rounded once to bf16 (rtz)",
+        ),
+        (
+            hdl.Mac(a="mxfp4", b="mxfp4", lanes=8),
+            "acc = (0 if clear else acc) + the sum of 8 products a * b, "
+            "rounded to fp32 after every 8 products in order (rne)",
+        ),
+    ],
+)
+def test_formula(unit: hdl.Unit, formula: str) -> None:
+    assert unit.formula == formula
+
+
+@pytest.mark.parametrize("interleave", [1, 4])
+@pytest.mark.parametrize("stages", [0, 3])
+def test_latency(stages: int, interleave: int) -> None:
+    assert hdl.Dot(a="fp16", b="fp16", stages=stages).latency == stages
+    assert hdl.Mac(a="fp16", b="fp16", stages=stages, interleave=interleave).latency == stages + interleave
+
+
+@pytest.mark.parametrize(
+    ("name", "bits"),
+    [
+        ("fp4_e2m1", 8),
+        ("fp6_e2m3", 12),
+        ("fp6_e3m2", 18),
+        ("fp8_e4m3", 36),
+        ("fp8_e5m2", 64),
+        ("fp16", 80),
+        ("bf16", 522),
+    ],
+)
+def test_bits_of_exact_sums(name: str, bits: int) -> None:
+    """Magnitude bits of one product, as the literature has them, then the carries of K products and a sign."""
+    fmt = format(name)
+    for count, carries in ((1, 0), (2, 1), (65536, 16)):
+        assert sum_bits(fmt, fmt, count)[0] == bits + carries + 1
+
+
+SCALARS = [*FORMATS, "int2", "int8", "uint8", "q4.4", "uq0.8", "e0m3"]
+
+
+def extremes(fmt: Format) -> tuple[Fraction, Fraction]:
+    """The least and the greatest finite number."""
+    if fmt.kind == "fixed":
+        return Fraction(fmt.min_int, 1 << fmt.frac_bits), fmt.max
+    return (-fmt.max if fmt.kind == "binary" or fmt.signed else Fraction(0)), fmt.max
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8, 128])
+@pytest.mark.parametrize(("a", "b"), [*((name, name) for name in SCALARS), ("fp16", "int8"), ("bin1", "fp8_e4m3")])
+def test_no_exact_sum_overflows(a: str, b: str, count: int) -> None:
+    """A sum is linear in every product, and a product in every factor: no sum is beyond those of the extremes.
+
+    Those are numbers of the bits that a sum gets, and so is the least product.
+    """
+    fa, fb = format(a), format(b)
+    width, quantum = sum_bits(fa, fb, count)
+    unit = Fraction(2) ** quantum
+    for x, y in itertools.product(extremes(fa), extremes(fb)):
+        total = count * x * y / unit
+        assert total.denominator == 1
+        assert -(1 << (width - 1)) <= total < 1 << (width - 1)
+    least = fa.min_positive * fb.min_positive / unit
+    assert least.denominator == 1 and least >= 1
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "acc"),
+    [("int8", "int8", "int20"), ("int4", "uint8", "int16"), ("bin1", "bin1", "int8"), ("bin1", "int4", "int9")],
+)
+def test_products_that_a_fixed_point_accumulator_holds(a: str, b: str, acc: str) -> None:
+    assert hdl.Mac(a=a, b=b, acc=acc).how.exact_k == golden.exact_depth(a, b, acc)
+
+
+def test_equal_lanes_share_a_module() -> None:
+    verilog = hdl.generate(hdl.Dot(a="fp16", b="fp16", lanes=4, acc="aligned:2:24"), "shared").verilog
+    modules = re.findall(r"(?m)^module (\w+)", verilog)
+    assert len(modules) == len(set(modules)) and all(name.startswith("shared") for name in modules)
+    assert len(re.findall(r"(?m)^  shared_lane lane_", verilog)) == 4
+    assert len(re.findall(r"(?m)^  shared_aligned_add block_", verilog)) == 2
+
+
+def test_single_bits_are_counted_not_multiplied() -> None:
+    verilog = hdl.generate(hdl.Dot(a="bin1", b="bin1", lanes=8), "bits").verilog
+    assert "*" not in re.sub(r"(?m)//.*$", "", verilog)
+    assert "assign agree = ~ " in verilog
+
+
+@pytest.mark.parametrize("name", [*FORMATS, *BLOCK_FORMATS])
+def test_every_format_has_a_dot_product_and_a_mac(name: str) -> None:
+    dot, mac = hdl.Dot(a=name, b=name, lanes=2), hdl.Mac(a=name, b=name, lanes=2)
+    assert dot.how.products == mac.how.products == 2
+    assert dot.parameters["acc"] == mac.parameters["acc"]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_a_unit(name: str) -> None:
+    unit = hdl.Dot(**hdl.preset_parameters(name))
+    assert unit.how.products == PRESETS[name].lanes
+    assert hdl.command_line("generate", unit).startswith(f"polymac generate dot --a {PRESETS[name].a} ")

@@ -1,0 +1,78 @@
+"""`make qor`: a unit that has grown, or is new, fails; one that is as it was does not."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from polymac import hdl
+
+
+@pytest.fixture(scope="module")
+def qor() -> ModuleType:
+    """tests/qor.py, which is a script and no module of a package."""
+    spec = importlib.util.spec_from_file_location("qor", Path(__file__).with_name("qor.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["qor"] = module  # where dataclasses look for the names of annotations
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_two_units_against_the_committed_baseline(qor, capsys, tmp_path):
+    name = "fp4_e2m1 exact, area"
+    assert qor.main(["--only", name]) == 0
+    out, err = capsys.readouterr()
+    assert (out.count("fp4_e2m1"), err) == (1, "")
+    # The same unit against a baseline in which it was smaller.
+    baseline = json.loads(qor.BASELINE.read_text())
+    area = baseline[name]["area_um2"]
+    baseline[name]["area_um2"] = round(area / 1.04, 3)
+    other = tmp_path / "baseline.json"
+    other.write_text(json.dumps(baseline))
+    assert qor.main(["--only", name, "--baseline", str(other)]) == 1
+    assert capsys.readouterr().err == (
+        f"{name}: {baseline[name]['area_um2']:g} µm² before, {area:g} µm² now, +4.0 %: more than 3 % larger\n"
+    )
+    # The update makes it the new baseline, and leaves the other units' figures alone.
+    assert qor.main(["--only", name, "--baseline", str(other), "--update"]) == 0
+    updated = json.loads(other.read_text())
+    assert updated[name]["area_um2"] == area
+    assert updated["int8, area"] == baseline["int8, area"]
+
+
+@pytest.mark.parametrize(
+    ("figure", "before", "after", "line"),
+    [
+        ("area_um2", 100.0, 103.0, ""),
+        ("area_um2", 100.0, 90.0, ""),
+        ("area_um2", 100.0, 103.1, "u: 100 µm² before, 103.1 µm² now, +3.1 %: more than 3 % larger"),
+        ("area_luts", 100, 103, ""),
+        ("area_luts", 100, 104, "u: 100 LUT before, 104 LUT now, +4.0 %: more than 3 % larger"),
+    ],
+)
+def test_three_percent(qor, figure, before, after, line):
+    assert qor.grown({"u": {figure: after}}, {"u": {figure: before}}) == ([line] if line else [])
+
+
+def test_a_unit_that_the_baseline_does_not_hold(qor):
+    assert qor.grown({"u": {"area_um2": 1.0}}, {}) == [
+        "u: not in the baseline; python tests/qor.py --all --update writes it"
+    ]
+
+
+def test_the_baseline_holds_every_unit_with_all_that_repeats_it(qor):
+    baseline = json.loads(qor.BASELINE.read_text())
+    assert sorted(baseline) == list(baseline)
+    assert set(baseline) == set(qor.CASES)
+    for name, case in qor.CASES.items():
+        item = baseline[name]
+        assert (item["target"], item["recipe"]) == (case.target, case.recipe)
+        assert list(item["versions"]) == ["polymac", "python", "yosys"]
+        assert len(item["verilog_sha256"]) == 64
+    assert isinstance(qor.CASES["int8 MAC, area"].make(), hdl.Mac)
