@@ -336,7 +336,15 @@ def test_run_digits_prints_what_was_measured(polymac, network):
     result = polymac("run", "digits", "--rows", "8", "--seed", "4", "--no-area")
     assert (result.status, result.err) == (0, "")
     assert calls == [
-        {"format": "int8", "rows": 8, "cols": None, "seed": 4, "folder": Path("build"), "force": False, "progress": None}
+        {
+            "format": "int8",
+            "rows": 8,
+            "cols": None,
+            "seed": 4,
+            "folder": Path("build"),
+            "force": False,
+            "progress": None,
+        }
     ]
     assert dict(re.split(r": +", line, maxsplit=1) for line in result.out.splitlines()) == {
         "accuracy fp32": "97.00%",
