@@ -31,7 +31,7 @@ class Dot(Unit):
         Whether there is a ``c`` to add to. Default: yes, but for an exact sum, which has none.
     stages : int
         Pipeline registers: behind the products first, then behind the operands, then in the addition: behind its sum,
-        its alignment and in its rounder.
+        its alignment, its leading zeros and in its rounder.
 
     Members
     -------

@@ -65,7 +65,7 @@ FACTORS: dict[str, Sequence[Any]] = {
     "lanes": (1, 2, 4, 8, 16),
     "sparse": (False, True),
     "addend": (None, False),
-    "stages": (0, 1, 2, 3, 5),
+    "stages": (0, 1, 2, 3, 6),
     "architecture": ARCHITECTURES,
 }
 
