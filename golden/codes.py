@@ -205,6 +205,6 @@ def unpack(codes: Integers, fmt: Format, subnormals: str = "full") -> Unpacked:
     signaling = nan & ((magnitude_code & constant(1 << fmt.frac_bits >> 1)) == 0) if fmt.has_signaling_nan else never
     if fmt.negative_zero == "nan":
         nan = nan | (bits == constant(fmt.sign_mask))
-    if fmt.has_inf or fmt.has_nan:
+    if fmt.has_specials:
         significand = np.where(inf | nan, constant(0), significand)
     return Unpacked(negative, significand, field - (fmt.bias + fmt.frac_bits), inf, nan, signaling)

@@ -196,6 +196,11 @@ class Format:
         return bool(self.nan_codes) or self.negative_zero == "nan"
 
     @property
+    def has_specials(self) -> bool:
+        """Whether a code is infinite or NaN."""
+        return self.has_inf or self.has_nan
+
+    @property
     def has_zero(self) -> bool:
         """Whether a code is zero."""
         return self.kind == "fixed" or (self.kind == "float" and self.subnormals)

@@ -23,7 +23,8 @@ from .operand import Operand
 from .pipeline import Pipeline
 from .product import ARCHITECTURES
 from .rounding import TRUNCATE
-from .summation import Beat, Summation, check_nan, split_depth
+from .sum_of_products import sum_in_pairs
+from .summation import Beat, Summation, check_nan, products_of, split_depth
 from .unit import Unit, place
 
 
@@ -142,19 +143,16 @@ class AlignedAdd(Unit):
         m.d.comb += weight.eq(largest + low)
         total = Signal(signed(self.frac_bits + 3 + len(aligned).bit_length()), name="total")
         magnitude = Signal(len(total) - 1, name="magnitude")
-        values: list[Value] = list(pipeline.cut(0, *aligned))
-        classes = dict(zip(classes, pipeline.cut(0, *classes.values()), strict=True))
+        addends, classes = pipeline.cut(0, *aligned), pipeline.cut_named(0, classes)
         (weight,) = pipeline.cut(0, weight)
-        while len(values) > 1:
-            values = [sum(values[i + 1 : i + 2], start=values[i]) for i in range(0, len(values), 2)]
-        m.d.comb += [total.eq(values[0]), magnitude.eq(Mux(total < 0, -total, total))]
+        m.d.comb += [total.eq(sum_in_pairs(addends)), magnitude.eq(Mux(total < 0, -total, total))]
         zero, sign = Signal(name="sum_zero"), Signal(name="sum_sign")
         m.d.comb += [
             zero.eq((total == 0) & ~classes["nan"] & ~classes["inf"]),
             sign.eq(Mux(classes["inf"], classes["inf_sign"], total < 0)),
         ]
         found = {"sign": sign, "zero": zero, "nan": classes["nan"], "inf": classes["inf"]}
-        found = dict(zip(found, pipeline.cut(1, *found.values()), strict=True))
+        found = pipeline.cut_named(1, found)
         magnitude, weight = pipeline.cut(1, magnitude, weight)
         fmt = ieee_float(self.fmt.exp_bits, self.fmt.frac_bits - self.cut_bits) if self.cut_bits else self.fmt
         code = Signal(fmt.width, name="truncated")
@@ -222,12 +220,9 @@ class AlignedSum(Summation):
     ----------
     aligned : Aligned
         The style.
-    architecture : str
-        How significands are multiplied, one of :data:`product.ARCHITECTURES`.
     """
 
     aligned: Aligned
-    architecture: str
 
     @classmethod
     def make(
@@ -256,7 +251,7 @@ class AlignedSum(Summation):
             raise ParameterError(f"overflow must be left out with acc={style_name(aligned)}, not {overflow}")
         assert isinstance(a, Format) and isinstance(b, Format)
         check_nan("out", out, a, b)
-        products = lanes // 2 if sparse else lanes
+        products = products_of(lanes, sparse)
         if products % aligned.block:
             raise ParameterError(f"lanes must be a multiple of the block of {aligned.block} products, not {products}")
         least = a.frac_bits + b.frac_bits
@@ -274,15 +269,7 @@ class AlignedSum(Summation):
                 f"{aligned.frac_bits} it aligns, not {aligned.out_frac_bits} ({style_name(aligned)})"
             )
         architecture = choose("architecture", architecture or "operator", ARCHITECTURES)
-        return cls(a, b, lanes, out, sparse, aligned, architecture)
-
-    @property
-    def state_bits(self) -> int:
-        return self.out.width
-
-    @property
-    def empty(self) -> int:
-        return 0
+        return cls(a, b, lanes, out, sparse, architecture, aligned)
 
     @property
     def style(self) -> Aligned:
@@ -297,16 +284,8 @@ class AlignedSum(Summation):
         )
 
     @property
-    def parameters(self) -> dict[str, Any]:
-        return {
-            "a": self.a.name,
-            "b": self.b.name,
-            "acc": style_name(self.aligned),
-            "out": self.out.name,
-            "lanes": self.lanes,
-            "sparse": self.sparse,
-            "architecture": self.architecture,
-        }
+    def _options(self) -> dict[str, Any]:
+        return {"out": self.out.name}
 
     def _add(self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, depth: int) -> Value:
         a, b, size = self.a_element, self.b_element, self.aligned.block

@@ -15,7 +15,6 @@ from ..golden.formats import (
     ParameterError,
     check_int,
     choose,
-    style_name,
 )
 from .fixed_sum import block_term, check_scales, sum_bits
 from .float_add import Rounding, round_magnitude
@@ -39,8 +38,6 @@ class ExactSum(Summation):
         The style: how the result is rounded.
     max_k : int
         Products that are added without overflow.
-    architecture : str
-        How significands are multiplied, one of :data:`product.ARCHITECTURES`.
 
     Attributes
     ----------
@@ -52,7 +49,6 @@ class ExactSum(Summation):
 
     exact: Exact
     max_k: int
-    architecture: str
 
     @classmethod
     def make(
@@ -83,7 +79,7 @@ class ExactSum(Summation):
         overflow = choose("overflow", "ieee" if overflow is None else overflow, FLOAT_OVERFLOWS)
         architecture = choose("architecture", architecture or "operator", ARCHITECTURES)
         max_k = check_int("max_k", DEFAULT_MAX_K if max_k is None else max_k, 1)
-        how = cls(a, b, lanes, out, sparse, replace(exact, overflow=overflow), max(max_k, lanes), architecture)
+        how = cls(a, b, lanes, out, sparse, architecture, replace(exact, overflow=overflow), max(max_k, lanes))
         if how.sum_bits > MAX_EXACT_BITS and not force_wide:
             raise ParameterError(
                 f"acc=exact must be asked for with --force-wide where it takes more than {MAX_EXACT_BITS} bits, "
@@ -119,7 +115,7 @@ class ExactSum(Summation):
         """The bits of the state beside the sum."""
         formats = [self.a_element, self.b_element]
         formats += [fmt.scale for fmt in (self.a, self.b) if isinstance(fmt, BlockFormat)]
-        special = any(fmt.kind == "float" and (fmt.has_nan or fmt.has_inf) for fmt in formats)
+        special = any(fmt.has_specials for fmt in formats)
         names = ("nan", "plus_inf", "minus_inf") if special else ()
         return (*names, *(("any_negative",) if self.exact.rounding == "rdn" else ()))
 
@@ -130,10 +126,6 @@ class ExactSum(Summation):
     @property
     def state_bits(self) -> int:
         return self.sum_bits + len(self._classes)
-
-    @property
-    def empty(self) -> int:
-        return 0
 
     @property
     def state_is_code(self) -> bool:
@@ -148,19 +140,12 @@ class ExactSum(Summation):
         return f"exact in {self.sum_bits} bits for K up to {self.max_k}, rounded once to {self.out} ({self.exact.rounding})"
 
     @property
+    def _options(self) -> dict[str, Any]:
+        return {"out": self.out.name, "overflow": self.exact.overflow, "max_k": self.max_k}
+
+    @property
     def parameters(self) -> dict[str, Any]:
-        return {
-            "a": self.a.name,
-            "b": self.b.name,
-            "acc": style_name(self.exact),
-            "out": self.out.name,
-            "overflow": self.exact.overflow,
-            "max_k": self.max_k,
-            "lanes": self.lanes,
-            "sparse": self.sparse,
-            "architecture": self.architecture,
-            "force_wide": self.sum_bits > MAX_EXACT_BITS,
-        }
+        return super().parameters | {"force_wide": self.sum_bits > MAX_EXACT_BITS}
 
     def _add(self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, depth: int) -> Value:
         term = block_term(m, platform, "block", self, beat, self.architecture)

@@ -6,9 +6,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
 from ..golden.formats import BlockFormat, Exact, Format, ParameterError, Rounded
-from .lane_product import LaneProduct, Term, lane_term
+from .lane_product import LaneProduct, Term, bounds, lane_term
 from .operand import Operand
-from .sum_of_products import sum_of_products
+from .sum_of_products import sum_in_pairs, sum_of_products
 from .sum_of_signs import sum_of_signs
 from .summation import Beat, Summation
 from .unit import Unit, place, shape_of
@@ -16,10 +16,11 @@ from .unit import Unit, place, shape_of
 
 def sum_bits(a: Format, b: Format, count: int) -> tuple[int, int]:
     """Bits of the exact sum of so many products, sign included, and its quantum as a power of two."""
+    quantum = bounds(a).quantum + bounds(b).quantum
     if _multiplies_integers(a, b):
-        return (_magnitude(a) * _magnitude(b) * count).bit_length() + 1, _quantum(a) + _quantum(b)
+        return (_magnitude(a) * _magnitude(b) * count).bit_length() + 1, quantum
     lane = LaneProduct(a=a, b=b, architecture="operator")
-    return lane.significand_bits + lane.span + 1 + (count - 1).bit_length(), _quantum(a) + _quantum(b)
+    return lane.significand_bits + lane.span + 1 + (count - 1).bit_length(), quantum
 
 
 class FixedSum(Unit):
@@ -62,7 +63,7 @@ class FixedSum(Unit):
         self.a_format, self.b_format, self.count = a, b, count
         self.signs = signs
         self.architecture = architecture
-        self.special = any(fmt.kind == "float" and (fmt.has_nan or fmt.has_inf) for fmt in (a, b))
+        self.special = a.has_specials or b.has_specials
         classes = (*signs, *(("nan", "plus_inf", "minus_inf") if self.special else ()))
         super().__init__(
             {"a": In(a.width * count), "b": In(b.width * count), "sum": Out(signed(width))}
@@ -92,12 +93,12 @@ class FixedSum(Unit):
             m.d.comb += self.sum.eq(sum_of_signs(m, pairs, architecture=self.architecture, width=len(self.sum)))
         elif _multiplies_integers(a, b):
             negative = [_sign(x, a) ^ _sign(y, b) for x, y in pairs]
-            integers = [(_integer(m, f"a_{i}", x, a), _integer(m, f"b_{i}", y, b)) for i, (x, y) in enumerate(pairs)]
+            integers = [(integer(m, f"a_{i}", x, a), integer(m, f"b_{i}", y, b)) for i, (x, y) in enumerate(pairs)]
             m.d.comb += self.sum.eq(sum_of_products(m, integers, architecture=self.architecture, width=len(self.sum)))
         else:
             terms = [lane_term(m, platform, f"lane_{i}", pair, a, b, self.architecture) for i, pair in enumerate(pairs)]
             negative = [term.sign for term in terms]
-            m.d.comb += self.sum.eq(_tree_sum([self._shifted(m, i, term) for i, term in enumerate(terms)]))
+            m.d.comb += self.sum.eq(sum_in_pairs([self._shifted(m, i, term) for i, term in enumerate(terms)]))
             if self.special:
                 m.d.comb += [
                     self.nan.eq(Cat(term.nan for term in terms).any()),
@@ -222,20 +223,13 @@ def _magnitude(fmt: Format) -> int:
     return 1 if fmt.kind == "binary" else max(fmt.max_int, -fmt.min_int)
 
 
-def _quantum(fmt: Format) -> int:
-    """The weight of a code's last bit, as a power of two; of a float's at its least exponent."""
-    if fmt.kind == "float":
-        return fmt.min_exponent - fmt.frac_bits
-    return -fmt.frac_bits
-
-
 def _sign(code: Value, fmt: Format) -> Value:
     if fmt.kind == "binary":
         return ~code
     return code[-1] if fmt.signed else Const(0, 1)
 
 
-def _integer(m: Module, name: str, code: Value, fmt: Format) -> Signal:
+def integer(m: Module, name: str, code: Value, fmt: Format) -> Signal:
     """The integer that a code without an exponent stands for, in units of its last bit."""
     if fmt.kind == "fixed":
         value = Signal(shape_of(fmt), name=name)
@@ -248,10 +242,3 @@ def _integer(m: Module, name: str, code: Value, fmt: Format) -> Signal:
         value = Signal(signed(fmt.width), name=name)
         m.d.comb += value.eq(Mux(code[-1], -magnitude, magnitude) if fmt.signed else magnitude)
     return value
-
-
-def _tree_sum(values: list[Value]) -> Value:
-    """The sum, added in pairs."""
-    while len(values) > 1:
-        values = [sum(values[i + 1 : i + 2], start=values[i]) for i in range(0, len(values), 2)]
-    return values[0]

@@ -140,7 +140,7 @@ class FloatAdd(Unit):
         term, aligned, subtract, invert, sticky, weight = pipeline.cut(
             0, term, aligned, subtract, invert, sticky, weight
         )
-        classes = dict(zip(classes, pipeline.cut(0, *classes.values()), strict=True))
+        classes = pipeline.cut_named(0, classes)
         m.d.comb += total.eq(term + (aligned ^ subtract.replicate(width)).as_signed() + (subtract & ~sticky))
         negative = total[-1]
         m.d.comb += magnitude.eq((total ^ negative.replicate(width)) + (negative & ~sticky))
@@ -151,7 +151,7 @@ class FloatAdd(Unit):
             sign.eq(Mux(classes["inf"], classes["inf_sign"], Mux(zero, classes["zero_sign"], invert ^ negative))),
         ]
         found = {"sign": sign, "zero": zero, "nan": classes["nan"], "inf": classes["inf"]}
-        found = dict(zip(found, pipeline.cut(1, *found.values()), strict=True))
+        found = pipeline.cut_named(1, found)
         magnitude, sticky, weight = pipeline.cut(1, magnitude, sticky, weight)
         how = Rounding(self.fmt, self.rounding, self.overflow, self.subnormals)
         last = (weight, least_weight, greatest_weight)
@@ -231,7 +231,7 @@ def round_magnitude(
     if pipeline is not None:
         stages = pipeline.depth(3)
         significand, exponent, zeros = pipeline.cut(2, significand, exponent, zeros)
-        classes = dict(zip(classes, pipeline.cut(2, *classes.values()), strict=True))
+        classes = pipeline.cut_named(2, classes)
     rounder = FloatRound(
         fmt=how.fmt,
         least=least,

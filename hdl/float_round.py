@@ -134,7 +134,7 @@ class FloatRound(Unit):
         )
         m.d.comb += [window.eq(shifted), below_window.eq(below), is_normal.eq(above_least)]
         names = ("sign", "zero", "inf", "nan", *(("invalid",) if packing.flags else ()))
-        classes = dict(zip(names, pipeline.cut(0, *(getattr(self, name) for name in names)), strict=True))
+        classes = pipeline.cut_named(0, {name: getattr(self, name) for name in names})
         (mode,) = pipeline.cut(0, self.rounding) if self.mode == PORT else (self.mode,)
         (random,) = pipeline.cut(0, self.random) if packing.random_bits else (None,)
         cut = Window(*pipeline.cut(0, window, below_window, base, is_normal))

@@ -106,7 +106,7 @@ class FloatSelectRound(Unit):
         given = {port.name for port, _ in self.flat_ports()}
         names = ("sign", "zero", "inf", "nan", "select", "invalid", "rounding", "random")
         wires |= {name: getattr(self, name) for name in names if name in given}
-        wires = dict(zip(wires, pipeline.cut(0, *wires.values()), strict=True))
+        wires = pipeline.cut_named(0, wires)
         random = wires.get("random")
         mode = RoundingMode(wires["rounding"] if self.mode == PORT else self.mode, random)
         window = Window(*(wires[name] for name in ("window", "below_window", "base", "is_normal")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Module, Signal, Value
 
 from ..golden.formats import (
     FIXED_OVERFLOWS,
@@ -18,6 +18,7 @@ from ..golden.formats import (
     sum_format,
 )
 from .fixed_round import saturate
+from .fixed_sum import integer
 from .pipeline import Pipeline
 from .product import ARCHITECTURES
 from .sum_of_products import sum_of_products
@@ -39,14 +40,11 @@ class IntegerSum(Summation):
     ----------
     overflow : "wrap" or "saturate"
         What becomes of a sum beyond ``out``, beat by beat.
-    architecture : str
-        How products are formed and added, one of :data:`product.ARCHITECTURES`.
     """
 
     a: Format
     b: Format
     overflow: str
-    architecture: str
 
     @classmethod
     def make(
@@ -72,7 +70,7 @@ class IntegerSum(Summation):
         product = product_format(as_integer(a), as_integer(b))
         if acc is None:
             acc = sum_format(product, check_int("max_k", DEFAULT_MAX_K if max_k is None else max_k, 1))
-            return cls(a, b, lanes, acc, sparse, overflow, architecture)
+            return cls(a, b, lanes, acc, sparse, architecture, overflow)
         if acc.kind != "fixed" or acc.frac_bits != product.frac_bits or acc.signed != product.signed:
             kind = "a signed" if product.signed else "an unsigned"
             raise ParameterError(
@@ -82,7 +80,7 @@ class IntegerSum(Summation):
             raise ParameterError(
                 f"acc must hold one product, at least {product.width} bits for {a} × {b}, not {acc} ({acc.width} bits)"
             )
-        how = cls(a, b, lanes, acc, sparse, overflow, architecture)
+        how = cls(a, b, lanes, acc, sparse, architecture, overflow)
         if max_k is not None and check_int("max_k", max_k, 1) > how.exact_k:
             raise ParameterError(
                 f"max_k must be at most {how.exact_k}, the products of {a} × {b} that {acc} holds, not {max_k}"
@@ -96,14 +94,6 @@ class IntegerSum(Summation):
         return min(depths + ([self.out.min_int // min(products)] if min(products) < 0 else []))
 
     @property
-    def state_bits(self) -> int:
-        return self.out.width
-
-    @property
-    def empty(self) -> int:
-        return 0
-
-    @property
     def style(self) -> None:
         return None
 
@@ -112,38 +102,24 @@ class IntegerSum(Summation):
         return f"exact, then {'wrapped' if self.overflow == 'wrap' else 'saturated'} in {self.out}"
 
     @property
-    def parameters(self) -> dict[str, Any]:
-        return {
-            "a": self.a.name,
-            "b": self.b.name,
-            "acc": self.out.name,
-            "overflow": self.overflow,
-            "lanes": self.lanes,
-            "sparse": self.sparse,
-            "architecture": self.architecture,
-        }
+    def _options(self) -> dict[str, Any]:
+        return {"overflow": self.overflow}
 
     def _add(self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, depth: int) -> Value:
-        if self.a.kind == self.b.kind == "binary":
-            return self._add_signs(m, pipeline, beat, state, depth)
-        pairs = [
-            (_integer(m, f"a_{lane}", x, self.a), _integer(m, f"b_{lane}", y, self.b))
-            for lane, (x, y) in enumerate(beat.pairs)
-        ]
         total = Signal(shape_of(self.out), name="total")
         m.d.comb += total.eq(state)
+        if self.a.kind == self.b.kind == "binary":
+            products = sum_of_signs(m, beat.pairs, architecture=self.architecture)
+            return self._in_range(m, pipeline, self._plus(m, pipeline, total, products), depth)
+        pairs = [
+            (integer(m, f"a_{lane}", x, self.a), integer(m, f"b_{lane}", y, self.b))
+            for lane, (x, y) in enumerate(beat.pairs)
+        ]
         if not pipeline.depth(1):
             width = self.out.width if self.overflow == "wrap" else None
             exact = sum_of_products(m, pairs, total, architecture=self.architecture, width=width)
         else:
             exact = self._plus(m, pipeline, total, sum_of_products(m, pairs, architecture=self.architecture))
-        return self._in_range(m, pipeline, exact, depth)
-
-    def _add_signs(self, m: Module, pipeline: Pipeline, beat: Beat, state: Value, depth: int) -> Value:
-        """The same of numbers of one bit."""
-        total = Signal(shape_of(self.out), name="total")
-        m.d.comb += total.eq(state)
-        exact = self._plus(m, pipeline, total, sum_of_signs(m, beat.pairs, architecture=self.architecture))
         return self._in_range(m, pipeline, exact, depth)
 
     def _plus(self, m: Module, pipeline: Pipeline, total: Signal, products: Signal) -> Signal:
@@ -167,9 +143,3 @@ def _extremes(fmt: Format) -> tuple[int, int]:
 def as_integer(fmt: Format) -> Format:
     """The fixed-point format of a number: for one bit that of -1 and +1."""
     return fixed_point(2) if fmt.kind == "binary" else fmt
-
-
-def _integer(m: Module, name: str, code: Value, fmt: Format) -> Signal:
-    value = Signal(shape_of(as_integer(fmt)), name=name)
-    m.d.comb += value.eq(Mux(code, 1, -1) if fmt.kind == "binary" else code)
-    return value

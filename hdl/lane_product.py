@@ -59,7 +59,7 @@ class LaneProduct(Unit):
         self.span = x.span + y.span
         self.significand_bits = x.width + y.width - (1 in (x.width, y.width))
         self.frac_bits = x.width - 1 + y.width - 1
-        self.special = any(fmt.kind == "float" and (fmt.has_nan or fmt.has_inf) for fmt in (a, b))
+        self.special = a.has_specials or b.has_specials
         members = {
             "a": In(shape_of(a)),
             "b": In(shape_of(b)),

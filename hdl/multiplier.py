@@ -232,7 +232,7 @@ class Multiplier(Unit):
         pipeline = Pipeline(m, self.stages, order[kind], enable)
         # What comes with the operands: chosen by ports.
         side = {name: getattr(self, name) for name in self._side_ports()}
-        side = dict(zip(side, pipeline.cut(0, *side.values()), strict=True))
+        side = pipeline.cut_named(0, side)
         if self.is_unpacked:
             results = self._to_unpacked(m, platform, pipeline)
         elif kind == "float":
@@ -241,7 +241,7 @@ class Multiplier(Unit):
             results = {"y": self._to_fixed(m, platform, pipeline, side)}
         else:
             results = {"y": self._to_binary(m, platform, pipeline)}
-        results = dict(zip(results, pipeline.cut(3, *results.values()), strict=True))
+        results = pipeline.cut_named(3, results)
         if self.with_valid:
             (results["y_valid"],) = pipeline.delay(self.stages, self.valid)
         m.d.comb += [getattr(self, name).eq(value) for name, value in results.items()]
@@ -275,7 +275,7 @@ class Multiplier(Unit):
         (exact,) = pipeline.cut(1, exact)
         if self.rounding is None or self.overflow is None:
             return exact
-        side = dict(zip(side, pipeline.cut(1, *side.values()), strict=True))
+        side = pipeline.cut_named(1, side)
         result = Signal(self.out_format.width, name="result")
         options: dict[str, Any] = {"rounding": side.get("rounding_mode", self.rounding), "overflow": self.overflow}
         rounded = round_fixed(m, exact, frac_bits, self.out_format, random=side.get("random"), **options)
@@ -321,7 +321,7 @@ class Multiplier(Unit):
         classes = product_class(m, x, y, "product_")
         results = {"sign": classes.pop("sign"), "exponent": exponent, "significand": significand}
         results |= {name: classes[name] for name in ("zero", "inf", "nan") if hasattr(self, name)}
-        return dict(zip(results, pipeline.cut(1, *results.values()), strict=True))
+        return pipeline.cut_named(1, results)
 
     def _to_float(self, m: Module, platform: object, pipeline: Pipeline, side: dict[str, Signal]) -> dict[str, Signal]:
         x, y = self._operands(m, platform, pipeline)
@@ -337,7 +337,7 @@ class Multiplier(Unit):
         wires = {"significand": significand, "exponent": exponent, "leading_zeros": zeros, **classes}
         names = {"rounding_mode": "rounding"}
         wires |= {names.get(name, name): value for name, value in side.items()}
-        wires = dict(zip(wires, pipeline.cut(1, *wires.values()), strict=True))
+        wires = pipeline.cut_named(1, wires)
         options: dict[str, Any] = {
             "least": least,
             "greatest": max(greatest, 0),

@@ -141,7 +141,7 @@ def _scalar(argument: str, name: str | Format) -> Format:
 def _check_result(result: Format, fa: Format, fb: Format) -> None:
     if result.kind == "float" and not (result.signed and result.has_zero):
         raise ParameterError(f"out must be a format with sign and zero, not {result}")
-    if any(item.has_nan or item.has_inf for item in (fa, fb)) and not result.has_nan:
+    if (fa.has_specials or fb.has_specials) and not result.has_nan:
         raise ParameterError(f"out must be a format with NaN where a or b has one, not {result} with a={fa} and b={fb}")
 
 

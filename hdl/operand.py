@@ -142,9 +142,8 @@ class Operand:
 
     def registered(self, pipeline: Pipeline, place: int) -> Operand:
         """The operand as it is behind the pipeline's registers of that place."""
-        names = [key for key, value in vars(self).items() if isinstance(value, Signal)]
-        values = pipeline.cut(place, *(getattr(self, key) for key in names))
-        return replace(self, **dict(zip(names, values, strict=True)))
+        wires = {key: value for key, value in vars(self).items() if isinstance(value, Signal)}
+        return replace(self, **pipeline.cut_named(place, wires))
 
     @property
     def width(self) -> int:

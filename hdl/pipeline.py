@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from amaranth.hdl import Module, Signal
 
@@ -36,6 +36,10 @@ class Pipeline:
     def cut(self, place: int, *values: Signal, reset: bool = True) -> tuple[Signal, ...]:
         """The values as they are after the registers of that place, which a reset clears where ``reset``."""
         return self.delay(self.depth(place), *values, reset=reset)
+
+    def cut_named(self, place: int, wires: Mapping[str, Signal]) -> dict[str, Signal]:
+        """:meth:`cut` of wires that have names."""
+        return dict(zip(wires, self.cut(place, *wires.values()), strict=True))
 
     def delay(self, cycles: int, *values: Signal, reset: bool = True) -> tuple[Signal, ...]:
         """The values as they were that many enabled cycles ago."""

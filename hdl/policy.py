@@ -31,7 +31,7 @@ def policy(
         lines.append(f"Subnormals: {_subnormals(subnormals, rounds=rounding is not None)}.")
     if formats.is_unpacked:
         return [*lines, "Classes: where zero, inf or nan is set, exponent and significand mean nothing."]
-    for out in outs if any(item.has_nan or item.has_inf for item in operands) else ():
+    for out in outs if any(item.has_specials for item in operands) else ():
         if out.nan_code is not None:
             lines.append(
                 f"NaN{_to(out, outs)}: always {out.nan_code:#x}; of a NaN operand, and of infinity times zero."
@@ -62,7 +62,7 @@ def _overflow(out: Format, overflow: str, rounding: str) -> str:
         return "the low bits of the result" if overflow == "wrap" else "the nearest number of the format"
     if overflow == "saturate":
         return "the largest number, for infinite operands as well"
-    if not (out.has_inf or out.has_nan):
+    if not out.has_specials:
         return "the largest number"
     text = f"infinity ({out.inf_code:#x})" if out.has_inf else f"NaN ({out.nan_code:#x}), as there is no infinity"
     directed = rounding in (PORT, "rtz", "rup", "rdn")

@@ -14,14 +14,13 @@ from ..golden.formats import (
     ParameterError,
     Rounded,
     choose,
-    style_name,
 )
 from .fixed_sum import block_term, check_scales, scaled, sum_bits
 from .float_add import Rounding, float_add
 from .lane_product import Term, lane_term
 from .pipeline import Pipeline
 from .product import ARCHITECTURES
-from .summation import MAX_EXACT_BITS, Beat, Summation, check_nan, split_depth
+from .summation import MAX_EXACT_BITS, Beat, Summation, check_nan, products_of, split_depth
 
 
 @dataclass(frozen=True)
@@ -35,12 +34,9 @@ class RoundedSum(Summation):
     ----------
     rounded : Rounded
         The style; its format is that of the state and the result.
-    architecture : str
-        How significands are multiplied, one of :data:`product.ARCHITECTURES`.
     """
 
     rounded: Rounded
-    architecture: str
 
     @classmethod
     def make(
@@ -68,7 +64,7 @@ class RoundedSum(Summation):
         check_scales(a, b)
         overflow = choose("overflow", "ieee" if overflow is None else overflow, FLOAT_OVERFLOWS)
         architecture = choose("architecture", architecture or "operator", ARCHITECTURES)
-        products = lanes // 2 if sparse else lanes
+        products = products_of(lanes, sparse)
         if any(isinstance(fmt, BlockFormat) for fmt in (a, b)):
             # A block, or what a beat holds of it, has one scale, and is one exact term.
             if rounded.block not in (1, products):
@@ -80,7 +76,7 @@ class RoundedSum(Summation):
             raise ParameterError(
                 f"lanes must be a multiple of the {rounded.block} products that are rounded together, not {products}"
             )
-        how = cls(a, b, lanes, out, sparse, replace(rounded, format=out.name, overflow=overflow), architecture)
+        how = cls(a, b, lanes, out, sparse, architecture, replace(rounded, format=out.name, overflow=overflow))
         if rounded.block > 1 and (bits := sum_bits(how.a_element, how.b_element, rounded.block)[0]) > MAX_EXACT_BITS:
             blocks = any(isinstance(fmt, BlockFormat) for fmt in (a, b))
             raise ParameterError(
@@ -88,14 +84,6 @@ class RoundedSum(Summation):
                 f"whose exact sums take {bits} bits (at most {MAX_EXACT_BITS}), not {rounded.block}"
             )
         return how
-
-    @property
-    def state_bits(self) -> int:
-        return self.out.width
-
-    @property
-    def empty(self) -> int:
-        return 0
 
     @property
     def style(self) -> Rounded:
@@ -107,16 +95,8 @@ class RoundedSum(Summation):
         return f"rounded to {self.out} after {count} in order ({self.rounded.rounding})"
 
     @property
-    def parameters(self) -> dict[str, Any]:
-        return {
-            "a": self.a.name,
-            "b": self.b.name,
-            "acc": style_name(self.rounded),
-            "overflow": self.rounded.overflow,
-            "lanes": self.lanes,
-            "sparse": self.sparse,
-            "architecture": self.architecture,
-        }
+    def _options(self) -> dict[str, Any]:
+        return {"overflow": self.rounded.overflow}
 
     def _add(self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, depth: int) -> Value:
         terms = self._terms(m, platform, beat)

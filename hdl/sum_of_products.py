@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 from itertools import product
-from operator import add
 
 from amaranth.hdl import Module, Shape, Signal, Value
 
@@ -70,10 +68,15 @@ def sum_of_products(
         return result
     terms = [product_of(m, a, b, architecture, f"{prefix}lane_{lane}_") for lane, (a, b) in enumerate(pairs)]
     terms += [] if addend is None else [addend]
-    while len(terms) > 1:
-        terms = [reduce(add, terms[i : i + 2]) for i in range(0, len(terms), 2)]
-    m.d.comb += result.eq(terms[0])
+    m.d.comb += result.eq(sum_in_pairs(terms))
     return result
+
+
+def sum_in_pairs(values: Sequence[Value]) -> Value:
+    """The sum by ``+``, at least one value, added in pairs so that the path is short."""
+    while len(values) > 1:
+        values = [sum(values[i + 1 : i + 2], start=values[i]) for i in range(0, len(values), 2)]
+    return values[0]
 
 
 def sum_shape(pairs: Sequence[tuple[Value, Value]], addend: Value | None) -> Shape:

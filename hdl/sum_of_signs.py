@@ -8,6 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
 
 from .bit_matrix import BitMatrix
 from .product import ADD_PRODUCTS
+from .sum_of_products import sum_in_pairs
 
 
 def sum_of_signs(
@@ -40,8 +41,5 @@ def sum_of_signs(
         matrix.add_constant(-count)
         m.d.comb += total.eq(matrix.tree() if architecture == "tree" else matrix.ripple())
         return total
-    ones: list[Value] = list(agree)
-    while len(ones) > 1:
-        ones = [sum(ones[i + 1 : i + 2], start=ones[i]) for i in range(0, len(ones), 2)]
-    m.d.comb += total.eq(Cat(Const(0, 1), ones[0]) - count)
+    m.d.comb += total.eq(Cat(Const(0, 1), sum_in_pairs(list(agree))) - count)
     return total

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 
-from ..golden.formats import Accumulation, BlockFormat, Format, ParameterError, fixed_point
+from ..golden.formats import Accumulation, BlockFormat, Format, ParameterError, fixed_point, style_name
 from .pipeline import Pipeline
 
 #: A field of an operand's bits: its name, the format of its elements, and how many it packs.
@@ -40,6 +40,8 @@ class Summation(ABC):
         Format of the result.
     sparse : bool
         2:4 structured sparsity: a has only two of every four elements, and their positions.
+    architecture : str
+        How products are formed, one of :data:`product.ARCHITECTURES`.
     """
 
     a: Format | BlockFormat
@@ -47,16 +49,17 @@ class Summation(ABC):
     lanes: int
     out: Format
     sparse: bool
+    architecture: str
 
     @property
-    @abstractmethod
     def state_bits(self) -> int:
         """Bits of the running sum."""
+        return self.out.width
 
     @property
-    @abstractmethod
     def empty(self) -> int:
         """The state that is the sum of nothing."""
+        return 0
 
     @property
     def state_is_code(self) -> bool:
@@ -93,8 +96,15 @@ class Summation(ABC):
 
     @property
     @abstractmethod
+    def _options(self) -> dict[str, Any]:
+        """The style's own among the parameters."""
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """As in a unit's metadata."""
+        acc = self.out.name if self.style is None else style_name(self.style)
+        common = {"lanes": self.lanes, "sparse": self.sparse, "architecture": self.architecture}
+        return {"a": self.a.name, "b": self.b.name, "acc": acc} | self._options | common
 
     @abstractmethod
     def _add(self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, depth: int) -> Value:
@@ -120,7 +130,7 @@ class Summation(ABC):
     @property
     def products(self) -> int:
         """Products of a beat."""
-        return self.lanes * KEPT // GROUP if self.sparse else self.lanes
+        return products_of(self.lanes, self.sparse)
 
     @property
     def a_element(self) -> Format:
@@ -194,11 +204,9 @@ def _split(bits: Value, fields: tuple[Field, ...]) -> dict[str, list[Value]]:
     return found
 
 
-def joined(m: Module, name: str, values: list[Value]) -> Signal:
-    """Bits side by side, as one named wire."""
-    wire = Signal(sum(map(len, values)), name=name)
-    m.d.comb += wire.eq(Cat(*values))
-    return wire
+def products_of(lanes: int, sparse: bool) -> int:
+    """Products of a beat of so many lanes."""
+    return lanes * KEPT // GROUP if sparse else lanes
 
 
 def split_depth(depth: int, parts: int) -> list[int]:
@@ -211,7 +219,7 @@ def check_nan(argument: str, out: Format, a: Format | BlockFormat, b: Format | B
     formats = [
         part for fmt in (a, b) for part in ((fmt.element, fmt.scale) if isinstance(fmt, BlockFormat) else (fmt,))
     ]
-    if not out.has_nan and any(fmt.kind == "float" and (fmt.has_nan or fmt.has_inf) for fmt in formats):
+    if not out.has_nan and any(fmt.has_specials for fmt in formats):
         raise ParameterError(
             f"{argument} must be a format with NaN where a or b has one, not {out} with a={a} and b={b}"
         )

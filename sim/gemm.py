@@ -140,8 +140,7 @@ class _Matrix:
                 f"{argument} must be whole blocks of {fmt.block_size} along K with a scale each, "
                 f"not {scales.shape} scales and {codes.shape} elements"
             )
-        beats = max(fmt.block_size // lanes, 1)
-        scale = _Field(np.repeat(scales, beats, axis=axis), max(lanes // fmt.block_size, 1), fmt.scale, 0)
+        scale = _Field(np.repeat(scales, fmt.block_size // lanes, axis=axis), 1, fmt.scale, 0)
         return cls(codes.shape, codes.shape[axis], (_Field(codes, lanes, fmt.element, zero), scale))
 
     def beats(self, size: Callable[[int], tuple[int, int]], arrange: Callable[[Codes, int], Codes]) -> Bytes:

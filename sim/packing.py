@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,11 @@ def port_format(width: int) -> Format:
 def packed_bytes(elements: int, width: int) -> int:
     """How many bytes hold ``elements`` codes of ``width`` bits each."""
     return (elements * width + 7) // 8
+
+
+def byte_rows(values: Iterable[int], size: int) -> Bytes:
+    """Integers as rows of ``size`` bytes, (n, size)."""
+    return np.frombuffer(b"".join(int(value).to_bytes(size, "little") for value in values), np.uint8).reshape(-1, size)
 
 
 def pack(codes: ArrayLike, width: int) -> Bytes:

@@ -18,6 +18,7 @@ from .. import hdl
 from .array_jobs import ArrayJob, array_job
 from .jobs import UnitJob, make_job
 from .native import Model
+from .packing import byte_rows, packed_bytes
 from .reference import all_inputs, operand_bits, ports_of, products_of, random_inputs, reference
 from .streams import Sink, Source, run_streams
 from .sums import to_bus
@@ -118,8 +119,7 @@ def _column(values: Any, width: int) -> Codes:
         return values
     if width <= 64:
         return np.array(values, np.uint64).astype(f"u{next(size for size in (1, 2, 4, 8) if width <= 8 * size)}")
-    size = (width + 7) // 8
-    return np.frombuffer(b"".join(int(value).to_bytes(size, "little") for value in values), np.uint8).reshape(-1, size)
+    return byte_rows(values, packed_bytes(1, width))
 
 
 def _array_trace(unit: hdl.Array, model: Model, seed: int) -> Trace:
@@ -166,7 +166,7 @@ def _signals(unit: hdl.Array, job: ArrayJob, model: Model) -> dict[str, list[int
     beats = unit.rows * tiles if unit.dataflow == "os" else int(sizes[:tiles].sum())
     sources = {}
     for name, given in job.streams.items():
-        columns = [_bytes(given.fields[port.name.split("_", 1)[1]], port.bytes) for port in streams[name].fields]
+        columns = [byte_rows(given.fields[port.name.split("_", 1)[1]], port.bytes) for port in streams[name].fields]
         last = np.array(given.fields["last"], bool) if "last" in given.fields else None
         sources[name] = Source(np.concatenate(columns, axis=1), last, np.array(given.offer))
     run = run_streams(model, sources, {"c": Sink(beats, np.array(job.c_ready))})
@@ -188,7 +188,3 @@ def _signals(unit: hdl.Array, job: ArrayJob, model: Model) -> dict[str, list[int
 
 def _repeated(pattern: list[bool], cycles: int) -> list[int]:
     return np.resize(np.array(pattern, np.uint8), cycles).tolist()
-
-
-def _bytes(values: list[int], size: int) -> NDArray[np.uint8]:
-    return np.frombuffer(b"".join(value.to_bytes(size, "little") for value in values), np.uint8).reshape(-1, size)

@@ -17,6 +17,7 @@ from ..golden.formats import ParameterError, check_int
 from . import cocotb_run, jobs
 from .mismatch import SHOWN, ports_text, results_text
 from .native import Model
+from .packing import byte_rows, packed_bytes
 from .reference import (
     all_inputs,
     operand_bits,
@@ -212,9 +213,7 @@ def _to_port(codes: NDArray[Any], width: int) -> NDArray[Any]:
     """Codes as the native simulator wants them: bytes where a port is wider than 64 bits."""
     if width <= 64 or codes.ndim == 2:
         return np.asarray(codes)
-    size = (width + 7) // 8
-    raw = b"".join(int(code).to_bytes(size, "little") for code in codes)
-    return np.frombuffer(raw, np.uint8).reshape(-1, size)
+    return byte_rows(codes, packed_bytes(1, width))
 
 
 def _cocotb(

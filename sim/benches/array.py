@@ -18,7 +18,7 @@ from ...golden.array import Trace
 from ..array_jobs import ArrayJob, Beats
 from ..jobs import BenchResult
 from ..mismatch import SHOWN, code_text, vector_text
-from ..packing import packed_bytes, unpack
+from ..packing import byte_rows, packed_bytes, unpack
 from .link import Link
 
 Bools = NDArray[np.bool_]
@@ -148,9 +148,7 @@ class Scoreboard:
                 self.signals[name] = np.array(values, bool)
                 continue
             fmt, count = job.formats[name]
-            size = packed_bytes(count, fmt.width)
-            raw = np.frombuffer(b"".join(value.to_bytes(size, "little") for value in values), np.uint8)
-            codes = unpack(raw.reshape(-1, size), fmt.width, count)
+            codes = unpack(byte_rows(values, packed_bytes(count, fmt.width)), fmt.width, count)
             shape = (len(values), places[name[0]]) if name[0] in "pc" else (len(values), places[name[0]], -1)
             self.signals[name] = codes.reshape(shape)
         outputs = ("a_ready", "b_ready", "p_ready", "c_valid", "c_last", "c_data")
