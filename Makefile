@@ -48,11 +48,12 @@ faults: $(STAMP)  ## break Verilog and golden in hundreds of ways, and say what 
 qor: $(STAMP)  ## fail if a unit has grown by more than 3 % over tests/qor_baseline.json
 	@$(VENV)/bin/python tests/qor.py
 
-bench: $(STAMP)  ## speed of simulator and golden as ratios to others, area of multipliers beside others; minutes
+bench: $(STAMP)  ## speed of simulator and golden as ratios to others, areas beside others; an hour
 	@$(VENV)/bin/python tests/bench.py
 	@$(VENV)/bin/python tests/bench_golden.py
 	@$(VENV)/bin/python tests/bench_gemm.py
 	@$(VENV)/bin/python tests/bench_area.py
+	@$(VENV)/bin/python tests/bench_area.py --fpga
 
 clean:  ## remove the environment and everything generated
 	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -24,9 +25,43 @@ def qor() -> ModuleType:
     return module
 
 
+def test_no_quick_unit_has_grown(qor, capsys):
+    """What `make qor` says; it takes as long as what has changed takes to synthesize."""
+    assert qor.main([]) == 0, capsys.readouterr().err
+
+
+def test_only_what_has_changed_is_synthesized(qor, monkeypatch):
+    cases = [qor.CASES["fp4_e2m1 exact, area"], qor.CASES["int8, area"]]
+    baseline = json.loads(qor.BASELINE.read_text())
+    done = []
+
+    def compare(designs, targets, **options):
+        done.extend(designs)
+        return [SimpleNamespace(records=[SimpleNamespace(**(baseline["int8, area"] | {"area_um2": 7.0}))])] * len(
+            designs
+        )
+
+    monkeypatch.setattr(qor.synth, "compare", compare)
+    for name in ("area_luts", "luts", "carries", "dsps"):
+        baseline["int8, area"][name] = None
+    assert qor.measure(cases, 1, baseline) == {case.name: baseline[case.name] for case in cases}
+    assert not done
+    # What was made from something else is made again.
+    baseline["int8, area"]["inputs_sha256"] = "0" * 64
+    measured = qor.measure(cases, 1, baseline)
+    assert [design.metadata["parameters"]["a"] for design in done] == ["int8"]
+    assert measured["int8, area"]["area_um2"] == 7.0
+    design = hdl.generate(cases[1].make(), "unit")
+    assert qor.inputs_sha256(design, qor.CASES["int8, speed"]) != measured["int8, area"]["inputs_sha256"]
+    commented = replace(design, verilog="// Another comment.\n" + design.verilog)
+    assert qor.inputs_sha256(commented, cases[1]) == measured["int8, area"]["inputs_sha256"]
+    changed = replace(design, verilog=design.verilog + "\n")
+    assert qor.inputs_sha256(changed, cases[1]) != measured["int8, area"]["inputs_sha256"]
+
+
 def test_two_units_against_the_committed_baseline(qor, capsys, tmp_path):
     name = "fp4_e2m1 exact, area"
-    assert qor.main(["--only", name]) == 0
+    assert qor.main(["--only", name, "--fresh"]) == 0
     out, err = capsys.readouterr()
     assert (out.count("fp4_e2m1"), err) == (1, "")
     # The same unit against a baseline in which it was smaller.
@@ -35,12 +70,12 @@ def test_two_units_against_the_committed_baseline(qor, capsys, tmp_path):
     baseline[name]["area_um2"] = round(area / 1.04, 3)
     other = tmp_path / "baseline.json"
     other.write_text(json.dumps(baseline))
-    assert qor.main(["--only", name, "--baseline", str(other)]) == 1
+    assert qor.main(["--only", name, "--baseline", str(other), "--fresh"]) == 1
     assert capsys.readouterr().err == (
         f"{name}: {baseline[name]['area_um2']:g} µm² before, {area:g} µm² now, +4.0 %: more than 3 % larger\n"
     )
     # The update makes it the new baseline, and leaves the other units' figures alone.
-    assert qor.main(["--only", name, "--baseline", str(other), "--update"]) == 0
+    assert qor.main(["--only", name, "--baseline", str(other), "--fresh", "--update"]) == 0
     updated = json.loads(other.read_text())
     assert updated[name]["area_um2"] == area
     assert updated["int8, area"] == baseline["int8, area"]
@@ -74,5 +109,5 @@ def test_the_baseline_holds_every_unit_with_all_that_repeats_it(qor):
         item = baseline[name]
         assert (item["target"], item["recipe"]) == (case.target, case.recipe)
         assert list(item["versions"]) == ["polymac", "python", "yosys"]
-        assert len(item["verilog_sha256"]) == 64
+        assert len(item["inputs_sha256"]) == 64
     assert isinstance(qor.CASES["int8 MAC, area"].make(), hdl.Mac)
