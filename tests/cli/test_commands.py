@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 import shlex
@@ -11,11 +10,9 @@ from pathlib import Path
 import click
 import pytest
 
-from polymac import golden, hdl, sim, synth
+from polymac import golden, hdl, sim
 from polymac.cli import generate as generate_module
-from polymac.cli import run as run_module
 from polymac.cli.application import polymac as command
-from polymac.sim import digits
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
 
@@ -159,6 +156,7 @@ def test_architecture_auto_says_what_was_chosen(polymac):
         ("mac --a fp16 --acc exact", "100 bits, exact for K up to 65,536 products"),
         ("mac --a int8 --acc int20", "int20, exact for K up to 31 products"),
         ("dot --a fp4_e2m1 --lanes 4 --acc exact", "11 bits, exact for K up to 4 products"),
+        ("dot --a mxfp4 --lanes 32 --acc exact", "14 bits, exact for K up to 32 products"),
         ("dot --a fp16", "rounded to fp32 after every product in order (rne)"),
         (
             "dot --preset v100_fp16",
@@ -234,190 +232,6 @@ def test_verify_fails_with_status_1_and_says_how_to_repeat(polymac, monkeypatch)
     plain = json.loads(result.out)
     assert plain["details"] == failed.details
     assert plain["reproduce"] == command
-
-
-def test_compare_table_and_json(polymac):
-    result = polymac(
-        "compare",
-        "--formats",
-        "int2,int3",
-        "--architecture",
-        "operator",
-        "--target",
-        "cmos,ice40",
-        "--json",
-        "areas.json",
-    )
-    assert (result.status, result.err) == (0, "")
-    plain = json.loads(Path("areas.json").read_text())
-    assert [(item["format"], item["target"]) for item in plain["results"]] == [
-        ("int2", "cmos"),
-        ("int2", "ice40"),
-        ("int3", "cmos"),
-        ("int3", "ice40"),
-    ]
-    small, small_lut, large, large_lut = (item["best_area"] for item in plain["results"])
-    rows = [line.split() for line in result.out.splitlines() if line.startswith((" int2 ", " int3 "))]
-    assert [row[0] for row in rows] == ["int2", "int3"] * 2
-    ratio = f"{large['transistors'] / small['transistors']:.2f}"
-    assert rows[0][1:5] == [str(small["transistors"]), str(small["gates"]), "0", "1.00"]
-    assert rows[1][1:5] == [str(large["transistors"]), str(large["gates"]), "0", ratio]
-    for row, record in zip(rows[2:], (small_lut, large_lut), strict=True):
-        assert row[1:5] == [str(record[name]) for name in ("area_luts", "luts", "carries", "ffs")]
-        assert row[5] == f"{record['area_luts'] / small_lut['area_luts']:.2f}"
-    for tool, number in small["versions"].items():
-        assert f"{tool} {number}" in result.out
-
-
-def test_compare_says_where_it_is_not_of_like_with_like(polymac):
-    arguments = ("compare", "--target", "cmos", "--architecture", "operator", "--formats")
-    assert "Compared are" not in polymac(*arguments, "int2,int3").out
-    exact = "Compared are the exact product for int2; a rounded product, subnormals full,"
-    out = polymac(*arguments, "int2,fp4_e2m1,e2m1").out
-    assert f"\n{exact} IEEE flags on, for fp4_e2m1 and e2m1.\n" in out
-    out = polymac(*arguments, "int2,fp4_e2m1", "--flags", "off").out
-    assert f"\n{exact} IEEE flags off, for fp4_e2m1.\n" in out
-    assert "Compared are" not in polymac(*arguments, "int2,int3", "--out", "int2", "--rounding", "rne").out
-
-
-def test_compare_with_a_library_names_it(polymac):
-    library = synth.TARGETS["nangate45"].liberty
-    assert library is not None
-    result = polymac("compare", "--formats", "int2", "--liberty", library.locate())
-    assert result.status == 0
-    assert f"library:  {library.name}, sha256 {library.sha256}" in result.out
-    plain = json.loads(polymac("compare", "--formats", "int2", "--json", "-").out)["results"][0]
-    (row,) = [line for line in result.out.splitlines() if line.startswith(" int2 ")]
-    delay = plain["best_delay"]
-    for figure in (f"{plain['best_area']['area_um2']:.2f}", plain["best_area"]["recipe"], f"{delay['delay_ns']:.3f}"):
-        assert f" {figure} " in row
-    assert delay["recipe"] in row
-    points = plain["pareto"]
-    assert points[0]["area_um2"] == plain["best_area"]["area_um2"]
-    assert points[-1]["delay_ns"] == delay["delay_ns"]
-    assert list(points[0]) == ["architecture", "recipe", "area_um2", "delay_ns"]
-
-
-def test_compare_with_a_delay_that_is_short_enough(polymac):
-    arguments = ("compare", "--formats", "int3", "--architecture", "tree", "--max-delay")
-    plain = json.loads(polymac(*arguments, "0.25", "--json", "-").out)["results"][0]
-    within = plain["best_within"]
-    assert within["delay_ns"] <= 0.25
-    assert within["area_um2"] == min(item["area_um2"] for item in plain["records"] if item["delay_ns"] <= 0.25)
-    assert any("-D 250" in command.replace(",", " ") for record in plain["records"] for command in record["commands"])
-    result = polymac(*arguments, "0.25")
-    (row,) = [line for line in result.out.splitlines() if line.startswith(" int3 ")]
-    assert "µm² ≤ 0.25 ns" in result.out
-    assert f" {within['area_um2']:.2f} " in row
-    assert row.rstrip().endswith(within["recipe"])
-    result = polymac(*arguments, "0.25", "--target", "ice40")
-    message = "--max-delay must be left out with a target without delays, not given with ice40"
-    assert (result.status, result.err) == (2, f"polymac: {message}\n")
-
-
-@pytest.fixture
-def network(monkeypatch):
-    """Stands in for the network; the function sets its mismatches and gives the arguments of its calls."""
-    calls = []
-
-    def use(mismatches):
-        plain = {"format": "int8", "test_rows": 899, "accuracy_float": 0.97, "accuracy_golden": 0.965}
-        plain |= {"accuracy_rtl": 0.9655, "results_compared": 12345, "mismatches": mismatches, "cycles": 5000}
-        plain |= {"utilization": 0.5, "seconds": 2.0, "simulator": "S", "seed": 0, "weights": "trained here"}
-        result = digits.DigitsResult(**plain, verilog=[Path("build/array.v")])
-        monkeypatch.setattr(digits, "run", lambda **how: calls.append(how) or result)
-        return calls
-
-    return use
-
-
-def test_run_digits_prints_what_was_measured(polymac, network):
-    calls = network(0)
-    result = polymac("run", "digits", "--rows", "8", "--seed", "4", "--no-area")
-    assert (result.status, result.err) == (0, "")
-    assert calls == [
-        {
-            "format": "int8",
-            "rows": 8,
-            "cols": None,
-            "seed": 4,
-            "folder": Path("build"),
-            "force": False,
-            "progress": None,
-        }
-    ]
-    assert dict(re.split(r": +", line, maxsplit=1) for line in result.out.splitlines()) == {
-        "accuracy fp32": "97.00%",
-        "accuracy golden": "96.50%",
-        "accuracy RTL": "96.55% of 899 digits",
-        "results compared": "12,345",
-        "mismatches": "0",
-        "cycles": "5,000",
-        "array utilization": "50.0%",
-        "time": "2.0 s",
-        "weights": "trained here",
-        "simulator": "S",
-        "Verilog": "build/array.v",
-    }
-
-
-def test_run_digits_repeats_into_its_own_files_only(polymac, monkeypatch):
-    monkeypatch.setattr(digits, "train", functools.cache(digits.train))
-    arguments = ("run", "digits", "--rows", "8", "--cols", "8", "--no-area")
-    assert polymac(*arguments).status == 0
-    verilog = Path("build/digits_array.v")
-    first = verilog.read_bytes()
-    quoted = re.search(r"^// Generated by polymac \S+: polymac (.*)$", first.decode(), re.MULTILINE)
-    assert quoted is not None
-    # The command of the header gives the same bytes, which are no obstacle.
-    assert polymac(*shlex.split(quoted[1]), "--no-area").status == 0
-    for other in ([*arguments, "--cols", "3"], arguments):
-        result = polymac(*other)
-        assert (result.status, result.out) == (2, "")
-        assert result.err == f"polymac: output must not hold digits_array.v unless --force is given, not {verilog}\n"
-        verilog.write_bytes(changed := first + b"// mine\n")
-    assert verilog.read_bytes() == changed
-    assert polymac(*arguments, "--force").status == 0
-    assert verilog.read_bytes() == first
-
-
-def test_run_digits_writes_all_files_or_none(polymac):
-    Path("build").mkdir()
-    Path("build/digits_requantizer.core").write_text("mine")
-    result = polymac("run", "digits", "--rows", "4", "--cols", "4", "--no-area")
-    message = "output must not hold digits_requantizer.core unless --force is given, not build/digits_requantizer.core"
-    assert (result.status, result.out, result.err) == (2, "", f"polymac: {message}\n")
-    assert [(path.name, path.read_text()) for path in Path("build").iterdir()] == [("digits_requantizer.core", "mine")]
-
-
-def test_run_digits_fails_on_a_mismatch(polymac, network):
-    network(3)
-    result = polymac("run", "digits", "--no-area", "--json")
-    assert result.status == 1
-    plain = json.loads(result.out)
-    assert (plain["digits"]["mismatches"], plain["area"]) == (3, None)
-
-
-def test_run_digits_says_where_areas_are_in_transistors(polymac, network, monkeypatch):
-    network(0)
-    reason = "the library is not installed"
-    monkeypatch.setattr(synth.Target, "missing", lambda target: reason if target.liberty else "")
-    monkeypatch.setattr(run_module, "_AREA_FORMATS", ("int2", "int3"))
-    result = polymac("run", "digits")
-    assert result.status == 0
-    assert f"\nArea in transistors, since {reason}.\n" in result.out
-    assert "multiplier on cmos" in result.out
-
-
-def test_json_file_is_new(polymac, monkeypatch):
-    Path("areas.json").write_text("mine")
-    arguments = ("compare", "--formats", "int2", "--target", "cmos", "--json", "areas.json")
-    result = polymac(*arguments)
-    assert (result.status, result.out) == (2, "")
-    assert result.err == "polymac: --json must be a new file unless --force is given, not areas.json\n"
-    assert Path("areas.json").read_text() == "mine"
-    assert polymac(*arguments, "--force").status == 0
-    assert json.loads(Path("areas.json").read_text())["results"][0]["format"] == "int2"
 
 
 def test_a_defect_is_not_taken_for_the_users_mistake(polymac, monkeypatch):

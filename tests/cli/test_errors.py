@@ -69,7 +69,7 @@ ERRORS = {
         "target must be left out unless architecture is auto, not 'xc7' with operator"
     ),
     "generate multiplier --rows 4": "--rows belongs to array, not to multiplier",
-    "generate array --rounding rne": "--rounding belongs to multiplier, not to array",
+    "generate array --rounding rne": "--rounding belongs to multiplier and dot, not to array",
     "generate requantizer --a int8": "--a belongs to multiplier and dot and mac and array, not to requantizer",
     "generate mac --name 1st": "name must be a Verilog identifier, not '1st'",
     "generate array --rows x": (
