@@ -1,45 +1,50 @@
 """`make faults`: the golden model's source broken in many ways, each of which its tests have to notice.
 
-Every mutant is a copy of the package with one comparison, operator, constant or branch changed; the tests of that module
-run until the first fails. A mutant that passes is a survivor and is named: it may compute the same, only slower.
+Every mutant is a copy of the package with one comparison, operator, constant or branch changed; the test files about that
+module run, the quickest first, until one fails. A mutant that passes them all must be one of those in
+`golden/mutants.toml`, which says why it computes the same, with evidence; or it is a survivor: named, with exit status 1.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import importlib.util
 import itertools
 import os
 import random
-import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+import tomllib
+import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+from types import ModuleType
 
+import numpy as np
+
+from polymac import golden
 from polymac.cli.output import json_text, print_table, progress
 
 ROOT = Path(__file__).resolve().parents[1]
-#: The arithmetic modules and the test files that are about them, the quickest first.
-TESTS = {
-    "rounding": ("faults_found", "fixed_multiply", "published", "properties_arithmetic", "codec", "fast", "add"),
-    "codec": ("published", "formats", "codec", "properties_arithmetic", "fast"),
-    "arithmetic": ("fixed_multiply", "properties_arithmetic", "oracles_arithmetic", "fma", "add", "arithmetic"),
-    "fast": ("properties_arithmetic", "fast", "oracles_arithmetic", "fma", "arithmetic"),
-    "tables": ("properties_arithmetic", "fast", "oracles_arithmetic", "arithmetic"),
-    "aligned": ("presets", "aligned", "dot", "gemm"),
-    "dot": ("exact", "dot", "gemm", "aligned"),
-    "limbs": ("exact", "dot", "fma"),
-    "requantize": ("faults_found", "quantize", "network", "requantize"),
-    "block_codec": ("block_formats", "block_errors", "block_gemm", "block", "block_properties"),
-}
-#: Processor seconds after which a mutant counts as noticed: the sound tests of a module take a third of that.
-_LIMIT = 600
+_DATA = tomllib.loads(Path(__file__).with_name("golden").joinpath("mutants.toml").read_text(encoding="utf-8"))
+#: The modules, and the test files that are about them.
+TESTS: dict[str, list[str]] = _DATA["tests"]
+#: Modules whose tests need Numba where an array is long; the others' are quicker without. Those about loops call it.
+NUMBA = ("compiled",)
+#: Processor seconds and bytes of memory after which a mutant counts as noticed: the sound model takes a third of either.
+_SECONDS, _MEMORY = 120, 8 << 30
+#: Seconds by the clock: a pool whose workers all die makes new ones for ever.
+_WAIT = 1800
 
 _COMPARISONS = {
     ast.Lt: ast.LtE,
@@ -93,14 +98,14 @@ class Mutant:
 
 
 def mutants(module: str, text: str) -> Iterator[Mutant]:
-    """Every mutant of a module but those of what an error says and of types."""
+    """Every mutant of a module but those of types, headers of functions, what an error says, and what only takes time."""
     tree = ast.parse(text)
     lines = text.splitlines()
-    skipped = _without_arithmetic(tree)
+    skipped = set(_without_arithmetic(tree))
     for index, node in enumerate(ast.walk(tree)):
         place = getattr(node, "lineno", 0)
         for number, what in enumerate(_changes(node)):
-            if place not in skipped:
+            if node not in skipped:
                 yield Mutant(module, place, f"{what} in `{lines[place - 1].strip()}`", index, number)
 
 
@@ -145,90 +150,234 @@ def text_of(module: str) -> str:
 
 
 def sample(count: int, seed: int, modules: list[str]) -> list[Mutant]:
-    """``count`` mutants at random, as many of each module."""
+    """``count`` mutants at random, as many of each module; those of a smaller count are among them."""
     chosen: list[Mutant] = []
     for number, module in enumerate(modules):
         every = list(mutants(module, text_of(module)))
-        share = count // len(modules) + (number < count % len(modules))
-        chosen += random.Random(f"{seed} {module}").sample(every, min(share, len(every)))
+        random.Random(f"{seed} {module}").shuffle(every)
+        chosen += every[: count // len(modules) + (number < count % len(modules))]
     return chosen
 
 
-def _without_arithmetic(tree: ast.Module) -> set[int]:
-    """Lines that raise errors or annotate."""
-    lines: set[int] = set()
+def _without_arithmetic(tree: ast.Module) -> Iterator[ast.AST]:
+    """Nodes of errors, annotations and headers of functions; assertions, sizes of caches and whether memory is copied."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Raise):
-            lines |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-        if isinstance(node, ast.AnnAssign) and node.value is None:
-            lines.add(node.lineno)
-        if isinstance(node, ast.FunctionDef):
-            lines |= set(range(node.lineno, node.body[0].lineno))
-    return lines
+        parts: list[ast.AST] = []
+        if isinstance(node, ast.Raise | ast.Assert) or (isinstance(node, ast.AnnAssign) and node.value is None):
+            parts = [node]
+        elif isinstance(node, ast.AnnAssign):
+            parts = [node.annotation]
+        elif isinstance(node, ast.FunctionDef):
+            parts = [node.args, *node.decorator_list, *([] if node.returns is None else [node.returns])]
+        elif isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            yield node
+        elif isinstance(node, ast.keyword) and node.arg in ("strict", "copy"):
+            parts = [node]
+        for part in parts:
+            yield from ast.walk(part)
 
 
-def noticed(mutant: Mutant | None, module: str) -> str | None:
-    """The first test file that fails on a mutant, or None; without a mutant, on the sound package."""
+@dataclass(frozen=True)
+class Equivalent:
+    """A mutant that computes the same, and why; what evidence there is.
+
+    Attributes
+    ----------
+    module, change : str
+        Those of the mutant.
+    reason : str
+        Why no result differs.
+    same : str
+        An expression that is the same in the module with and without the change.
+    test : str
+        A test, as ``file::name``, which compares what the two versions do where they do not do the same.
+    which : int
+        Which of the mutants of the same change to lines of the same text it is, if there are several.
+    """
+
+    module: str
+    change: str
+    reason: str
+    same: str = ""
+    test: str = ""
+    which: int = 0
+
+    def mutant(self) -> Mutant:
+        """The mutant, once its evidence has been seen.
+
+        Raises
+        ------
+        ValueError
+            There is none, or no evidence, or that is wrong.
+        """
+        name = f"{self.module}.py: {self.change}"
+        text = text_of(self.module)
+        found = [each for each in mutants(self.module, text) if each.change == self.change]
+        if not 0 <= self.which < len(found):
+            raise ValueError(f"{name} must be a mutant, not number {self.which} of {len(found)}")
+        mutant = found[self.which]
+        if bool(self.same) == bool(self.test):
+            raise ValueError(f"{name} must have an expression or a test as evidence, not both or neither")
+        if self.same and not _same(self.same, *(_loaded(self.module, each) for each in (text, mutant.source(text)))):
+            raise ValueError(f"{name} must not change {' '.join(self.same.split())}")
+        if self.test:
+            file, _, test = self.test.partition("::")
+            tests = Path(__file__).with_name("golden") / f"test_{file}.py"
+            if not tests.exists() or f"def test_{test}(" not in tests.read_text(encoding="utf-8"):
+                raise ValueError(f"{name} must name a test as evidence, not {self.test}")
+        return mutant
+
+
+def _same(expression: str, sound: ModuleType, changed: ModuleType) -> bool:
+    """Whether an expression has one value in two modules, and raises and warns of nothing."""
+    try:
+        with warnings.catch_warnings(action="error"):
+            np.testing.assert_equal(*(eval(expression, vars(module)) for module in (changed, sound)))
+    except Exception:
+        return False
+    return True
+
+
+def _loaded(module: str, source: str) -> ModuleType:
+    """A module of golden made of this source, beside the one that the others import."""
+    name = f"polymac.golden.{module}"
+    spec = importlib.util.find_spec(name)
+    assert spec is not None
+    loaded = importlib.util.module_from_spec(spec)
+    sound, sys.modules[name] = sys.modules.get(name), loaded  # dataclasses look their module up
+    try:
+        exec(compile(source, name, "exec"), vars(loaded))
+    finally:
+        del sys.modules[name]
+        if sound is not None:
+            sys.modules[name] = sound
+    vars(loaded).update(np=np, golden=golden)  # for the evidence
+    return loaded
+
+
+def equivalents(modules: list[str]) -> dict[Mutant, str]:
+    """The known equivalent mutants of modules, and the reasons."""
+    known = [Equivalent(**record) for record in _DATA.get("equivalent", []) if record["module"] in modules]
+    return {each.mutant(): each.reason for each in known}
+
+
+@contextmanager
+def copies(count: int) -> Iterator[SimpleQueue[Path]]:
+    """Folders with a copy of the package and of its tests each, in which one mutant after the other is tried."""
+    free: SimpleQueue[Path] = SimpleQueue()
     with tempfile.TemporaryDirectory(prefix="polymac-faults-") as name:
-        folder = Path(name)
-        package = folder / "path" / "polymac"
-        package.mkdir(parents=True)
-        shutil.copytree(ROOT / "golden", package / "golden", ignore=shutil.ignore_patterns("__pycache__"))
-        for other in ("hdl", "sim", "synth", "cli"):
-            (package / other).symlink_to(ROOT / other)
-        shutil.copytree(ROOT / "tests" / "golden", folder / "tests" / "golden")
-        shutil.copy(ROOT / "pyproject.toml", folder)
+        for number in range(count):
+            folder = Path(name) / str(number)
+            for part in ("golden", "hdl", "sim", "synth", "cli"):
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(ROOT / part, folder / "path" / "polymac" / part, ignore=ignored)
+            shutil.copytree(ROOT / "tests" / "golden", folder / "tests" / "golden")
+            shutil.copy(ROOT / "pyproject.toml", folder)
+            free.put(folder)
+        yield free
+
+
+def noticed(mutant: Mutant | None, module: str, free: SimpleQueue[Path] | None = None) -> str | None:
+    """The first test file about a module that fails on a mutant, or None; without a mutant, on the sound package."""
+    if free is None:
+        with copies(1) as made:
+            return noticed(mutant, module, made)
+    folder = free.get()
+    file = folder / "path" / "polymac" / "golden" / f"{module}.py"
+    text = file.read_text(encoding="utf-8")
+    try:
         if mutant is not None:
-            source = mutant.source(text_of(mutant.module))
-            (package / "golden" / f"{mutant.module}.py").write_text(source, encoding="utf-8")
-        environment = {**os.environ, "PYTHONPATH": str(package.parent), "PYTHONDONTWRITEBYTECODE": "1"}
-        files = [f"tests/golden/test_{test}.py" for test in TESTS[module]]
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", *files]
-        tests = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, preexec_fn=_limit, check=False
-        )
-    if not tests.returncode:
-        return None
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+?\.py)", tests.stdout, re.MULTILINE)
-    return failed[1] if failed else "time limit"
+            file.write_text(mutant.source(text), encoding="utf-8")
+        return next((test for test in TESTS[module] if _fails(test, folder, numba=module in NUMBA)), None)
+    finally:
+        file.write_text(text, encoding="utf-8")
+        if module == "loops":
+            # Numba knows a changed source by its time and size alone.
+            shutil.rmtree(file.parent / "__pycache__", ignore_errors=True)
+        free.put(folder)
 
 
-def _limit() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (_LIMIT, _LIMIT))
+def _fails(test: str, folder: Path, *, numba: bool) -> bool:
+    environment = {**os.environ, "PYTHONPATH": str(folder / "path"), "PYTHONDONTWRITEBYTECODE": "1"}
+    # One thread each, and the same examples of Hypothesis's every time, with no limit to what one may take.
+    environment |= {"POLYMAC_NUMBA": str(int(numba)), "OPENBLAS_NUM_THREADS": "1", "CI": "1"}
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider"]
+    command.append(f"tests/golden/test_{test}.py")
+    output = subprocess.DEVNULL
+    options = {"cwd": folder, "env": environment, "stdout": output, "stderr": output, "start_new_session": True}
+    with subprocess.Popen(command, **options) as tests:
+        for limit, most in ((resource.RLIMIT_CPU, _SECONDS), (resource.RLIMIT_AS, _MEMORY)):
+            resource.prlimit(tests.pid, limit, (most, most))
+        try:
+            return tests.wait(_WAIT) != 0
+        except subprocess.TimeoutExpired:
+            os.killpg(tests.pid, signal.SIGKILL)
+            return True
+
+
+def _run(modules: list[str], chosen: list[Mutant], jobs: int) -> Iterator[tuple[Mutant, str | None]]:
+    """Every mutant and what noticed it, in the order in which they are done."""
+    runs = {(test, module in NUMBA) for module in modules for test in TESTS[module]}
+    with copies(jobs) as free, ThreadPoolExecutor(jobs) as pool:
+
+        def sound(test: str, numba: bool) -> bool:
+            folder = free.get()
+            try:
+                return not _fails(test, folder, numba=numba)
+            finally:
+                free.put(folder)
+
+        for test, passes in zip(runs, pool.map(lambda run: sound(*run), runs), strict=True):
+            if not passes:
+                sys.exit(f"tests/golden/test_{test[0]}.py must pass without a fault")
+        futures = {pool.submit(noticed, mutant, mutant.module, free): mutant for mutant in chosen}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+
+
+def _write(file: Path, found: dict[Mutant, str | None], known: dict[Mutant, str]) -> None:
+    records = [{"mutant": str(each), "test": test, "equivalent": known.get(each)} for each, test in found.items()]
+    file.write_text(json_text(records), encoding="utf-8")
 
 
 def main() -> int:
     """Break the modules asked for, print a table of what was noticed, and name the survivors."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--module", choices=[*TESTS, "all"], default="all")
-    parser.add_argument("--count", type=int, default=100, help="mutants in all")
+    parser.add_argument("--module", choices=TESTS, nargs="+", default=list(TESTS), help="all unless given")
+    parser.add_argument("--count", type=int, default=240, help="mutants in all")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2, help="mutants that are tried at the same time")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every mutant, and the test file that noticed it")
     arguments = parser.parse_args()
-    modules = list(TESTS) if arguments.module == "all" else [arguments.module]
+    modules: list[str] = arguments.module
     started = time.perf_counter()
-    found: list[tuple[Mutant, str | None]] = []
+    known = equivalents(modules)
+    chosen = sample(arguments.count, arguments.seed, modules)
+    found: dict[Mutant, str | None] = {mutant: None for mutant in chosen if mutant in known}
     with progress("golden") as report:
-        for module in modules:
-            if (test := noticed(None, module)) is not None:
-                sys.exit(f"{test} must pass without a fault")
-        chosen = sample(arguments.count, arguments.seed, modules)
-        for mutant in chosen:
-            found.append((mutant, noticed(mutant, mutant.module)))
+        for mutant, test in _run(modules, [mutant for mutant in chosen if mutant not in known], arguments.jobs):
+            found[mutant] = test
             if report is not None:
                 report(len(found), len(chosen), str(mutant)[:60])
             if arguments.json:
-                records = [{"mutant": str(item), "test": test} for item, test in found]
-                arguments.json.write_text(json_text(records), encoding="utf-8")
+                _write(arguments.json, found, known)
+    if arguments.json:
+        _write(arguments.json, found, known)
     rows = []
     for module in [*modules, "all"]:
-        mine = [test for mutant, test in found if module in (mutant.module, "all")]
-        killed = sum(test is not None for test in mine)
-        rows.append((module, str(len(mine)), str(killed), str(len(mine) - killed), f"{killed / max(1, len(mine)):.1%}"))
-    print_table("", ("module", "mutants", "killed", "survivors", "kill rate"), rows, left=("module",))
-    survivors = [mutant for mutant, test in found if test is None]
+        mine = [mutant for mutant in found if module in (mutant.module, "all")]
+        equivalent = sum(mutant in known for mutant in mine)
+        killed = sum(found[mutant] is not None for mutant in mine)
+        counts = (len(mine), killed, equivalent, len(mine) - killed - equivalent)
+        rows.append((module, *map(str, counts), f"{killed / max(1, len(mine) - equivalent):.1%}"))
+    columns = ("module", "mutants", "killed", "equivalent", "survivors", "kill rate")
+    print_table("", columns, rows, left=("module",))
+    for mutant in chosen:
+        if mutant in known:
+            print(f"equivalent: {mutant}: {known[mutant]}")
+    survivors = [mutant for mutant in chosen if mutant not in known and found[mutant] is None]
     for mutant in survivors:
-        print(mutant)
+        print(f"survivor: {mutant}")
     print(f"{time.perf_counter() - started:.0f} s")
     return bool(survivors)
 

@@ -17,7 +17,7 @@ from polymac.golden.formats import BLOCK_FORMATS, FLOAT_OVERFLOWS, FORMATS, ROUN
 from polymac.golden.rounding import Target
 
 needs_numba = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="numba is not installed")
-BY_LOOP = pytest.mark.parametrize("way", [pytest.param("numba", marks=needs_numba), "python"])
+BY_LOOP = pytest.mark.parametrize("way", ["python", pytest.param("numba", marks=needs_numba)])
 
 
 @pytest.fixture
@@ -79,28 +79,11 @@ def assert_rounds(fmt, dtype, x, use, way):
         np.testing.assert_array_equal(found, expected, str(target))
 
 
-@needs_numba
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("fmt", [*map(golden.format, NAMES), USER], ids=str)
-def test_rounding(fmt, dtype, rng, use):
-    assert_rounds(fmt, dtype, patterns(fmt, dtype, 1 << 12, rng), use, "numba")
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", ["bf16", "fp8_e4m3", "fp4_e2m1"])
 def test_rounding_without_numba(name, dtype, rng, use):
     fmt = golden.format(name)
     assert_rounds(fmt, dtype, patterns(fmt, dtype, 40, rng), use, "python")
-
-
-@needs_numba
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["bf16", "fp16", "fp8_e4m3"])
-def test_every_float32(name, use):
-    # Both signs of every exponent with every upper 20 bits, each with the lower 12 around all that they can decide.
-    upper = np.arange(1 << 20, dtype=np.uint32) << np.uint32(12)
-    for low in (0, 1, 0x7FF, 0x800, 0x801, 0xFFF):
-        assert_rounds(golden.format(name), np.float32, (upper | np.uint32(low)).view(np.float32), use, "numba")
 
 
 @pytest.mark.parametrize(
@@ -116,8 +99,8 @@ def test_policies_without_loop():
         assert not real.rounds_in_loop(target, np.float32)
 
 
-@BY_LOOP
 @pytest.mark.parametrize("name", [name for name, fmt in BLOCK_FORMATS.items() if fmt.power_of_two])
+@BY_LOOP
 def test_block_scales(name, way, rng, use):
     fmt = block_format(name)
     rows = 200 if way == "numba" else 8
@@ -167,8 +150,8 @@ STYLES = [
 ]
 
 
-@BY_LOOP
 @pytest.mark.parametrize("case", STYLES, ids=lambda case: f"{case[0]}-{case[2].block}-{case[3]}")
+@BY_LOOP
 def test_aligned(case, way, rng, use):
     name_a, name_b, style, name_out = case
     fa, fb, out = golden.format(name_a), golden.format(name_b), golden.format(name_out)
@@ -195,6 +178,23 @@ def test_aligned(case, way, rng, use):
                 for each in (way, "numpy")
             )
             np.testing.assert_array_equal(found, expected)
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("fmt", [*map(golden.format, NAMES), USER], ids=str)
+def test_rounding(fmt, dtype, rng, use):
+    assert_rounds(fmt, dtype, patterns(fmt, dtype, 1 << 12, rng), use, "numba")
+
+
+@needs_numba
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["bf16", "fp16", "fp8_e4m3"])
+def test_every_float32(name, use):
+    # Both signs of every exponent with every upper 20 bits, each with the lower 12 around all that they can decide.
+    upper = np.arange(1 << 20, dtype=np.uint32) << np.uint32(12)
+    for low in (0, 1, 0x7FF, 0x800, 0x801, 0xFFF):
+        assert_rounds(golden.format(name), np.float32, (upper | np.uint32(low)).view(np.float32), use, "numba")
 
 
 @needs_numba
