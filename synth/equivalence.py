@@ -221,7 +221,7 @@ def _step(design: Design, a: Shape, b: Shape, bit: int) -> Job:
     return _comparison(f"{design.name}: bit {bit} of b", *sides)
 
 
-def _links() -> dict[str, Path]:
+def abc_link() -> dict[str, Path]:
     """Where ABC is.
 
     Raises
@@ -242,7 +242,7 @@ def _comparison(label: str, left: str, right: str) -> Job:
         graph = (f"read_verilog {name}.v", "hierarchy -check -top side", *_GRAPH, f"write_aiger -zinit {name}.aig")
         commands += [*graph, "design -reset"]
     files = {"left.v": left, "right.v": right, "prove.abc": "&cec left.aig right.aig\n"}
-    return Job(f"proof of {label}", (*commands, f"exec -- {_ABC}"), files, _links())
+    return Job(f"proof of {label}", (*commands, f"exec -- {_ABC}"), files, abc_link())
 
 
 def _pipeline_pins(pipelined: Design, inputs: Mapping[str, int], outputs: Mapping[str, int], en: int) -> dict[str, str]:
@@ -291,7 +291,7 @@ def _flow_job(
     # Without -i the first frame's registers hold anything; `comb` makes them inputs. One output: -m wants a single one.
     script = f"read flow.aig; frames -F {latency + 1}; comb; cone -O {latency} -R 1; strash; &get; &cec -m\n"
     files = {"flow.v": text, "prove.abc": script}
-    return Job(f"proof of {pipelined.name}: flow", (*graph, f"exec -- {_ABC}"), files, _links())
+    return Job(f"proof of {pipelined.name}: flow", (*graph, f"exec -- {_ABC}"), files, abc_link())
 
 
 def _outcomes(jobs: Sequence[Job], timeout: float, workers: int) -> list[Outcome]:
