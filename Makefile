@@ -54,6 +54,8 @@ bench: $(STAMP)  ## speed of simulator and golden as ratios to others, areas bes
 	@$(VENV)/bin/python tests/bench_gemm.py
 	@$(VENV)/bin/python tests/bench_area.py
 	@$(VENV)/bin/python tests/bench_area.py --fpga
+	@$(VENV)/bin/python tests/bench_area_sums.py
+	@$(VENV)/bin/python tests/bench_generate.py
 
 clean:  ## remove the environment and everything generated
 	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache

@@ -50,7 +50,7 @@ def generate(unit: str, name: str | None, folder: Path, force: bool, as_json: bo
     parameters = design.metadata["parameters"]
     how = component.how if isinstance(component, hdl.Dot | hdl.Mac | hdl.Array) else None
     if as_json:
-        sums = {"exact_k": how and how.exact_k, "accumulator_bits": how and how.state_bits}
+        sums = {"exact_k": how and how.exact_k, "accumulator_bits": how and how.held_bits}
         print_json({"files": files} | sums | {"metadata": design.metadata})
         return
     for path in files:
@@ -68,5 +68,5 @@ def _accumulator(how: hdl.Summation) -> str:
     """What holds a running sum, and how far it is exact."""
     if how.exact_k is None:
         return how.policy
-    held = str(how.out) if how.state_is_code else f"{how.state_bits} bits"
+    held = str(how.out) if how.state_is_code else f"{how.held_bits} bits"
     return f"{held}, exact for K up to {how.exact_k:,} products"

@@ -66,7 +66,7 @@ _OPTIONS: dict[str, _Option] = {
     ),
     "random_bits": _Option("Random bits of stochastic rounding.  [default: as many as are cut off, 8 … 32]", "N"),
     "subnormals": _Option("Floats: kept or flushed to zero.  [default: full]", "full|flush"),
-    "flags": _Option("Floats: a port with the IEEE exceptions.  [default: on]", "on|off"),
+    "flags": _Option("Floats: a port with the IEEE exceptions.  [default: on; dot: off]", "on|off"),
     "architecture": _Option(
         "How significands are multiplied; auto: as suits the target.  [default: operator]",
         "|".join((*ARCHITECTURES, AUTO)),

@@ -10,9 +10,10 @@ from amaranth.lib.wiring import In, Member, Out
 
 from ..golden.formats import BlockFormat, Format, check_bool, check_int
 from .multiplier import MAX_STAGES
-from .pipeline import Pipeline
+from .pipeline import ROUTE, Pipeline, balanced
+from .rounded_sum import FLAG_BITS
 from .styles import summation
-from .summation import Field, Summation
+from .summation import MODE, Field, Summation
 from .unit import Unit, shape_of
 
 
@@ -26,12 +27,16 @@ class Dot(Unit):
     Parameters
     ----------
     a, b, lanes, acc, out, overflow, max_k, sparse, architecture, force_wide
-        As of :func:`.styles.summation`; for an exact sum ``max_k`` is ``lanes`` unless given.
+        As of :func:`.styles.summation`. An exact sum is one of a single beat: ``max_k`` is ``lanes`` unless given, and
+        block formats bring no bits for the range of their scales.
+    rounding : "port", optional
+        Rounded styles: a port says how, beat by beat, in place of the style's rounding mode.
+    flags : bool
+        Rounded styles, one product at a time: a port with the IEEE exceptions of all additions.
     addend : bool
         Whether there is a ``c`` to add to. Default: yes, but for an exact sum, which has none.
     stages : int
-        Pipeline registers: behind the products first, then behind the operands, then in the addition: behind its sum,
-        its alignment, its leading zeros and in its rounder.
+        Pipeline registers, where they balance the estimated delays of the steps from the operands to the result.
 
     Members
     -------
@@ -41,10 +46,14 @@ class Dot(Unit):
         With ``sparse``: which of the four elements of b each element of a meets.
     a_scale, b_scale : In
         Codes of the scales of block formats.
+    rounding_mode : In(3)
+        With ``rounding``: the mode's position in :data:`formats.ROUNDINGS`; other codes round toward zero.
     c : In
         With ``addend``: a code of the result's format.
     d : Out
         The code of the result.
+    flags : Out(5)
+        With ``flags``: :class:`formats.Flag`; invalid, overflow, underflow (tiny after rounding), inexact.
     en : In(1)
         With ``stages`` > 0: while 0, no register changes.
 
@@ -70,11 +79,11 @@ class Dot(Unit):
         sparse: bool = False,
         architecture: str | None = None,
         force_wide: bool = False,
+        rounding: str | None = None,
+        flags: bool = False,
         addend: bool | None = None,
         stages: int = 0,
     ) -> None:
-        if max_k is None and isinstance(acc, str) and acc.partition(":")[0] == "exact":
-            max_k = lanes
         self.how = how = summation(
             a=a,
             b=b,
@@ -86,6 +95,9 @@ class Dot(Unit):
             sparse=sparse,
             architecture=architecture,
             force_wide=force_wide,
+            one_beat=True,
+            rounding=rounding,
+            flags=flags,
         )
         self.stages = check_int("stages", stages, 0, MAX_STAGES)
         self.addend = how.state_is_code if addend is None else check_bool("addend", addend)
@@ -93,6 +105,8 @@ class Dot(Unit):
         self.formula = f"d = {'c + ' * self.addend}{how.formula}, {how.policy}"
         code = shape_of(how.out)
         members = operand_members(how) | ({"c": In(code)} if self.addend else {}) | {"d": Out(code)}
+        members |= {"flags": Out(FLAG_BITS)} if flags else {}
+        self.with_flags = flags
         super().__init__(
             members | ({"en": In(1, init=1)} if stages else {}),
             formats=operand_formats(how) | {"c": (how.out, 1), "d": (how.out, 1)},
@@ -104,16 +118,19 @@ class Dot(Unit):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         how = self.how
-        feed = min(self.stages, 2)
-        pipeline = Pipeline(m, feed, (1, 0), self.en if self.stages else Signal(name="unused"))
+        feed = len(how.feed_delays) + 1
+        registers = balanced((ROUTE, *how.feed_delays, *how.add_delays, ROUTE), self.stages)
+        pipeline = Pipeline.at(m, registers[:feed], self.en if self.stages else Signal(name="unused"))
         state: Value = Const(how.empty, how.state_bits)
         if self.addend:
             addend = Signal(how.state_bits, name="addend")
             m.d.comb += addend.eq(self.c)
-            (state,) = pipeline.delay(feed, addend, reset=False)
+            (state,) = pipeline.delay(pipeline.stages, addend, reset=False)
         a, b = (operand_bits(self, side, fields) for side, fields in (("a", how.a_fields), ("b", how.b_fields)))
-        state = how.step(m, platform, pipeline, a, b, state, self.stages - feed)
+        state = how.step(m, platform, pipeline, a, b, state, registers[feed:])
         m.d.comb += self.d.eq(how.result(m, platform, state))
+        if self.with_flags:
+            m.d.comb += self.flags.eq(state[how.out.width :])
         return m
 
 
@@ -141,4 +158,4 @@ def operand_bits(unit: Any, side: str, fields: tuple[Field, ...]) -> Value:
 
 
 def _port(side: str, name: str) -> str:
-    return side if name == "data" else f"{side}_{name}"
+    return side if name == "data" else name if name == MODE else f"{side}_{name}"

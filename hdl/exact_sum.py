@@ -16,12 +16,13 @@ from ..golden.formats import (
     check_int,
     choose,
 )
-from .fixed_sum import block_term, check_scales, sum_bits
-from .float_add import Rounding, round_magnitude
+from .fixed_sum import block_delays, block_term, check_scales, sum_bits
 from .integer_sum import DEFAULT_MAX_K
 from .lane_product import bounds
-from .pipeline import Pipeline
+from .pipeline import LUT, Pipeline, adder
 from .product import ARCHITECTURES
+from .round_magnitude import ROUND_PLACES, Rounding, round_delays, round_magnitude
+from .shifter import shift_delays
 from .summation import MAX_EXACT_BITS, Beat, Summation, check_nan
 
 
@@ -147,8 +148,31 @@ class ExactSum(Summation):
     def parameters(self) -> dict[str, Any]:
         return super().parameters | {"force_wide": self.sum_bits > MAX_EXACT_BITS}
 
-    def _add(self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, depth: int) -> Value:
-        term = block_term(m, platform, "block", self, beat, self.architecture)
+    @property
+    def _shift_delays(self) -> tuple[float, ...]:
+        """Estimated delay of the shift by the scales, if there are any."""
+        span = self._scales[1]
+        return (sum(shift_delays(span.bit_length())),) if span else ()
+
+    @property
+    def feed_delays(self) -> tuple[float, ...]:
+        return (*block_delays(self, self.products), *self._shift_delays)
+
+    @property
+    def add_delays(self) -> tuple[float, ...]:
+        return (adder(self.sum_bits),)
+
+    @property
+    def result_delays(self) -> tuple[float, ...]:
+        return (LUT + adder(self.sum_bits), *round_delays(self.out, self.sum_bits))
+
+    def _add(
+        self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, registers: tuple[int, ...]
+    ) -> Value:
+        # The shift by the scales has a place of its own, the last one.
+        count = len(self.feed_delays) - len(self._shift_delays)
+        before = Pipeline.at(m, (0, *pipeline.depths(1, count)), pipeline.enable)
+        term = block_term(m, platform, "block", self, beat, before)
         value = term.value
         if term.span:
             value = Signal(signed(len(term.value) + term.span), name="term_in_place")
@@ -161,7 +185,9 @@ class ExactSum(Summation):
         }
         classes = Signal(len(self._classes), name="term_classes")
         m.d.comb += classes.eq(Cat(*(found[name] for name in self._classes)))
-        value, classes = pipeline.cut(1, value, classes, reset=False)
+        value, classes = pipeline.delay(
+            pipeline.stages - pipeline.depth(0) - before.stages, value, classes, reset=False
+        )
         total, following = (Signal(signed(self.sum_bits), name=name) for name in ("total", "next_sum"))
         found_classes = Signal(len(classes), name="next_classes")
         m.d.comb += [
@@ -169,23 +195,30 @@ class ExactSum(Summation):
             following.eq(total + value),
             found_classes.eq(state[self.sum_bits :] | classes),
         ]
-        return Cat(*pipeline.delay(depth, following, found_classes))
+        return Cat(*pipeline.delay(sum(registers), following, found_classes))
 
-    def result(self, m: Module, platform: object, state: Value) -> Value:
+    def result(
+        self, m: Module, platform: object, state: Value, registers: tuple[int, ...] = (), enable: Signal | None = None
+    ) -> Value:
+        steps = Pipeline.at(m, registers, Signal(name="always") if enable is None else enable)
         total, code = Signal(signed(self.sum_bits), name="sum"), Signal(self.out.width, name="rounded_sum")
         magnitude = Signal(self.sum_bits, name="sum_magnitude")
         m.d.comb += [total.eq(state[: self.sum_bits]), magnitude.eq(Mux(total < 0, -total, total))]
         bits: dict[str, Any] = dict.fromkeys(("nan", "plus_inf", "minus_inf", "any_negative"), Const(0, 1))
         bits |= {name: state[self.sum_bits + index] for index, name in enumerate(self._classes)}
         plus, minus = bits["plus_inf"], bits["minus_inf"]
-        classes = {name: Signal(name=f"sum_{name}") for name in ("sign", "zero", "nan", "inf")}
+        # A reset clears the sum, and with it the registers behind it.
+        classes = {name: Signal(name=f"sum_{name}", init=name == "zero") for name in ("sign", "zero", "nan", "inf")}
         m.d.comb += [
             classes["nan"].eq(bits["nan"] | (plus & minus)),
             classes["inf"].eq((plus | minus) & ~classes["nan"]),
             classes["zero"].eq((total == 0) & ~classes["nan"] & ~classes["inf"]),
             classes["sign"].eq(Mux(classes["inf"], minus, (total < 0) | (classes["zero"] & bits["any_negative"]))),
         ]
+        classes = steps.cut_named(0, classes)
+        (magnitude,) = steps.cut(0, magnitude)
         weight = self.quantum + self.out.bias
         how = Rounding(self.out, self.exact.rounding, self.exact.overflow or "ieee", self.exact.subnormals)
-        round_magnitude(m, platform, how, magnitude, None, (Const(weight), weight, weight), classes, code)
-        return code
+        last = (Const(weight), weight, weight)
+        round_magnitude(m, platform, how, magnitude, None, last, classes, code, steps, first=1)
+        return steps.cut(1 + ROUND_PLACES, code)[0]

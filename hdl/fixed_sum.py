@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
 from ..golden.formats import BlockFormat, Exact, Format, ParameterError, Rounded
+from .bit_matrix import BitMatrix
 from .lane_product import LaneProduct, Term, bounds, lane_term
 from .operand import Operand
+from .pipeline import LUT, MULTIPLIER, Pipeline
+from .product import ADD_PRODUCTS
+from .product_in_steps import product_delays, sum_delays, sum_in_steps, sum_of_products_in_steps
+from .shifter import shift_delays
 from .sum_of_products import sum_in_pairs, sum_of_products
 from .sum_of_signs import sum_of_signs
-from .summation import Beat, Summation
+from .summation import MODE, Beat, Summation
 from .unit import Unit, place, shape_of
 
 
@@ -24,7 +31,7 @@ def sum_bits(a: Format, b: Format, count: int) -> tuple[int, int]:
 
 
 class FixedSum(Unit):
-    """sum = Σ a·b * 2**-quantum over the pairs of a beat, exact; combinational.
+    """sum = Σ a·b * 2**-quantum over the pairs of a beat, exact.
 
     Integers, fixed-point numbers and signs with magnitudes (floats without an exponent) are multiplied as integers, all
     partial products in one matrix; others by their significands, shifted to where their exponents say. The reference is
@@ -42,6 +49,10 @@ class FixedSum(Unit):
         Which of ``all_negative`` and ``any_negative`` are wanted.
     architecture : str
         One of :data:`product.ARCHITECTURES`.
+    registers : tuple of int
+        How many there are behind each of its steps, whose estimated delays are :attr:`delays`: those of the products,
+        both halves of the shift, if there is one, and the levels of the sum. None unless given. With any but behind the
+        last step, products are not added in one matrix.
 
     Members
     -------
@@ -52,22 +63,40 @@ class FixedSum(Unit):
         As wanted: whether all, and whether some, of the products have a negative sign, zeros included.
     nan, plus_inf, minus_inf : Out(1)
         If a format has such numbers: whether there are such products.
+    en : In(1)
+        With registers: while 0, none of them changes.
+
+    Attributes
+    ----------
+    delays : tuple of float
+        Estimated delays of its steps.
     """
 
     kind = "sum"
     formula = "sum = products of all pairs, exact"
 
     def __init__(
-        self, *, a: Format, b: Format, count: int, width: int, signs: tuple[str, ...], architecture: str
+        self,
+        *,
+        a: Format,
+        b: Format,
+        count: int,
+        width: int,
+        signs: tuple[str, ...],
+        architecture: str,
+        registers: tuple[int, ...] = (),
     ) -> None:
         self.a_format, self.b_format, self.count = a, b, count
         self.signs = signs
         self.architecture = architecture
         self.special = a.has_specials or b.has_specials
         classes = (*signs, *(("nan", "plus_inf", "minus_inf") if self.special else ()))
+        self.registers = registers
+        latency = sum(registers)
         super().__init__(
             {"a": In(a.width * count), "b": In(b.width * count), "sum": Out(signed(width))}
-            | {name: Out(1) for name in classes},
+            | {name: Out(1) for name in classes}
+            | ({"en": In(1, init=1)} if latency else {}),
             formats={"a": (a, count), "b": (b, count)},
             parameters={
                 "a": a,
@@ -76,10 +105,24 @@ class FixedSum(Unit):
                 "width": width,
                 "signs": signs,
                 "architecture": architecture,
-            },
-            latency=0,
-            clocked=False,
+            }
+            | ({"registers": registers} if latency else {}),
+            latency=latency,
+            clocked=latency > 0,
         )
+        self._product_delays, shift = self._steps()
+        self.delays = (*self._product_delays, *shift)
+
+    def _steps(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Estimated delays of the products' steps, and of those behind them."""
+        a, b, bits = self.a_format, self.b_format, len(self.sum)
+        if a.kind == b.kind == "binary":
+            return (LUT * self.count.bit_length(),), ()
+        if _multiplies_integers(a, b):
+            products = product_delays(_bits(a), _bits(b), self.architecture)
+            return products, sum_delays(sum(map(_bits, (a, b))), self.count)
+        lane = LaneProduct(a=a, b=b, architecture=self.architecture)
+        return lane.delays, (*shift_delays(lane.span.bit_length()), *sum_delays(bits, self.count + 1))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -88,50 +131,131 @@ class FixedSum(Unit):
             (self.a[i * a.width : (i + 1) * a.width], self.b[i * b.width : (i + 1) * b.width])
             for i in range(self.count)
         ]
+        pipeline = Pipeline.at(m, self.registers, self.en if self.latency else Signal(name="unused"))
+        steps = len(self._product_delays)
+        passed = 0  # registers that what lies beside the sum has passed
+        beside: dict[str, Value] = {}
         if a.kind == b.kind == "binary":
             negative = [_sign(x, a) ^ _sign(y, b) for x, y in pairs]
-            m.d.comb += self.sum.eq(sum_of_signs(m, pairs, architecture=self.architecture, width=len(self.sum)))
+            total: Value = sum_of_signs(m, pairs, architecture=self.architecture, width=len(self.sum))
         elif _multiplies_integers(a, b):
             negative = [_sign(x, a) ^ _sign(y, b) for x, y in pairs]
             integers = [(integer(m, f"a_{i}", x, a), integer(m, f"b_{i}", y, b)) for i, (x, y) in enumerate(pairs)]
-            m.d.comb += self.sum.eq(sum_of_products(m, integers, architecture=self.architecture, width=len(self.sum)))
+            if self._is_cut:
+                total = sum_of_products_in_steps(m, integers, self.architecture, pipeline, steps)
+            else:
+                total = sum_of_products(m, integers, architecture=self.architecture, width=len(self.sum))
         else:
-            terms = [lane_term(m, platform, f"lane_{i}", pair, a, b, self.architecture) for i, pair in enumerate(pairs)]
+            inside = pipeline.depths(0, steps)
+            passed = sum(inside)
+            terms = [
+                lane_term(
+                    m, platform, f"lane_{i}", x, a, b, self.architecture, registers=inside, enable=pipeline.enable
+                )
+                for i, x in enumerate(pairs)
+            ]
             negative = [term.sign for term in terms]
-            m.d.comb += self.sum.eq(sum_in_pairs([self._shifted(m, i, term) for i, term in enumerate(terms)]))
+            total = self._sum_of_terms(m, terms, pipeline, steps)
             if self.special:
-                m.d.comb += [
-                    self.nan.eq(Cat(term.nan for term in terms).any()),
-                    self.plus_inf.eq(Cat(term.inf & ~term.sign for term in terms).any()),
-                    self.minus_inf.eq(Cat(term.inf & term.sign for term in terms).any()),
-                ]
+                beside |= {
+                    "nan": Cat(term.nan for term in terms).any(),
+                    "plus_inf": Cat(term.inf & ~term.sign for term in terms).any(),
+                    "minus_inf": Cat(term.inf & term.sign for term in terms).any(),
+                }
         for name in self.signs:
-            found = Cat(*negative).all() if name == "all_negative" else Cat(*negative).any()
-            m.d.comb += getattr(self, name).eq(found)
+            beside[name] = Cat(*negative).all() if name == "all_negative" else Cat(*negative).any()
+        later = pipeline.stages - passed
+        for name, value in beside.items():
+            now = Signal(name=f"beat_{name}") if later else getattr(self, name)
+            m.d.comb += now.eq(value)
+            if later:
+                m.d.comb += getattr(self, name).eq(*pipeline.delay(later, now, reset=False))
+        if not self._is_cut and self.latency:
+            now = Signal(self.sum.shape(), name="beat_sum")
+            m.d.comb += now.eq(total)
+            (total,) = pipeline.delay(later, now, reset=False)
+        m.d.comb += self.sum.eq(total)
         return m
 
-    def _shifted(self, m: Module, lane: int, term: Term) -> Signal:
-        """The product as a fixed-point number."""
-        magnitude = Signal(len(term.value) + term.span, name=f"magnitude_{lane}")
-        value = Signal(signed(len(magnitude) + 1), name=f"product_{lane}")
-        m.d.comb += magnitude.eq(term.value << term.exponent)
-        m.d.comb += value.eq(Mux(term.sign, -magnitude, magnitude))
-        return value
+    @property
+    def _is_cut(self) -> bool:
+        """Whether there are registers before the last place."""
+        return any(self.registers[:-1])
+
+    def _sum_of_terms(self, m: Module, terms: list[Term], pipeline: Pipeline, first: int) -> Value:
+        """The products in fixed point, added up; -x is ~x + 1, and all those ones are added for themselves.
+
+        The registers of place ``first`` and following ones are halfway through the shift, behind it, and in the sum.
+        """
+        halfway, behind = pipeline.depths(first, 2) if self._is_cut else (0, 0)
+        values = [self._shifted(m, lane, term, pipeline, halfway) for lane, term in enumerate(terms)]
+        signs = [term.sign for term in terms]
+        if self._is_cut:
+            ones = Signal(range(len(signs) + 1), name="negative_products")
+            m.d.comb += ones.eq(sum_in_pairs(signs))
+            values = pipeline.delay(behind, *values, reset=False)
+            (ones,) = pipeline.delay(halfway + behind, ones, reset=False)
+            return sum_in_steps(m, (*values, ones), pipeline, first + 2, "sum")
+        if self.architecture not in ADD_PRODUCTS:
+            return sum_in_pairs(values) + sum_in_pairs(signs)
+        matrix = BitMatrix(m, len(self.sum))
+        for value, sign in zip(values, signs, strict=True):
+            matrix.add_integer(value)
+            matrix.add(0, sign)
+        return matrix.tree() if self.architecture == "tree" else matrix.ripple()
+
+    def _shifted(self, m: Module, lane: int, term: Term, pipeline: Pipeline, halfway: int) -> Signal:
+        """The product's magnitude at its place as a fixed-point number, all bits inverted if it is negative.
+
+        The least step of the shifter comes first, where there are fewest bits; ``halfway`` registers are in the middle.
+        """
+        sign = term.sign
+        value = Signal(signed(len(term.value) + 1), name=f"product_{lane}")
+        m.d.comb += value.eq(Cat(term.value ^ sign.replicate(len(term.value)), sign))
+        longest = len(value) + term.span
+        bits = Signal(term.span.bit_length(), name=f"places_{lane}")
+        m.d.comb += bits.eq(term.exponent)
+        for level in range(len(bits)):
+            if level == len(bits) // 2 and halfway:
+                now = Signal(name=f"negative_{lane}")
+                m.d.comb += now.eq(sign)
+                value, bits, sign = pipeline.delay(halfway, value, bits, now, reset=False)
+            bit, step = bits[level], 1 << level
+            shifted = Signal(signed(min(len(value) + step, longest)), name=f"product_{lane}_by_{step}")
+            m.d.comb += shifted.eq(Mux(bit, Cat(sign.replicate(step), value).as_signed(), value))
+            value = shifted
+        return value if len(bits) else pipeline.delay(halfway, value, reset=False)[0]
 
 
-def block_term(m: Module, platform: object, name: str, how: Summation, beat: Beat, architecture: str) -> Term:
-    """The exact sum of a beat's products, times the scales where the operands have them."""
+def block_delays(how: Summation, count: int) -> tuple[float, ...]:
+    """Estimated delays of the steps of a :func:`block_term` of so many products."""
+    return (*_fixed_sum(how, count).delays, *scale_delays(how))
+
+
+def _fixed_sum(how: Summation, count: int, registers: tuple[int, ...] = ()) -> FixedSum:
     a, b = how.a_element, how.b_element
-    width, quantum = sum_bits(a, b, len(beat.pairs))
-    signs = _signs(how)
-    unit = FixedSum(a=a, b=b, count=len(beat.pairs), width=width, signs=signs, architecture=architecture)
+    width, _ = sum_bits(a, b, count)
+    return FixedSum(
+        a=a, b=b, count=count, width=width, signs=_signs(how), architecture=how.architecture, registers=registers
+    )
+
+
+def block_term(m: Module, platform: object, name: str, how: Summation, beat: Beat, pipeline: Pipeline) -> Term:
+    """The exact sum of a beat's products, times the scales where the operands have them.
+
+    The pipeline's registers from place 1 on lie behind the steps of :func:`block_delays`; the beat comes from place 0.
+    """
+    _, quantum = sum_bits(how.a_element, how.b_element, len(beat.pairs))
+    unit = _fixed_sum(how, len(beat.pairs))
+    unit = _fixed_sum(how, len(beat.pairs), pipeline.depths(1, len(unit.delays)))
     wires = {
         port.name: Signal(value.shape(), name=f"{name}_{port.name}")
         for port, value in unit.flat_ports()
         if port.direction == "output"
     }
     left, right = (Cat(*side) for side in zip(*beat.pairs, strict=True))
-    place(m, platform, name, unit, a=left, b=right, **wires)
+    clock = {"en": pipeline.enable} if unit.latency else {}
+    place(m, platform, name, unit, a=left, b=right, **wires, **clock)
     none = Const(0, 1)
     plus, minus = wires.get("plus_inf", none), wires.get("minus_inf", none)
     nan, inf = Signal(name=f"{name}_is_nan"), Signal(name=f"{name}_is_inf")
@@ -147,24 +271,39 @@ def block_term(m: Module, platform: object, name: str, how: Summation, beat: Bea
         all_negative=wires.get("all_negative", none),
         any_negative=wires.get("any_negative", none),
     )
-    return scaled(m, platform, name, how, beat, exact)
+    return scaled(m, platform, name, how, beat, exact, pipeline, unit.latency)
 
 
 def _signs(how: Summation) -> tuple[str, ...]:
-    """What the sign of a zero sum depends on: whether all products are negative; under "rdn", whether some are."""
+    """What the sign of a zero sum depends on: whether all products are negative; under "rdn", whether some are; both where
+    a port chooses the mode, or a scale may change all signs."""
     assert isinstance(how.style, Exact | Rounded)
     down = how.style.rounding == "rdn"
     if not (how.state_is_code or down):
         return ()
-    if any(isinstance(fmt, BlockFormat) and fmt.scale.signed for fmt in (how.a, how.b)):
+    chosen = any(name == MODE for name, _, _ in how.a_fields)
+    if chosen or any(isinstance(fmt, BlockFormat) and fmt.scale.signed for fmt in (how.a, how.b)):
         return ("all_negative", "any_negative")
     return ("any_negative",) if down else ("all_negative",)
 
 
-def scaled(m: Module, platform: object, name: str, how: Summation, beat: Beat, term: Term) -> Term:
-    """The term times the scales of its blocks, if any: exponents are added, significands multiplied."""
+def scale_delays(how: Summation) -> tuple[float, ...]:
+    """Estimated delay of the multiplication by the scales' significands, if they have such."""
+    scales = [fmt.scale for fmt in (how.a, how.b) if isinstance(fmt, BlockFormat)]
+    count = sum(bounds(scale).width > 1 for scale in scales)
+    return (MULTIPLIER * count,) if count else ()
+
+
+def scaled(
+    m: Module, platform: object, name: str, how: Summation, beat: Beat, term: Term, pipeline: Pipeline, late: int
+) -> Term:
+    """The term times the scales of its blocks, if any: exponents are added, significands multiplied.
+
+    The term comes ``late`` cycles after the beat; the result has passed all registers but those of place 0.
+    """
+    last = pipeline.stages - pipeline.depth(0) - late
     if not beat.scales:
-        return term
+        return term.delayed(pipeline, last)
     formats = {"a": how.a, "b": how.b}
     quantum, span = term.quantum, term.span
     exponents: list[Value] = [term.exponent]
@@ -174,11 +313,17 @@ def scaled(m: Module, platform: object, name: str, how: Summation, beat: Beat, t
         fmt = formats[side]
         assert isinstance(fmt, BlockFormat)
         scale = Operand.unpack(m, platform, f"{name}_{side}_scale", code, fmt.scale, "full")
+        # Only what is used below has registers.
+        unused = {"inf": Const(0, 1), "signaling": Const(0, 1), "subnormal": None}
+        zero_matters = fmt.scale.has_zero and any(element.has_inf for element in (how.a_element, how.b_element))
+        unused |= {} if zero_matters else {"zero": Const(0, 1)}
+        unused |= {} if scale.width > 1 else {"significand": Const(1, 1)}
+        scale = replace(scale, **unused).registered(Pipeline.at(m, (late,), pipeline.enable), 0)
         quantum += scale.least - scale.bias - (scale.width - 1)
         span += scale.greatest - scale.least
         exponents.append(scale.exponent - scale.least if scale.least else scale.exponent)
         nan = nan | scale.nan
-        if fmt.scale.has_zero and any(element.has_inf for element in (how.a_element, how.b_element)):
+        if zero_matters:
             nan = nan | (term.inf & scale.zero)
         flip = flip ^ scale.sign
         if scale.width > 1:
@@ -202,7 +347,8 @@ def scaled(m: Module, platform: object, name: str, how: Summation, beat: Beat, t
             value = flipped
     every, some = Signal(name=f"{name}_every_negative"), Signal(name=f"{name}_some_negative")
     m.d.comb += [every.eq(all_negative), some.eq(any_negative)]
-    return Term(value, exponent, quantum, span, scaled_sign, scaled_nan, term.inf, every, some)
+    result = Term(value, exponent, quantum, span, scaled_sign, scaled_nan, term.inf, every, some)
+    return result.delayed(pipeline, last)
 
 
 def check_scales(*formats: Format | BlockFormat) -> None:
@@ -214,6 +360,11 @@ def check_scales(*formats: Format | BlockFormat) -> None:
 
 def _multiplies_integers(a: Format, b: Format) -> bool:
     return all(fmt.kind != "float" or not (fmt.exp_bits or fmt.has_nan) for fmt in (a, b))
+
+
+def _bits(fmt: Format) -> int:
+    """Bits of an integer."""
+    return 2 if fmt.kind == "binary" else fmt.width
 
 
 def _magnitude(fmt: Format) -> int:

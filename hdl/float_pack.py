@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from ..golden.formats import Flag, Format
+from .pipeline import Pipeline
 from .rounding import RoundingMode
 
 
@@ -87,9 +88,20 @@ class Packing:
         return is_negative & ~nan
 
     def build(
-        self, m: Module, mode: RoundingMode, classes: dict[str, Signal], window: Window, y: Signal, flags: Signal | None
+        self,
+        m: Module,
+        mode: RoundingMode,
+        classes: dict[str, Signal],
+        window: Window,
+        y: Signal,
+        flags: Signal | None,
+        pipeline: Pipeline | None = None,
     ) -> None:
-        """Round and pack the window into ``y``, or what ``classes`` say: zero (with flush), inf, nan, invalid; and sign."""
+        """Round and pack the window into ``y``, or what ``classes`` say: zero (with flush), inf, nan, invalid; and sign.
+
+        The pipeline's registers at its places 3, 4 and 5 lie behind the decision to round up, behind that addition, and
+        behind the decision which code it is.
+        """
         fmt = self.fmt
         frac_bits = fmt.frac_bits
         bits, below, base = window.bits, window.below, window.base
@@ -118,10 +130,31 @@ class Packing:
         rounded = Signal(len(field) + frac_bits, name="rounded")
         m.d.comb += [
             increment.eq(mode.increment(sign, kept[0] if frac_bits else hidden, guard, sticky, rest)),
-            fraction.eq(kept + increment),
-            field.eq(base + top + fraction[frac_bits]),
-            rounded.eq(Cat(fraction[:frac_bits], field)),
         ]
+        finds_tiny = self.flags and not self.flush
+        tiny: Value = Const(0, 1)
+        to_infinity, lost = mode.overflow_to_infinity(sign), guard | sticky
+        delayed = pipeline is not None and any(pipeline.depths(3, 2))
+        if pipeline is not None and delayed:
+            later = {name: Signal(name=name) for name in ("to_infinity", "lost", "tiny")}
+            tiny = self.is_tiny(m, mode, sign, window) if finds_tiny else tiny
+            m.d.comb += [later["to_infinity"].eq(to_infinity), later["lost"].eq(lost), later["tiny"].eq(tiny)]
+            first, second = pipeline.depths(3, 2)
+            classes = dict(zip(classes, pipeline.delay(first + second, *classes.values()), strict=True))
+            to_infinity, lost, tiny = pipeline.delay(first + second, *later.values())
+            # The fraction's carry goes on into the exponent, and the leading one was added to it before.
+            start = Signal(rounded.shape(), name="truncated")
+            m.d.comb += start.eq(Cat(kept, (base + top)[: len(field)]))
+            start, increment = pipeline.delay(first, start, increment)
+            m.d.comb += rounded.eq(start + increment)
+            (rounded,) = pipeline.delay(second, rounded)
+            field = rounded[frac_bits:].as_signed() if field.shape().signed else rounded[frac_bits:]
+        else:
+            m.d.comb += [
+                fraction.eq(kept + increment),
+                field.eq(base + top + fraction[frac_bits]),
+                rounded.eq(Cat(fraction[:frac_bits], field)),
+            ]
         finite, inexact = Signal(name="finite"), Signal(name="inexact")
         overflows, underflows = Signal(name="overflows"), Signal(name="underflows")
         below_zero = field[-1] if field.shape().signed else Const(0, 1)
@@ -129,19 +162,20 @@ class Packing:
         special = classes["inf"] | classes["nan"] | (classes["zero"] if self.flush else Const(0))
         m.d.comb += [
             finite.eq(~special),
-            inexact.eq(finite & (guard | sticky)),
+            inexact.eq(finite & lost),
             overflows.eq(finite & ~below_zero & (rounded > fmt.max_code)),
         ]
         if self.flush:
             # Rounded with its own exponent: a field below 1 exactly where the result is tiny after rounding.
             m.d.comb += underflows.eq(finite & (field < 1))
-        elif self.flags:
-            tiny = self.is_tiny(m, mode, sign, window)
+        elif finds_tiny:
+            tiny = self.is_tiny(m, mode, sign, window) if not delayed else tiny
             # Where all numbers are subnormal, one beyond the largest may be tiny as well, but does not underflow.
             m.d.comb += underflows.eq(inexact & tiny & (~overflows if not fmt.max_code >> frac_bits else Const(1)))
-        self._pack(m, mode, classes, rounded, overflows, underflows, y)
+        self._pack(m, to_infinity, classes, rounded, overflows, underflows, y, pipeline)
         if flags is not None:
-            m.d.comb += flags.eq(exception_flags(inexact, underflows, overflows, classes["invalid"]))
+            raised = (inexact, underflows, overflows, classes["invalid"])
+            m.d.comb += flags.eq(exception_flags(*(raised if pipeline is None else pipeline.cut(5, *raised))))
 
     def is_tiny(self, m: Module, mode: RoundingMode, sign: Value, window: Window) -> Value:
         """Whether the result is below the least normal number once rounded as if exponents had no lower bound.
@@ -161,18 +195,23 @@ class Packing:
     def _pack(
         self,
         m: Module,
-        mode: RoundingMode,
+        to_infinity: Value,
         classes: dict[str, Signal],
         rounded: Signal,
         overflows: Signal,
         underflows: Signal,
         y: Signal,
+        pipeline: Pipeline | None,
     ) -> None:
         fmt = self.fmt
         is_nan, is_negative = classes["nan"], classes["sign"]
         magnitude = Signal(fmt.width - 1, name="magnitude")
         sign, infinite = Signal(name="result_sign"), Signal(name="infinite")
-        m.d.comb += infinite.eq(classes["inf"] | (overflows & mode.overflow_to_infinity(is_negative)))
+        m.d.comb += infinite.eq(classes["inf"] | (overflows & to_infinity))
+        zero = classes["zero"]
+        if pipeline is not None:
+            rounded, overflows, underflows, infinite = pipeline.cut(5, rounded, overflows, underflows, infinite)
+            is_nan, is_negative, zero = pipeline.cut(5, is_nan, is_negative, zero)
         with m.If(is_nan):
             m.d.comb += magnitude.eq(fmt.nan_code or 0)
         with m.Elif(infinite):
@@ -180,7 +219,7 @@ class Packing:
         with m.Elif(overflows):
             m.d.comb += magnitude.eq(fmt.max_code)
         if self.flush:  # else a zero has rounded to one
-            with m.Elif(underflows | classes["zero"]):
+            with m.Elif(underflows | zero):
                 m.d.comb += magnitude.eq(0)
         with m.Else():
             m.d.comb += magnitude.eq(rounded)

@@ -14,7 +14,7 @@ from .unit import Unit
 
 
 class FloatRound(Unit):
-    """Rounds an exact result to a float format and packs it; combinational, or with a register between shift and rounding.
+    """Rounds an exact result to a float format and packs it; combinational, or with registers.
 
     The result is ``round((-1)**sign * significand * 2**(exponent - bias - (significand_bits - 2)))``: ``exponent``, biased
     as in ``fmt``, is that of the significand's second bit from the top. ``leading_zeros`` bits above the leading one are
@@ -42,8 +42,9 @@ class FloatRound(Unit):
         with unbounded exponent.
     flags : bool
         Whether there are the ports ``invalid`` and ``flags``.
-    stages : int
-        Registers after the shift.
+    stages : int or tuple of int
+        Registers after the shift; or at each of its places, which are behind the amount of the shift, halfway through it,
+        behind it, behind the decision to round up, behind that addition, and behind the decision which code it is.
     random_bits : int
         Random bits, for "stochastic" or the code 5 of a port; 0 without.
 
@@ -85,10 +86,11 @@ class FloatRound(Unit):
         overflow: str,
         subnormals: str,
         flags: bool,
-        stages: int = 0,
+        stages: int | tuple[int, ...] = 0,
         random_bits: int = 0,
     ) -> None:
-        self.stages = stages
+        self.registers = (0, 0, stages, 0, 0, 0) if isinstance(stages, int) else stages
+        latency = sum(self.registers)
         self.mode = rounding
         self.packing = Packing(fmt, overflow, subnormals == "flush", flags, slack, random_bits)
         self.normalizer = Normalizer(
@@ -100,7 +102,7 @@ class FloatRound(Unit):
         members |= {"rounding": In(PORT_BITS)} if rounding == PORT else {}
         members |= {"random": In(random_bits)} if random_bits else {}
         members |= {"invalid": In(1), "flags": Out(5)} if flags else {}
-        members |= {"en": In(1, init=1)} if stages else {}
+        members |= {"en": In(1, init=1)} if latency else {}
         super().__init__(
             members | {"y": Out(fmt.width)},
             formats={"y": (fmt, 1)},
@@ -118,25 +120,30 @@ class FloatRound(Unit):
                 "stages": stages,
                 "random_bits": random_bits,
             },
-            latency=stages,
-            clocked=stages > 0,
+            latency=latency,
+            clocked=latency > 0,
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        pipeline = Pipeline(m, self.stages, (0,), self.en if self.stages else Signal(name="unused"))
+        pipeline = Pipeline.at(m, self.registers, self.en if self.latency else Signal(name="unused"))
         packing = self.packing
         window, below_window = Signal(packing.window_bits, name="window"), Signal(name="below_window")
         is_normal = Signal(name="is_normal")
         zeros = self.leading_zeros if self.normalizer.most_zeros else None
         shifted, below, base, above_least = self.normalizer.build(
-            m, self.significand, self.exponent, zeros, self.zero, packing.window_bits
+            m, self.significand, self.exponent, zeros, self.zero, packing.window_bits, pipeline
         )
         m.d.comb += [window.eq(shifted), below_window.eq(below), is_normal.eq(above_least)]
+        # Up to behind the shift, of which only the window and what is below it are delayed already.
+        before = sum(pipeline.depths(0, 2))
+        base, is_normal = pipeline.delay(before, base, is_normal)
+        before += pipeline.depth(2)
         names = ("sign", "zero", "inf", "nan", *(("invalid",) if packing.flags else ()))
-        classes = pipeline.cut_named(0, {name: getattr(self, name) for name in names})
-        (mode,) = pipeline.cut(0, self.rounding) if self.mode == PORT else (self.mode,)
-        (random,) = pipeline.cut(0, self.random) if packing.random_bits else (None,)
-        cut = Window(*pipeline.cut(0, window, below_window, base, is_normal))
-        packing.build(m, RoundingMode(mode, random), classes, cut, self.y, self.flags if packing.flags else None)
+        classes = dict(zip(names, pipeline.delay(before, *(getattr(self, name) for name in names)), strict=True))
+        (mode,) = pipeline.delay(before, self.rounding) if self.mode == PORT else (self.mode,)
+        (random,) = pipeline.delay(before, self.random) if packing.random_bits else (None,)
+        cut = Window(*pipeline.cut(2, window, below_window, base, is_normal))
+        flags = self.flags if packing.flags else None
+        packing.build(m, RoundingMode(mode, random), classes, cut, self.y, flags, pipeline)
         return m

@@ -19,8 +19,9 @@ from ..golden.formats import (
 )
 from .fixed_round import saturate
 from .fixed_sum import integer
-from .pipeline import Pipeline
+from .pipeline import LUT, Pipeline, adder
 from .product import ARCHITECTURES
+from .product_in_steps import product_delays, sum_delays, sum_of_products_in_steps
 from .sum_of_products import sum_of_products
 from .sum_of_signs import sum_of_signs
 from .summation import Beat, Summation
@@ -105,34 +106,59 @@ class IntegerSum(Summation):
     def _options(self) -> dict[str, Any]:
         return {"overflow": self.overflow}
 
-    def _add(self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, depth: int) -> Value:
+    @property
+    def feed_delays(self) -> tuple[float, ...]:
+        if self.a.kind == self.b.kind == "binary":
+            return (LUT * self.products.bit_length(),)
+        a, b = (as_integer(fmt).width for fmt in (self.a, self.b))
+        return (*product_delays(a, b, self.architecture), *sum_delays(a + b, self.products))
+
+    @property
+    def add_delays(self) -> tuple[float, ...]:
+        return (adder(self.out.width), *((adder(self.out.width) + LUT,) if self.overflow == "saturate" else ()))
+
+    def _add(
+        self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, registers: tuple[int, ...]
+    ) -> Value:
         total = Signal(shape_of(self.out), name="total")
         m.d.comb += total.eq(state)
         if self.a.kind == self.b.kind == "binary":
             products = sum_of_signs(m, beat.pairs, architecture=self.architecture)
-            return self._in_range(m, pipeline, self._plus(m, pipeline, total, products), depth)
+            products = pipeline.cut(1, products, reset=False)[0]
+            return self._in_range(m, pipeline, self._plus(m, total, products), registers)
         pairs = [
             (integer(m, f"a_{lane}", x, self.a), integer(m, f"b_{lane}", y, self.b))
             for lane, (x, y) in enumerate(beat.pairs)
         ]
-        if not pipeline.depth(1):
+        steps = len(product_delays(as_integer(self.a).width, as_integer(self.b).width, self.architecture))
+        inside = pipeline.depths(1, len(self.feed_delays))
+        if not any(inside):
             width = self.out.width if self.overflow == "wrap" else None
             exact = sum_of_products(m, pairs, total, architecture=self.architecture, width=width)
         else:
-            exact = self._plus(m, pipeline, total, sum_of_products(m, pairs, architecture=self.architecture))
-        return self._in_range(m, pipeline, exact, depth)
+            if any(inside[:-1]):
+                within = Pipeline.at(m, inside, pipeline.enable)
+                term = sum_of_products_in_steps(m, pairs, self.architecture, within, steps)
+            else:
+                products = sum_of_products(m, pairs, architecture=self.architecture)
+                (term,) = pipeline.delay(inside[-1], products, reset=False)
+            exact = self._plus(m, total, term)
+        return self._in_range(m, pipeline, exact, registers)
 
-    def _plus(self, m: Module, pipeline: Pipeline, total: Signal, products: Signal) -> Signal:
-        (term,) = pipeline.cut(1, products, reset=False)
+    def _plus(self, m: Module, total: Signal, term: Signal) -> Signal:
         exact = Signal((total + term).shape(), name="exact_sum")
         m.d.comb += exact.eq(total + term)
         return exact
 
-    def _in_range(self, m: Module, pipeline: Pipeline, exact: Signal, depth: int) -> Value:
-        """The sum wrapped or saturated, ``depth`` cycles later."""
+    def _in_range(self, m: Module, pipeline: Pipeline, exact: Signal, registers: tuple[int, ...]) -> Value:
+        """The sum wrapped or saturated, with registers behind each of both steps."""
         following = Signal(self.out.width, name="next_sum")
-        m.d.comb += following.eq(exact if self.overflow == "wrap" else saturate(exact, self.out))
-        return pipeline.delay(depth, following)[0]
+        if self.overflow == "wrap":
+            m.d.comb += following.eq(exact)
+        else:
+            (exact,) = pipeline.delay(sum(registers[:-1]), exact)
+            m.d.comb += following.eq(saturate(exact, self.out))
+        return pipeline.delay(sum(registers[-1:]), following)[0]
 
 
 def _extremes(fmt: Format) -> tuple[int, int]:

@@ -9,13 +9,14 @@ from amaranth.lib.wiring import In, Out
 
 from ..golden.formats import Format
 from .operand import Operand
-from .pipeline import Pipeline
+from .pipeline import LUT, Pipeline
+from .product_in_steps import product_delays, significand_product_in_steps
 from .significand import significand_product
 from .unit import Unit, place, shape_of
 
 
 class LaneProduct(Unit):
-    """a * b = (-1)**sign * significand * 2**(exponent + quantum), exact and not normalised; combinational.
+    """a * b = (-1)**sign * significand * 2**(exponent + quantum), exact and not normalised.
 
     The significand of a product with a zero is 0. The reference is the product of what the codes stand for.
 
@@ -25,6 +26,11 @@ class LaneProduct(Unit):
         Formats of the operands, of any kinds and mix.
     architecture : str
         One of :data:`product.ARCHITECTURES`.
+    flags : bool
+        Whether there is ``invalid``.
+    registers : tuple of int
+        How many there are behind each of its steps, whose estimated delays are :attr:`delays`: unpacking, and the steps of
+        the multiplication. None unless given.
 
     Members
     -------
@@ -37,6 +43,10 @@ class LaneProduct(Unit):
         If ``span`` is not 0.
     nan, inf : Out(1)
         If a format has such numbers: the product is NaN, or infinite.
+    invalid : Out(1)
+        With ``flags``: an operand is a signaling NaN, or they are infinity and zero.
+    en : In(1)
+        With registers: while 0, none of them changes.
 
     Attributes
     ----------
@@ -46,12 +56,16 @@ class LaneProduct(Unit):
         The greatest exponent.
     frac_bits : int
         Bits of the significand behind its point: those of both operands' significands.
+    delays : tuple of float
+        Estimated delays of its steps.
     """
 
     kind = "lane"
     formula = "a * b = (-1)**sign * significand * 2**(exponent + quantum), exact"
 
-    def __init__(self, *, a: Format, b: Format, architecture: str) -> None:
+    def __init__(
+        self, *, a: Format, b: Format, architecture: str, flags: bool = False, registers: tuple[int, ...] = ()
+    ) -> None:
         self.a_format, self.b_format = a, b
         self.architecture = architecture
         x, y = bounds(a), bounds(b)
@@ -60,6 +74,9 @@ class LaneProduct(Unit):
         self.significand_bits = x.width + y.width - (1 in (x.width, y.width))
         self.frac_bits = x.width - 1 + y.width - 1
         self.special = a.has_specials or b.has_specials
+        self.delays = (2 * LUT, *product_delays(x.width, y.width, architecture))
+        self.registers = registers
+        latency = sum(registers)
         members = {
             "a": In(shape_of(a)),
             "b": In(shape_of(b)),
@@ -68,25 +85,49 @@ class LaneProduct(Unit):
         }
         members |= {"exponent": Out(range(self.span + 1))} if self.span else {}
         members |= {"nan": Out(1), "inf": Out(1)} if self.special else {}
+        self.with_flags = flags
+        members |= {"invalid": Out(1)} if flags else {}
+        members |= {"en": In(1, init=1)} if latency else {}
         super().__init__(
             members,
             formats={"a": (a, 1), "b": (b, 1)},
-            parameters={"a": a, "b": b, "architecture": architecture},
-            latency=0,
-            clocked=False,
+            parameters={"a": a, "b": b, "architecture": architecture, "flags": flags}
+            | ({"registers": registers} if latency else {}),
+            latency=latency,
+            clocked=latency > 0,
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         x = Operand.unpack(m, platform, "a", self.a, self.a_format, "full")
         y = Operand.unpack(m, platform, "b", self.b, self.b_format, "full")
-        significand, _ = significand_product(m, platform, x, y, self.architecture)
-        m.d.comb += [self.sign.eq(x.sign ^ y.sign), self.significand.eq(significand)]
+        pipeline = Pipeline.at(m, self.registers, self.en if self.latency else Signal(name="unused"))
+        # Only what is used below has registers.
+        never = Const(0, 1)
+        unused = {"subnormal": None} | ({} if self.with_flags else {"signaling": never})
+        unused |= {} if self.special or self.with_flags else {"zero": never, "inf": never, "nan": never}
+        x, y = (replace(operand, **unused).registered(pipeline, 0) for operand in (x, y))
+        steps = pipeline.depths(1, len(self.delays) - 1)
+        if any(steps):
+            significand = significand_product_in_steps(m, x, y, self.architecture, steps, self.en)
+        else:
+            significand, _ = significand_product(m, platform, x, y, self.architecture)
+        beside = {"sign": x.sign ^ y.sign}
         if self.span:
-            m.d.comb += self.exponent.eq(x.exponent + y.exponent - (x.least + y.least))
+            beside["exponent"] = x.exponent + y.exponent - (x.least + y.least)
         if self.special:
-            m.d.comb += self.nan.eq(x.nan | y.nan | (x.inf & y.zero) | (x.zero & y.inf))
-            m.d.comb += self.inf.eq((x.inf | y.inf) & ~self.nan)
+            nan = Signal(name="any_nan")
+            m.d.comb += nan.eq(x.nan | y.nan | (x.inf & y.zero) | (x.zero & y.inf))
+            beside |= {"nan": nan, "inf": (x.inf | y.inf) & ~nan}
+        if self.with_flags:
+            beside["invalid"] = x.signaling | y.signaling | (x.inf & y.zero) | (x.zero & y.inf)
+        m.d.comb += self.significand.eq(significand)
+        for name, value in beside.items():
+            port = getattr(self, name)
+            now = Signal(port.shape(), name=f"product_{name}") if any(steps) else port
+            m.d.comb += now.eq(value)
+            if any(steps):
+                m.d.comb += port.eq(*pipeline.delay(sum(steps), now))
         return m
 
 
@@ -126,6 +167,8 @@ class Term:
     all_negative, any_negative : Value
         Whether all, and whether some, of the products that make up the term are negative, zeros included: where the sum
         is zero, its sign follows from that.
+    invalid : Value, optional
+        Whether it comes from an invalid operation, where flags are wanted.
     """
 
     value: Signal
@@ -137,6 +180,7 @@ class Term:
     inf: Value
     all_negative: Value
     any_negative: Value
+    invalid: Value | None = None
 
     def delayed(self, pipeline: Pipeline, cycles: int) -> Term:
         """The term as it was that many enabled cycles ago."""
@@ -153,16 +197,27 @@ class Term:
 
 
 def lane_term(
-    m: Module, platform: object, name: str, pair: tuple[Value, Value], a: Format, b: Format, architecture: str
+    m: Module,
+    platform: object,
+    name: str,
+    pair: tuple[Value, Value],
+    a: Format,
+    b: Format,
+    architecture: str,
+    flags: bool = False,
+    registers: tuple[int, ...] = (),
+    enable: Value | None = None,
 ) -> Term:
-    """The product of one pair of codes."""
-    unit = LaneProduct(a=a, b=b, architecture=architecture)
+    """The product of one pair of codes, after so many registers as of :class:`LaneProduct`; with ``flags`` the term tells
+    whether it is invalid."""
+    unit = LaneProduct(a=a, b=b, architecture=architecture, flags=flags, registers=registers)
     wires = {
         port.name: Signal(value.shape(), name=f"{name}_{port.name}")
         for port, value in unit.flat_ports()
         if port.direction == "output"
     }
-    place(m, platform, name, unit, a=pair[0], b=pair[1], **wires)
+    clock = {"en": enable} if unit.latency else {}
+    place(m, platform, name, unit, a=pair[0], b=pair[1], **wires, **clock)
     none = Const(0, 1)
     return Term(
         value=wires["significand"],
@@ -174,4 +229,5 @@ def lane_term(
         inf=wires.get("inf", none),
         all_negative=wires["sign"],
         any_negative=wires["sign"],
+        invalid=wires.get("invalid"),
     )

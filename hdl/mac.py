@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from ..golden.formats import BlockFormat, Format, check_int
 from .dot import operand_bits, operand_formats, operand_members
 from .multiplier import MAX_STAGES
-from .pipeline import Pipeline
+from .pipeline import ROUTE, Pipeline, balanced, segments
 from .styles import summation
 from .unit import Unit, shape_of
 
@@ -19,18 +19,19 @@ class Mac(Unit):
     How the products are added, and what is rounded when, is the style of ``acc``; :mod:`.styles` lists them. The reference,
     bit for bit, is :func:`polymac.golden.gemm` (:func:`polymac.golden.block_gemm` for block formats).
 
-    A step takes one cycle at any ``stages``, since those registers lie before the addition. With ``interleave`` > 1 the
-    addition itself is pipelined: that many independent sums take turns, one step each, so that every sum is still
-    added up in the order of its steps and no cycle is lost.
+    A step takes one cycle at any ``stages``, since those registers do not lie in the loop of the addition. With
+    ``interleave`` > 1 the addition itself is pipelined: that many independent sums take turns, one step each, so that
+    every sum is still added up in the order of its steps and no cycle is lost.
 
     Parameters
     ----------
     a, b, lanes, acc, out, overflow, max_k, sparse, architecture, force_wide
         As of :func:`.styles.summation`.
     stages : int
-        Pipeline registers between the operands and the addition: behind the products first, then behind the operands.
+        Pipeline registers between the operands and the addition and, in the exact style, in the rounding of the sum: where
+        they balance the estimated delays of the steps.
     interleave : int
-        Sums that take turns, 1 … 64, and registers in the loop of the accumulator.
+        Sums that take turns, 1 … 64, and registers in the loop of the accumulator, likewise.
 
     Members
     -------
@@ -44,7 +45,7 @@ class Mac(Unit):
         While 0, no register changes.
     acc : Out
         The sum, ``stages`` + ``interleave`` cycles after its last operands; with ``interleave`` > 1 for one cycle in its
-        turn. In the exact style it is rounded from the accumulator, combinational.
+        turn.
 
     Raises
     ------
@@ -97,15 +98,17 @@ class Mac(Unit):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         how = self.how
-        pipeline = Pipeline(m, self.stages, (1, 0), self.en)
+        before, behind = self._split()
+        pipeline = Pipeline.at(m, before, self.en)
+        loop = balanced((*how.add_delays, 0), self.interleave - 1)
         valid, clear = Signal(name="step"), Signal(name="start")
         m.d.comb += [valid.eq(self.valid), clear.eq(self.clear)]
-        valid, clear = pipeline.delay(self.stages, valid, clear)
+        valid, clear = pipeline.delay(pipeline.stages, valid, clear)
         register = Signal(how.state_bits, name="state", init=how.empty)
         total = Signal(how.state_bits, name="total")
         m.d.comb += total.eq(Mux(clear, Const(how.empty, how.state_bits), register))
         a, b = (operand_bits(self, side, fields) for side, fields in (("a", how.a_fields), ("b", how.b_fields)))
-        following: Value = how.step(m, platform, pipeline, a, b, total, self.interleave - 1)
+        following: Value = how.step(m, platform, pipeline, a, b, total, loop)
         # Where nothing is added, a sum that takes its turn goes round as it is.
         valid, kept = pipeline.delay(self.interleave - 1, valid, register)
         with m.If(self.en):
@@ -114,5 +117,19 @@ class Mac(Unit):
                     m.d.sync += register.eq(following)
             else:
                 m.d.sync += register.eq(Mux(valid, following, kept))
-        m.d.comb += self.acc.eq(how.result(m, platform, register))
+        m.d.comb += self.acc.eq(how.result(m, platform, register, behind, self.en))
         return m
+
+    def _split(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The registers before the addition and, in the exact style, in the rounding behind it: those ``stages`` that
+        leave the shortest longest way."""
+        how, behind = self.how, (*self.how.result_delays, ROUTE)
+        if not how.result_delays:
+            return how.feed(self.stages), ()
+        choices = [(how.feed(self.stages - late), balanced(behind, late)) for late in range(self.stages + 1)]
+        feed = (ROUTE, *how.feed_delays, how.add_delays[0])
+        # Of those with the same longest way the one with the shorter second, and so on.
+        return min(
+            choices,
+            key=lambda choice: sorted(segments(feed, choice[0]) + segments(behind, choice[1]), reverse=True),
+        )

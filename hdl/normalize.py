@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
+from .pipeline import Pipeline
 from .shifter import shift_window
 
 
@@ -37,12 +38,20 @@ class Normalizer:
         return range(min(self.least - self.most_zeros, 0) if self.flush else 0, self.greatest + 1)
 
     def build(
-        self, m: Module, significand: Value, exponent: Value, zeros: Value | None, zero: Value, length: int
+        self,
+        m: Module,
+        significand: Signal,
+        exponent: Value,
+        zeros: Value | None,
+        zero: Value,
+        length: int,
+        pipeline: Pipeline | None = None,
     ) -> tuple[Value, Value, Signal, Value]:
         """The significand's window of ``length`` bits, the OR of the bits below it, the exponent field of the result less
         its hidden bit, and whether that field may still go down by one.
 
-        ``zeros`` are the leading zeros, None where there are none; ``zero`` says that the number is zero.
+        ``zeros`` are the leading zeros, None where there are none; ``zero`` says that the number is zero. The first two
+        results are delayed by the pipeline's registers at its places 0, before the shift, and 1, halfway through it.
         """
         width = len(significand)
         leading = Const(0, 1) if zeros is None else zeros
@@ -54,7 +63,7 @@ class Normalizer:
             m.d.comb += base.eq(normalized if self.flush else Mux(zero, 0, normalized))
             amount = Signal(range(self.most_zeros + 1))
             m.d.comb += amount.eq(leading)
-            window, below = shift_window(m, significand, amount, width - 1, length)
+            window, below = self._shift(m, significand, amount, width - 1, length, pipeline)
             return window, below, base, normalized > 0 if self.least <= self.most_zeros else Const(1)
         # To the left by the leading zeros, but not beyond the exponent 1, whose subnormals have the field 0; to the right
         # if the exponent is below that, by a power of two at most, so that the sum of both is a concatenation.
@@ -69,5 +78,13 @@ class Normalizer:
         amount = Signal(right_bits + 1)
         shift = Mux(lost, 0, exponent[:right_bits])
         m.d.comb += amount.eq(Cat(Mux(subnormal, shift, leading)[:right_bits], ~negative))
-        window, below = shift_window(m, significand, amount, width - 1 + (1 << right_bits), length)
+        window, below = self._shift(m, significand, amount, width - 1 + (1 << right_bits), length, pipeline)
         return window, below, base, normalized > 0
+
+    def _shift(
+        self, m: Module, significand: Signal, amount: Signal, top: int, length: int, pipeline: Pipeline | None
+    ) -> tuple[Value, Value]:
+        if pipeline is None or not any(pipeline.depths(0, 2)):
+            return shift_window(m, significand, amount, top, length)
+        significand, amount = pipeline.cut(0, significand, amount)
+        return shift_window(m, significand, amount, top, length, lambda *values: pipeline.cut(1, *values))

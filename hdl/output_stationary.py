@@ -49,12 +49,10 @@ class OutputElement(ProcessingElement):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        # Behind the products first, then behind the operands: a synthesizer retimes the rest.
-        pipeline = Pipeline(m, self.stages, (1, 0), self.en)
+        pipeline = Pipeline.at(m, self.how.feed(self.stages), self.en)
         step, start = Signal(name="step"), Signal(name="start")
         m.d.comb += [step.eq(self.valid), start.eq(self.first)]
-        for position in (0, 1):
-            step, start = pipeline.cut(position, step, start)
+        step, start = pipeline.delay(self.stages, step, start)
         acc, before = (Signal(self.how.state_bits, name=name) for name in ("acc", "sum_before"))
         m.d.comb += before.eq(Mux(start, self.how.empty, acc))
         following = self.how.step(m, platform, pipeline, self.a, self.b, before)

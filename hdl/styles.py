@@ -15,15 +15,18 @@ from ..golden.formats import (
     check_accumulation,
     check_bool,
     check_int,
+    choose,
     format,
     preset,
     style,
     style_name,
 )
 from .aligned_sum import AlignedSum
+from .beat_sum import BeatSum
 from .exact_sum import ExactSum
 from .integer_sum import IntegerSum
 from .rounded_sum import RoundedSum
+from .rounding import PORT
 from .summation import MAX_LANES, Summation, check_lanes
 
 #: The accumulator of all that is no integer, where nothing is said.
@@ -42,6 +45,9 @@ def summation(
     sparse: bool = False,
     architecture: str | None = None,
     force_wide: bool = False,
+    one_beat: bool = False,
+    rounding: str | None = None,
+    flags: bool = False,
 ) -> Summation:
     """The summation of those operands in that style.
 
@@ -60,13 +66,19 @@ def summation(
         Fixed-point accumulators: "wrap" (default) or "saturate". Others: "ieee" (default) or "saturate".
     max_k : int, optional
         Products that the accumulator must add without overflow: the default one, that of the exact style (both 65536
-        unless given), and a given fixed-point one.
+        unless given, with ``one_beat`` an exact style ``lanes``), and a given fixed-point one.
     sparse : bool
         2:4 structured sparsity of a.
     architecture : str, optional
         How products are formed, one of :data:`product.ARCHITECTURES`; default "operator".
     force_wide : bool
         Accept an exact sum of more than 256 bits.
+    one_beat : bool
+        No sum goes on from one beat to the next: an exact one is rounded at once, and scales need no bits in it.
+    rounding : "port", optional
+        Rounded styles: each beat brings its rounding mode, in place of the style's.
+    flags : bool
+        Rounded styles, one product each: the state holds the IEEE exceptions of all operations.
 
     Raises
     ------
@@ -78,6 +90,9 @@ def summation(
     fa, fb = any_format(a), any_format(b)
     check_int("lanes", lanes, 1, MAX_LANES)
     check_bool("sparse", sparse)
+    check_bool("flags", flags)
+    if rounding is not None:
+        choose("rounding", rounding, (PORT,))
     check_lanes(fa, fb, lanes, sparse)
     integers = not any(isinstance(fmt, BlockFormat) or fmt.kind == "float" for fmt in (fa, fb))
     fixed = _fixed(acc)
@@ -85,6 +100,7 @@ def summation(
         for name, value in (("out", out), ("force_wide", force_wide or None)):
             if value is not None:
                 raise ParameterError(f"{name} must be left out for a fixed-point accumulator, not {value}")
+        _only_rounded(acc, rounding, flags)
         return IntegerSum.make(fa, fb, lanes, sparse, fixed, overflow, max_k, architecture)
     if fixed is not None:
         raise ParameterError(f"acc must be exact, rounded or aligned for {fa} × {fb}, not the fixed-point format {acc}")
@@ -94,11 +110,25 @@ def summation(
     if force_wide and not isinstance(how, Exact):
         raise ParameterError(f"force_wide must be left out with acc={acc or DEFAULT_ACC}: only exact sums are wide")
     how, result = check_accumulation(how, out)
+    if not isinstance(how, Rounded):
+        _only_rounded(acc, rounding, flags)
     if isinstance(how, Exact):
-        return ExactSum.make(fa, fb, lanes, sparse, how, result, overflow, max_k, architecture, force_wide)
+        kind = BeatSum if one_beat else ExactSum
+        return kind.make(fa, fb, lanes, sparse, how, result, overflow, max_k, architecture, force_wide)
     if isinstance(how, Rounded):
-        return RoundedSum.make(fa, fb, lanes, sparse, how, result, overflow, architecture)
+        port = rounding is not None
+        return RoundedSum.make(fa, fb, lanes, sparse, how, result, overflow, architecture, port, flags)
     return AlignedSum.make(fa, fb, lanes, sparse, how, result, overflow, architecture)
+
+
+def _only_rounded(acc: str | None, rounding: str | None, flags: bool) -> None:
+    """Raise a ParameterError if there is what only rounded sums have."""
+    how = "a fixed-point accumulator" if acc is None else f"acc={acc}"
+    for name, value in (("rounding", rounding), ("flags", "on" if flags else None)):
+        if value is not None:
+            raise ParameterError(
+                f"{name} must be left out with {how}, which is not rounded product by product, not {value}"
+            )
 
 
 def _fixed(acc: str | None) -> Format | None:

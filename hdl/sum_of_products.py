@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 
-from amaranth.hdl import Module, Shape, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Shape, Signal, Value
 
 from ..golden.formats import ParameterError, choose
 from .bit_matrix import BitMatrix
@@ -24,8 +24,9 @@ def sum_of_products(
     """addend + sum of a * b over ``pairs``, modulo 2**width; combinational.
 
     In the architectures made of gates the partial products of all pairs and the addend are one matrix and are reduced
-    together: no product has an adder of its own. "operator" and "row_adders" add the products and the addend by ``+``, in
-    pairs. The reference is the sum of the integers.
+    together: no product has an adder of its own; but above the bits of the products, an addend is only counted up or down
+    by one. "operator" and "row_adders" add the products and the addend by ``+``, in pairs. The reference is the sum of the
+    integers.
 
     Parameters
     ----------
@@ -59,17 +60,50 @@ def sum_of_products(
     exact = sum_shape(pairs, addend)
     result = Signal(exact if width is None else Shape(width, exact.signed), name=f"{prefix}sum_of_products")
     if architecture in ADD_PRODUCTS:
-        matrix = BitMatrix(m, len(result), prefix)
-        if addend is not None:
+        low = sum_shape(pairs, None)
+        # A tree is for speed: one adder of all bits is faster than two, one after the other.
+        wide = addend is not None and architecture != "tree" and min(len(addend), len(result)) > low.width + 1
+        matrix = BitMatrix(m, low.width if wide else len(result), prefix)
+        if addend is not None and not wide:
             matrix.add_integer(addend)
         for lane, (a, b) in enumerate(pairs):
             ADD_PRODUCTS[architecture](m, matrix, a, b, f"{prefix}lane_{lane}_")
-        m.d.comb += result.eq(matrix.tree() if architecture == "tree" else matrix.ripple())
+        total = matrix.tree() if architecture == "tree" else matrix.ripple()
+        if wide:
+            products = Signal(low, name=f"{prefix}products")
+            m.d.comb += products.eq(total)
+            total = _add_to_wide(m, addend, products, len(result), prefix)
+        m.d.comb += result.eq(total)
         return result
     terms = [product_of(m, a, b, architecture, f"{prefix}lane_{lane}_") for lane, (a, b) in enumerate(pairs)]
     terms += [] if addend is None else [addend]
     m.d.comb += result.eq(sum_in_pairs(terms))
     return result
+
+
+def _add_to_wide(m: Module, addend: Value, value: Signal, width: int, prefix: str) -> Value:
+    """addend + value modulo 2**width, for an addend with more bits.
+
+    Where there are no more bits of the value, the addend goes up by the carry and down by the value's sign: a chain that
+    passes where the addend's bits are all 1, or going down all 0, and inverts those that it reaches.
+    """
+    low = len(value)
+    matrix = BitMatrix(m, low + 1, f"{prefix}low_")
+    for column in range(low):
+        matrix.add(column, addend[column])
+        matrix.add(column, value[column])
+    sums = Signal(low + 1, name=f"{prefix}low_sum")
+    m.d.comb += sums.eq(matrix.ripple())
+    sign = value[-1] if value.shape().signed else Const(0, 1)
+    above = addend[-1] if addend.shape().signed else Const(0, 1)
+    step, bits = sums[low] ^ sign, [sums[:low]]
+    for column in range(low, width):
+        bit = addend[column] if column < len(addend) else above
+        moves = Signal(name=f"{prefix}moves_{column}")
+        m.d.comb += moves.eq(step)
+        bits.append(bit ^ moves)
+        step = moves & (bit ^ sign)
+    return Cat(*bits)
 
 
 def sum_in_pairs(values: Sequence[Value]) -> Value:

@@ -10,7 +10,7 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal, Value
 
 from ..golden.formats import Accumulation, BlockFormat, Format, ParameterError, fixed_point, style_name
-from .pipeline import Pipeline
+from .pipeline import ROUTE, Pipeline, balanced
 
 #: A field of an operand's bits: its name, the format of its elements, and how many it packs.
 Field = tuple[str, Format, int]
@@ -20,6 +20,8 @@ MAX_LANES = 128
 GROUP, KEPT = 4, 2
 #: Position of a kept element within its group.
 _POSITION = fixed_point(2, signed=False)
+#: The field of a that holds the rounding mode of a beat, where each has its own.
+MODE = "rounding_mode"
 #: The most bits of a fixed-point sum that nobody has to ask for.
 MAX_EXACT_BITS = 256
 
@@ -57,13 +59,18 @@ class Summation(ABC):
         return self.out.width
 
     @property
+    def held_bits(self) -> int:
+        """Bits of the sum where it is widest, without what is told beside it."""
+        return self.out.width if self.state_is_code else self.state_bits
+
+    @property
     def empty(self) -> int:
         """The state that is the sum of nothing."""
         return 0
 
     @property
     def state_is_code(self) -> bool:
-        """Whether the state is a code of ``out``."""
+        """Whether the state is a code of ``out``, from which a sum can go on."""
         return True
 
     @property
@@ -106,26 +113,59 @@ class Summation(ABC):
         common = {"lanes": self.lanes, "sparse": self.sparse, "architecture": self.architecture}
         return {"a": self.a.name, "b": self.b.name, "acc": acc} | self._options | common
 
+    @property
     @abstractmethod
-    def _add(self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, depth: int) -> Value:
-        """The next state, ``depth`` cycles after ``state``; what comes from the beat is delayed at place 1 besides."""
+    def feed_delays(self) -> tuple[float, ...]:
+        """Estimated delays of the steps from a beat to what is added to the state."""
 
-    def result(self, m: Module, platform: object, state: Value) -> Value:
-        """The code of ``out`` that a state stands for, combinational."""
+    @property
+    @abstractmethod
+    def add_delays(self) -> tuple[float, ...]:
+        """Estimated delays of the steps of that addition."""
+
+    @property
+    def result_delays(self) -> tuple[float, ...]:
+        """Estimated delays of the steps of :meth:`result`."""
+        return ()
+
+    @abstractmethod
+    def _add(
+        self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, registers: tuple[int, ...]
+    ) -> Value:
+        """The next state, so many cycles after ``state`` as there are registers behind the steps of the addition.
+
+        The pipeline's registers from place 1 on lie behind the steps of :attr:`feed_delays`.
+        """
+
+    def result(
+        self, m: Module, platform: object, state: Value, registers: tuple[int, ...] = (), enable: Signal | None = None
+    ) -> Value:
+        """The code of ``out`` that a state stands for, with so many registers behind the steps of that."""
         return state
 
+    def feed(self, stages: int) -> tuple[int, ...]:
+        """Where ``stages`` registers go between a beat and its addition: behind the operands, then behind each step."""
+        return balanced((ROUTE, *self.feed_delays, self.add_delays[0]), stages)
+
     def step(
-        self, m: Module, platform: object, pipeline: Pipeline, a: Value, b: Value, state: Value, depth: int = 0
+        self,
+        m: Module,
+        platform: object,
+        pipeline: Pipeline,
+        a: Value,
+        b: Value,
+        state: Value,
+        registers: tuple[int, ...] = (),
     ) -> Value:
         """The state after one more beat: ``a`` and ``b`` as :attr:`a_fields` and :attr:`b_fields` pack them.
 
-        The pipeline's registers at its places 0 and 1, behind the operands and the products, delay the operands only:
-        ``state`` is wanted that much later, and ``depth`` registers in the addition delay the result further.
+        The pipeline's registers, at the places of :meth:`feed`, delay the operands only: ``state`` is wanted that much
+        later. ``registers`` behind the steps of the addition delay the result further.
         """
         left, right = Signal(self.a_bits, name="a_beat"), Signal(self.b_bits, name="b_beat")
         m.d.comb += [left.eq(a), right.eq(b)]
         left, right = pipeline.cut(0, left, right, reset=False)
-        return self._add(m, platform, pipeline, self._beat(m, left, right), state, depth)
+        return self._add(m, platform, pipeline, self._beat(m, left, right), state, registers)
 
     @property
     def products(self) -> int:
@@ -174,15 +214,17 @@ class Summation(ABC):
                 m.d.comb += met.eq(_selected(right["data"][group : group + GROUP], position))
                 others.append(met)
         scales = {name: parts["scale"][0] for name, parts in (("a", left), ("b", right)) if "scale" in parts}
-        return Beat(list(zip(left["data"], others, strict=True)), scales)
+        return Beat(list(zip(left["data"], others, strict=True)), scales, left[MODE][0] if MODE in left else None)
 
 
 @dataclass(frozen=True)
 class Beat:
-    """The operands of one step: pairs of codes to be multiplied, and the codes of the blocks' scales by operand."""
+    """The operands of one step: pairs of codes to be multiplied, the codes of the blocks' scales by operand, and the
+    rounding mode, where each step has its own."""
 
     pairs: list[tuple[Value, Value]]
     scales: Mapping[str, Value]
+    mode: Value | None = None
 
 
 def _selected(values: list[Value], index: Value) -> Value:
@@ -207,11 +249,6 @@ def _split(bits: Value, fields: tuple[Field, ...]) -> dict[str, list[Value]]:
 def products_of(lanes: int, sparse: bool) -> int:
     """Products of a beat of so many lanes."""
     return lanes * KEPT // GROUP if sparse else lanes
-
-
-def split_depth(depth: int, parts: int) -> list[int]:
-    """``depth`` registers shared out to the parts of a chain, the first ones getting more."""
-    return [depth // parts + (index < depth % parts) for index in range(parts)]
 
 
 def check_nan(argument: str, out: Format, a: Format | BlockFormat, b: Format | BlockFormat) -> None:

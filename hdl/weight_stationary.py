@@ -49,7 +49,7 @@ class WeightElement(ProcessingElement):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        pipeline = Pipeline(m, self.stages, (1, 0), self.en)
+        pipeline = Pipeline.at(m, self.how.feed(self.stages), self.en)
         how = self.how
         a_out, b_out = (Signal(len(getattr(self, name)), name=f"{name}_held", reset_less=True) for name in "ab")
         shadow, weight = (Signal(how.b_bits, name=name, reset_less=True) for name in ("shadow", "weight"))

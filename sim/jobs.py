@@ -23,6 +23,9 @@ from .sums import bus_values, mac_reference
 Codes = NDArray[Any]
 Bools = NDArray[np.bool_]
 
+#: In the last third of a run there may be resets, as many latencies of the unit and this many cycles apart on average.
+_RESET_LATENCIES, _RESET_CYCLES = 8, 24
+
 
 @dataclass(frozen=True)
 class BenchResult:
@@ -96,6 +99,11 @@ class UnitJob:
         return f"cycle {cycle}: {ports_text(self.ports, given)}{start}: {results}"
 
 
+def resets_show(unit: hdl.Unit) -> bool:
+    """Whether what a reset does shows in later results; of most units nothing comes out but what went in."""
+    return isinstance(unit, hdl.Mac | hdl.Array) or (isinstance(unit, hdl.Multiplier) and unit.with_valid)
+
+
 def make_job(unit: hdl.Unit, cycles: int, seed: int, reproduce: str) -> UnitJob | ArrayJob:
     """The job for a unit: so many cycles, everything in it from the seed."""
     if isinstance(unit, hdl.Array):
@@ -106,19 +114,18 @@ def make_job(unit: hdl.Unit, cycles: int, seed: int, reproduce: str) -> UnitJob 
 
 
 def _vector_job(unit: hdl.Unit, cycles: int, seed: int, reproduce: str) -> UnitJob:
-    """One set of operands per cycle; with a clock, random stalls by ``en``."""
+    """One set of operands per cycle; with a clock, random stalls by ``en``, and resets where they show."""
     total = cycles + unit.latency
     parts = list(random_inputs(unit, total, seed))
     inputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     expected = reference(unit, inputs)
-    enable = np.ones(total, bool)
-    if unit.clocked:
-        # Neither the first operands nor the last results are lost.
-        enable[1:cycles] = np.random.default_rng(seed + 1).random(cycles - 1) < 0.7
-    items = _items(enable, unit.latency)
     drive = {name: bus_values(values) for name, values in inputs.items()}
+    motion = _Motion(np.ones(total, bool), np.zeros(total, bool))
     if unit.clocked:
-        drive["en"] = enable.astype(int).tolist()
+        motion = _Motion.random(unit, cycles, 0.7, np.random.default_rng(seed + 1))
+        drive |= motion.ports
+    cycle_of_step = motion.cycles.tolist()
+    items = [cycle_of_step[step] if step >= 0 else None for step in motion.arrived(unit.latency).tolist()]
     outputs: dict[str, list[int | None]] = {}
     for name, values in expected.items():
         undefined = np.ma.getmaskarray(values)
@@ -132,32 +139,76 @@ def _vector_job(unit: hdl.Unit, cycles: int, seed: int, reproduce: str) -> UnitJ
 
 
 def _mac_job(unit: hdl.Mac, cycles: int, seed: int, reproduce: str) -> UnitJob:
-    """Sums of random length with gaps and stalls; the accumulator is compared in every cycle."""
+    """Sums of random length with gaps, stalls and resets; the accumulator is compared in every cycle."""
     generator = np.random.default_rng(seed)
-    total = cycles + unit.latency
-    enable = generator.random(total) < 0.8
-    # Neither the first operands nor the last sum are lost.
-    enable[0] = enable[cycles:] = True
-    step_cycles = np.flatnonzero(enable)
-    done = np.cumsum(enable, dtype=np.int64) - enable
+    motion = _Motion.random(unit, cycles, 0.8, generator)
+    total, step_cycles = len(motion.enable), motion.cycles
     given = steps(unit, len(step_cycles), generator)
-    found = mac_reference(unit, given)
+    found = mac_reference(unit, given, np.cumsum(motion.reset, dtype=np.int64)[step_cycles])
     # While nothing moves, operands that are there do not count.
-    shown = np.where(enable, done, generator.integers(0, len(step_cycles), total))
-    inputs = {name: bus_values(values[shown]) for name, values in given.items()} | {"en": enable.astype(int).tolist()}
+    shown = np.where(motion.moves, motion.done, generator.integers(0, len(step_cycles), total))
+    inputs = {name: bus_values(values[shown]) for name, values in given.items()} | motion.ports
     # In every cycle, the step whose sum is there, and the last one that counts of those that made it.
-    arrived = done - unit.latency
+    arrived = motion.arrived(unit.latency)
     last = np.where(arrived >= 0, found.last[arrived], -1)
     items = [int(step_cycles[step]) if step >= 0 else None for step in last]
     outputs: dict[str, list[int | None]] = {"acc": np.where(last >= 0, found.after[last], 0).tolist()}
     text = f"the accumulator in {total:,} cycles, seed {seed}"
-    before = found.before[done].tolist()
+    before = found.before[motion.done].tolist()
     return UnitJob(total, products_of(unit), text, reproduce, ports_of(unit), inputs, outputs, items, before)
 
 
-def _items(enable: Bools, latency: int) -> list[int | None]:
-    """For each cycle the one whose inputs have arrived at the outputs, ``latency`` enabled cycles later."""
-    # Behind n enabled cycles, the inputs of the first n + 1 - latency of them have arrived.
-    arrived = np.cumsum(enable, dtype=np.int64) - enable + 1 - latency
-    moved = np.flatnonzero(enable)
-    return [int(moved[count - 1]) if count > 0 else None for count in arrived]
+@dataclass(frozen=True)
+class _Motion:
+    """In which cycles a unit with a clock takes a step, since it is enabled and not reset.
+
+    Attributes
+    ----------
+    enable, reset : ndarray of bool
+        One for each cycle.
+    """
+
+    enable: Bools
+    reset: Bools
+
+    @classmethod
+    def random(cls, unit: hdl.Unit, cycles: int, share: float, generator: np.random.Generator) -> _Motion:
+        """``cycles`` of which that share is enabled, resets in the last third, and as many more as the last step takes.
+
+        Neither the first operands nor the last results are lost.
+        """
+        total = cycles + unit.latency
+        enable = generator.random(total) < share
+        enable[0] = enable[cycles:] = True
+        reset = generator.random(total) < 1 / (_RESET_LATENCIES * unit.latency + _RESET_CYCLES)
+        reset[: cycles - cycles // 3] = reset[cycles:] = False
+        reset &= resets_show(unit)
+        return cls(enable, reset)
+
+    @property
+    def moves(self) -> Bools:
+        """Whether there is a step in a cycle."""
+        return self.enable & ~self.reset
+
+    @property
+    def cycles(self) -> NDArray[np.intp]:
+        """The cycle of each step."""
+        return np.flatnonzero(self.moves)
+
+    @property
+    def done(self) -> NDArray[np.int64]:
+        """How many steps there were before each cycle."""
+        return np.cumsum(self.moves, dtype=np.int64) - self.moves
+
+    @property
+    def ports(self) -> dict[str, list[int]]:
+        """What the ports carry."""
+        return {"en": self.enable.astype(int).tolist(), "rst": self.reset.astype(int).tolist()}
+
+    def arrived(self, latency: int) -> NDArray[np.int64]:
+        """The step whose operands have arrived at the outputs in each cycle; -1 if there is none since the last reset."""
+        done = self.done
+        # Of a reset the cycles after it know.
+        lost = np.maximum.accumulate(np.where(self.reset, done, 0))
+        lost = np.concatenate([[0], lost[:-1]])
+        return np.where(done - latency >= lost, done - latency, -1)

@@ -30,7 +30,7 @@ def byte_rows(values: Iterable[int], size: int) -> Bytes:
 
 
 def pack(codes: ArrayLike, width: int) -> Bytes:
-    """Pack rows of codes of ``width`` bits (1 … 64) without gaps.
+    """Pack rows of codes of ``width`` bits without gaps.
 
     Parameters
     ----------
@@ -51,11 +51,14 @@ def pack(codes: ArrayLike, width: int) -> Bytes:
     ParameterError
         One of them is out of range, or the array has not two dimensions.
     """
-    check_int("width", width, 1, 64)
+    check_int("width", width, 1)
     array = as_codes("codes", codes, port_format(width))
     if array.ndim != 2:
         raise ParameterError(f"codes must be an array of 2 dimensions, not {array.ndim}")
     rows, elements = array.shape
+    if array.dtype.kind == "O":
+        words = (sum(code << (place * width) for place, code in enumerate(row)) for row in array.tolist())
+        return byte_rows(words, packed_bytes(elements, width))
     array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     as_bytes = array.view(np.uint8).reshape(rows, elements, array.dtype.itemsize)
     if width % 8 == 0:
@@ -72,26 +75,30 @@ def unpack(beats: NDArray[Any], width: int, elements: int) -> NDArray[Any]:
     beats : array of uint8, (n, ceil(elements * width / 8))
         Packed rows.
     width : int
-        Bits of each code, 1 … 64.
+        Bits of each code.
     elements : int
         Codes in each row.
 
     Returns
     -------
-    array of the least unsigned dtype that holds ``width`` bits, (n, elements)
+    array of the least unsigned dtype that holds ``width`` bits (Python integers above 64), (n, elements)
 
     Raises
     ------
     ParameterError
         The rows are not bytes, or not as many as the elements need.
     """
-    check_int("width", width, 1, 64)
+    check_int("width", width, 1)
     check_int("elements", elements, 1)
     size = packed_bytes(elements, width)
     if beats.dtype != np.uint8 or beats.ndim != 2 or beats.shape[1] != size:
         raise ParameterError(f"beats must be uint8 of shape (n, {size}), not {beats.dtype} of shape {beats.shape}")
     rows = beats.shape[0]
     dtype = code_dtype(port_format(width))
+    if dtype.kind == "O":
+        words = [int.from_bytes(row.tobytes(), "little") for row in beats]
+        codes = [[word >> (place * width) & ((1 << width) - 1) for place in range(elements)] for word in words]
+        return np.array(codes, object).reshape(rows, elements)
     as_bytes = np.zeros((rows, elements, dtype.itemsize), np.uint8)
     if width % 8 == 0:
         as_bytes[:, :, : width // 8] = beats.reshape(rows, elements, width // 8)

@@ -13,6 +13,7 @@ from .. import golden, hdl
 from ..golden.formats import ROUNDINGS, Format, ParameterError
 from ..hdl.rounding import PORT, STOCHASTIC
 from ..hdl.unit import Port
+from .fused import fused_reference, is_fused
 from .packing import operand_pairs
 from .stimulus import operands, port_dtype
 from .sum_stimulus import all_dots, random_dots, random_steps
@@ -119,7 +120,7 @@ def reference(unit: hdl.Unit, inputs: dict[str, Codes]) -> dict[str, Codes]:
     if isinstance(unit, hdl.Multiplier):
         return _multiplier_reference(unit, inputs)
     if isinstance(unit, hdl.Dot):
-        return dot_reference(unit, inputs)
+        return fused_reference(unit, inputs) if is_fused(unit) else dot_reference(unit, inputs)
     if isinstance(unit, hdl.Mac):
         return {"acc": mac_reference(unit, inputs).after}
     if isinstance(unit, hdl.Requantizer):

@@ -105,7 +105,7 @@ def _job_trace(unit: hdl.Unit, seed: int) -> Trace:
     job = make_job(unit, CYCLES, seed, "")
     assert isinstance(job, UnitJob)
     inputs = {name: _column([0, *values], job.ports[name].width) for name, values in job.inputs.items()}
-    inputs["rst"] = (np.arange(job.cycles + 1) == 0).astype(np.uint8)
+    inputs["rst"][0] = 1
     outputs = {
         name: _column([0, *(value or 0 for value in want)], job.ports[name].width) for name, want in job.outputs.items()
     }

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from ..golden import code_dtype
 from ..golden.formats import Format
-from .packing import port_format
+from .packing import packed_bytes, port_format, unpack
 
+_WORD = 64
 #: Of all operands, this share are corner values or next to one.
 CORNER_SHARE = 0.3
 
@@ -28,20 +29,22 @@ def corners(fmt: Format | None, width: int) -> list[int]:
 
 
 def port_dtype(width: int) -> np.dtype[Any]:
-    """The least unsigned dtype that holds what a port of at most 64 bits carries."""
+    """The least unsigned dtype that holds what a port carries."""
     return code_dtype(port_format(width))
 
 
 def operands(fmt: Format | None, width: int, count: int, generator: np.random.Generator) -> NDArray[Any]:
-    """``count`` codes of ``width`` bits."""
+    """``count`` codes of ``width`` bits; above 64 bits Python integers."""
     dtype = port_dtype(width) if fmt is None else code_dtype(fmt)
-    codes = generator.integers(0, 1 << width, count, dtype=np.uint64, endpoint=False) if width < 64 else None
-    if codes is None:
-        codes = generator.integers(0, (1 << 64) - 1, count, dtype=np.uint64, endpoint=True)
+    if width <= _WORD:
+        codes = generator.integers(0, (1 << width) - 1, count, dtype=np.uint64, endpoint=True)
+    else:
+        codes = unpack(generator.integers(0, 1 << 8, (count, packed_bytes(1, width)), np.uint8), width, 1)[:, 0]
     if fmt is not None and fmt.kind == "float" and width > 10:
         # Exponents near the bias, so that products stay in range: uniform codes overflow or vanish half of the time.
         codes = np.where(generator.random(count) < 0.5, _moderate(fmt, codes, generator), codes)
-    chosen = np.array(corners(fmt, width), np.uint64)[generator.integers(0, len(corners(fmt, width)), count)]
+    chosen = np.array(corners(fmt, width), code_dtype(port_format(width)))
+    chosen = chosen[generator.integers(0, len(chosen), count)]
     return np.where(generator.random(count) < CORNER_SHARE, chosen, codes).astype(dtype)
 
 

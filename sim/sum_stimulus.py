@@ -15,7 +15,7 @@ from ..hdl.exact_sum import ExactSum
 from ..hdl.summation import Summation
 from .packing import port_format
 from .stimulus import operands
-from .sums import Codes, sums, to_bus
+from .sums import Codes, met, sums, to_bus
 
 Generator = np.random.Generator
 Shape = tuple[int, int]
@@ -24,8 +24,11 @@ Shape = tuple[int, int]
 CHUNK_PRODUCTS = 1 << 19
 #: Of the cycles of a MAC, this share brings operands that count.
 VALID_SHARE = 0.8
-#: Steps of one sum of a MAC: the mean, and the most.
-_MEAN_STEPS, _MOST_STEPS = 6, 24
+#: Steps of one sum of a MAC: the mean, another one for each so many steps, and the most.
+_MEAN_STEPS, _SPELL, _MOST_STEPS = (3, 6, 24), 64, 24
+#: Of the sums of a MAC, the share whose products have one sign; of those the share of the largest products, and the share
+#: of steps in these that bring the least.
+_ONE_SIGN, _EXTREME, _LEAST = 0.5, 0.5, 0.3
 #: Exponents of elements that are near each other differ from that of their set by one of these at most.
 _SPREADS = (0, 1, 2, 4, 8, 16, 64)
 #: Operands beyond this magnitude are wild: they make sums infinite or NaN.
@@ -61,10 +64,12 @@ def random_steps(unit: hdl.Mac, total: int, seed: int) -> Iterator[dict[str, Cod
 
 def steps(unit: hdl.Mac, count: int, generator: Generator) -> dict[str, Codes]:
     """``count`` steps of a MAC after a reset."""
+    valid = generator.random(count) < VALID_SHARE
+    clear = _clear(unit, valid, generator)
     fields = beats(unit.how, count, generator)
     _cancel_steps(unit, fields, generator)
-    valid = generator.random(count) < VALID_SHARE
-    flags = {"valid": valid, "clear": _clear(unit, valid, generator)}
+    _drift(unit.how, fields, _sum_numbers(unit, valid & clear), generator)
+    flags = {"valid": valid, "clear": clear}
     return _to_ports(unit.how, fields) | {name: flag.astype(np.uint8) for name, flag in flags.items()}
 
 
@@ -152,8 +157,12 @@ def _tame(fmt: Format, shape: Shape, generator: Generator) -> Codes:
 
 def _one_wild(fmt: Format, shape: Shape, generator: Generator) -> Codes:
     """Any code in one lane."""
-    lane = generator.integers(0, shape[1], (shape[0], 1)) == np.arange(shape[1])
-    return np.where(lane, _wild(fmt, shape, generator), _near(fmt, shape, generator))
+    return np.where(_one_lane(shape, generator), _wild(fmt, shape, generator), _near(fmt, shape, generator))
+
+
+def _one_lane(shape: Shape, generator: Generator) -> NDArray[np.bool_]:
+    """One lane of each beat."""
+    return generator.integers(0, shape[1], (shape[0], 1)) == np.arange(shape[1])
 
 
 def _zeros(fmt: Format, shape: Shape, generator: Generator) -> Codes:
@@ -168,10 +177,14 @@ def _zeros(fmt: Format, shape: Shape, generator: Generator) -> Codes:
 
 
 def _powers(fmt: Format, shape: Shape, generator: Generator) -> Codes:
-    """Numbers of one bit: sums of them are ties."""
+    """Numbers of one bit: sums of them are ties. Of floats some codes of one bit, most of them subnormals."""
     codes = _near(fmt, shape, generator)
     if fmt.kind == "float":
-        return codes & ~codes.dtype.type((1 << fmt.frac_bits) - 1)
+        bit = np.uint64(1) << generator.integers(0, fmt.max_code.bit_length(), shape, dtype=np.uint64)
+        single = np.minimum(bit, np.uint64(fmt.max_code)).astype(codes.dtype) | _signs(fmt, shape, generator)
+        return np.where(
+            generator.random((shape[0], 1)) < 0.3, single, codes & ~codes.dtype.type((1 << fmt.frac_bits) - 1)
+        )
     return (np.uint64(1) << generator.integers(0, fmt.width, shape, dtype=np.uint64)).astype(codes.dtype)
 
 
@@ -185,6 +198,32 @@ def _largest(fmt: Format, shape: Shape, generator: Generator) -> Codes:
     return ends[generator.integers(0, 2, shape) * (generator.random((shape[0], 1)) < 0.5)]
 
 
+def _next_to_largest(fmt: Format, shape: Shape, generator: Generator) -> Codes:
+    """The largest magnitudes, some of them one code less."""
+    codes = _largest(fmt, shape, generator)
+    return (codes - (generator.random(shape) < 0.2).astype(codes.dtype)) & codes.dtype.type(fmt.code_mask)
+
+
+def _full(fmt: Format, shape: Shape, generator: Generator) -> Codes:
+    """Numbers of one exponent with all fraction bits set, all of one sign or not: their sums carry as far as any do."""
+    codes = _near(fmt, shape, generator)
+    if fmt.kind != "float":
+        return _largest(fmt, shape, generator)
+    fraction = codes.dtype.type((1 << fmt.frac_bits) - 1)
+    # Below the largest exponent, in which not every fraction need be a number.
+    first = codes[:, :1] & codes.dtype.type(max((fmt.max_code >> fmt.frac_bits) - 1, 0) << fmt.frac_bits)
+    signs = np.where(
+        generator.random((shape[0], 1)) < 0.5, _signs(fmt, (shape[0], 1), generator), _signs(fmt, shape, generator)
+    )
+    return first | np.minimum(fraction, codes.dtype.type(fmt.max_code)) | signs
+
+
+def _least(fmt: Format, shape: Shape, generator: Generator) -> Codes:
+    """The least magnitudes, of both signs."""
+    codes = np.ones(shape, code_dtype(fmt))
+    return np.where(generator.random(shape) < 0.5, negated(fmt, codes), codes)
+
+
 #: What elements have in common: how they are made, and the share of beats.
 _KINDS: dict[str, tuple[Callable[[Format, Shape, Generator], Codes], float]] = {
     "near": (_near, 0.25),
@@ -194,7 +233,8 @@ _KINDS: dict[str, tuple[Callable[[Format, Shape, Generator], Codes], float]] = {
     "zeros": (_zeros, 0.1),
     "powers": (_powers, 0.1),
     "largest": (_largest, 0.05),
-    "pairs": (_near, 0.15),
+    "full": (_full, 0.05),
+    "pairs": (_near, 0.1),
 }
 
 
@@ -211,11 +251,22 @@ def addends(how: Summation, fields: dict[str, Codes], generator: Generator) -> C
         _wild(out, (count, 1), generator)[:, 0],
         _near(out, (count, 1), generator)[:, 0],
         _zeros(out, (count, 1), generator)[:, 0],
+        _powers(out, (count, 1), generator)[:, 0],
         opposite,
         neighbour,
         _apart(how, total, generator) if out.kind == "float" else _largest(out, (count, 1), generator)[:, 0],
+        _beside(how, total, generator) if out.kind == "float" else _largest(out, (count, 1), generator)[:, 0],
     ]
     return np.choose(generator.integers(0, len(choices), count), choices).astype(dtype)
+
+
+def _beside(how: Summation, total: Codes, generator: Generator) -> Codes:
+    """Numbers of the sum's sign and of exponents like its largest products', all fraction bits set."""
+    out, dtype = how.out, total.dtype.type
+    field = (total & dtype(out.code_mask ^ out.sign_mask)) >> dtype(out.frac_bits)
+    down = generator.integers(0, how.products.bit_length() + 2, len(total)).astype(total.dtype)
+    code = (np.where(field > down, field - down, dtype(0)) << dtype(out.frac_bits)) | dtype((1 << out.frac_bits) - 1)
+    return np.minimum(code, dtype(out.max_code)) | (total & dtype(out.sign_mask))
 
 
 def _apart(how: Summation, total: Codes, generator: Generator) -> Codes:
@@ -246,7 +297,8 @@ def _cancel_steps(unit: hdl.Mac, fields: dict[str, Codes], generator: Generator)
 
 def _clear(unit: hdl.Mac, valid: NDArray[np.bool_], generator: Generator) -> NDArray[np.bool_]:
     """Where sums begin anew, none longer than what it is made for; without ``valid`` that means nothing."""
-    clear = generator.random(len(valid)) < 1 / _MEAN_STEPS
+    mean = generator.choice(_MEAN_STEPS, len(valid) // _SPELL + 1).repeat(_SPELL)[: len(valid)]
+    clear = generator.random(len(valid)) < 1 / mean
     most = _MOST_STEPS
     if isinstance(unit.how, ExactSum):
         most = min(most, unit.how.max_k // unit.how.products)
@@ -258,3 +310,37 @@ def _clear(unit: hdl.Mac, valid: NDArray[np.bool_], generator: Generator) -> NDA
                 if length > most:
                     clear[step], length = True, 1
     return clear
+
+
+def _sum_numbers(unit: hdl.Mac, begins: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The number of the sum that each step belongs to."""
+    numbers = np.zeros(len(begins), np.int64)
+    for slot in range(unit.interleave):
+        numbers[slot :: unit.interleave] = np.cumsum(begins[slot :: unit.interleave]) * unit.interleave + slot
+    return numbers
+
+
+def _drift(how: Summation, fields: dict[str, Codes], numbers: NDArray[np.int64], generator: Generator) -> None:
+    """Give the products of some sums one sign, and make some of these as large as can be: those sums overflow.
+
+    Without that sums wander around 0, and of a wide accumulator the ends are never seen. Some steps there add the least
+    that can be added, so that a sum at its end goes beyond it by that or comes back.
+    """
+    count = int(numbers.max(initial=-1)) + 1
+    sign = generator.choice([-1, 0, 1], count, p=[_ONE_SIGN / 2, 1 - _ONE_SIGN, _ONE_SIGN / 2])
+    extreme = (sign != 0) & (generator.random(count) < _EXTREME)
+    sign, extreme = sign[numbers, None], extreme[numbers]
+    least = extreme & (generator.random(len(numbers)) < _LEAST)
+    sign[least] = 0
+    for port, fmt in (("a", how.a_element), ("b", how.b_element)):
+        for here, make in ((extreme, _next_to_largest), (least, _least)):
+            fields[port][here] = make(fmt, fields[port][here].shape, generator)
+    fields["a"][least] *= _one_lane(fields["a"][least].shape, generator)
+    # The operand that has a sign makes that of the product.
+    side = "a" if how.a_element.signed else "b"
+    fmt = how.a_element if side == "a" else how.b_element
+    negative = golden.decode(fields[side], fmt) < 0
+    if side == "a":
+        negative ^= golden.decode(met(how, fields)["b"], how.b_element) < 0
+    wrong = np.where(negative, sign > 0, sign < 0)
+    fields[side] = np.where(wrong, negated(fmt, fields[side]), fields[side])

@@ -64,14 +64,14 @@ def sums(how: Summation, fields: dict[str, Codes], c: Codes | None = None) -> Co
     c : ndarray, optional
         Codes (n,) that the sums start from; without, from the sum of nothing.
     """
-    (a, fa), (b, fb) = _scalars(how, "a", fields), _scalars(how, "b", _met(how, fields))
+    (a, fa), (b, fb) = _scalars(how, "a", fields), _scalars(how, "b", met(how, fields))
     # Integers are exact within a beat, and wrap or saturate in their own format.
     style = Exact(overflow=how.parameters["overflow"]) if how.style is None else how.style
     rows, columns = (codes.reshape(len(codes), -1) for codes in (a, b))
     return golden.dot(rows, columns, fa, fb, c, accumulate=style, out=how.out)
 
 
-def _met(how: Summation, fields: dict[str, Codes]) -> dict[str, Codes]:
+def met(how: Summation, fields: dict[str, Codes]) -> dict[str, Codes]:
     """The fields with those elements of b only that meet one of a."""
     if not how.sparse:
         return fields
@@ -103,7 +103,7 @@ class Steps:
     before, after : ndarray
         The sum before and after the step, codes of ``acc``.
     last : ndarray of int
-        The last step with ``valid`` up to this one, of the same sum; -1 if there is none.
+        The last step with ``valid`` up to this one since the last reset, of the same sum; -1 if there is none.
     """
 
     before: Codes
@@ -111,15 +111,26 @@ class Steps:
     last: Codes
 
 
-def mac_reference(unit: hdl.Mac, inputs: dict[str, Codes]) -> Steps:
-    """What a MAC must do in cycles in which ``en`` is 1, the steps, after a reset."""
+def mac_reference(unit: hdl.Mac, inputs: dict[str, Codes], runs: NDArray[np.int64] | None = None) -> Steps:
+    """What a MAC must do in cycles in which ``en`` is 1 and ``rst`` 0, the steps, after a reset.
+
+    Parameters
+    ----------
+    unit : Mac
+        Formats, style and ``interleave``.
+    inputs : dict of str to ndarray
+        What the ports but ``en`` and ``rst`` carry in each step.
+    runs : ndarray of int, optional
+        How many more resets came before each step; they end all sums.
+    """
     how, valid = unit.how, inputs["valid"] != 0
+    runs = np.zeros(len(valid), np.int64) if runs is None else runs
     fields = from_ports(how, inputs)
     before, after = np.zeros((2, len(valid)), code_dtype(how.out))
     # Sum by sum, the steps that count; of each the place of the step that its sum began with.
     slots = [np.arange(slot, len(valid), unit.interleave) for slot in range(unit.interleave)]
     steps = [slot[valid[slot]] for slot in slots]
-    anew = np.concatenate([(inputs["clear"][part] != 0) | (np.arange(len(part)) == 0) for part in steps])
+    anew = np.concatenate([(inputs["clear"][part] != 0) | (np.diff(runs[part], prepend=-1) != 0) for part in steps])
     order, place = np.concatenate(steps), np.arange(len(anew))
     first = np.maximum.accumulate(np.where(anew, place, 0))
     for rank in range(int((place - first).max(initial=-1)) + 1):
@@ -134,4 +145,5 @@ def mac_reference(unit: hdl.Mac, inputs: dict[str, Codes]) -> Steps:
     last = np.full(len(valid), -1)
     for slot in slots:
         last[slot] = np.maximum.accumulate(np.where(valid[slot], slot, -1))
+    last[(last >= 0) & (runs[last] != runs)] = -1
     return Steps(before, np.where(last < 0, 0, after[last]).astype(after.dtype), last)

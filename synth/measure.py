@@ -7,12 +7,14 @@ import json
 import platform
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any, Protocol
 
 from ..golden.formats import ParameterError
+from .cell_delay import Cell, longest_path, read_cells
 from .library import LibertyFile
-from .recipes import CELLS_REPORT, DESIGN_FILE, LIBERTY_FILE, NO_ABC_OUTPUT, Recipe
+from .recipes import CELLS_REPORT, DESIGN_FILE, LIBERTY_FILE, NETLIST_REPORT, NO_ABC_OUTPUT, Recipe
 from .record import Record
 from .runner import Job, Outcome, SynthesisError
 from .targets import Target
@@ -122,7 +124,7 @@ def record(
         area_um2=area,
         sequential_area_um2=_area(report, "sequential_area") if liberty else None,
         area_ge=round(area / nand_um2, 3) if area is not None and nand_um2 else None,
-        delay_ns=_delay_ns(label, outcome.log) if liberty else None,
+        delay_ns=_delay_ns(label, design.name, outcome, liberty) if liberty else None,
         transistors=_transistors(label, report),
         gates=counts.get("gates"),
         area_luts=None if luts_per_carry is None else counts["luts"] + luts_per_carry * counts["carries"],
@@ -153,11 +155,15 @@ def _transistors(label: str, report: dict[str, Any]) -> int | None:
     return int(estimate)
 
 
-def _delay_ns(label: str, log: str) -> float | None:
-    """The delay that ABC printed last, in ns; 0 for a design without combinational logic, which ABC never sees.
+def _delay_ns(label: str, name: str, outcome: Outcome, liberty: LibertyFile) -> float | None:
+    """The delay of the netlist where there is one; else what ABC printed last, in ns; 0 for a design without combinational
+    logic, which ABC never sees.
 
     None where Yosys is the WebAssembly build.
     """
+    if NETLIST_REPORT in outcome.reports:
+        return longest_path(outcome.reports[NETLIST_REPORT]["modules"][name], _cells(liberty))
+    log = outcome.log
     delays = _ABC_DELAY.findall(log)
     if delays:
         return round(float(delays[-1]) / 1000, 5)
@@ -166,6 +172,11 @@ def _delay_ns(label: str, log: str) -> float | None:
     if NO_ABC_OUTPUT in log:
         return None
     raise SynthesisError(f"{label}: ABC printed no delay")
+
+
+@lru_cache(maxsize=4)
+def _cells(liberty: LibertyFile) -> dict[str, Cell]:
+    return read_cells(liberty.content.decode("utf-8", "replace"))
 
 
 def _versions(report: dict[str, Any]) -> dict[str, str]:

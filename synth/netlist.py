@@ -99,6 +99,17 @@ class Netlist:
                 cell["connections"][name] = ["0" if bit in zeros else bit for bit in bits]
         return net
 
+    def masked(self, by: str) -> Netlist:
+        """A copy whose other outputs are 0 where that output is 0."""
+        net = self.copy()
+        ports, names = net.module["ports"], net.module["netnames"]
+        (valid,) = ports[by]["bits"]
+        for name, port in ports.items():
+            if port["direction"] == "output" and name != by:
+                port["bits"] = net.multiplexer(["0"] * len(port["bits"]), port["bits"], valid)
+                names[name] = {"hide_name": 0, "bits": port["bits"], "attributes": {}}
+        return net
+
     def port(self, name: str, width: int) -> list[Bit]:
         """A new input of the module."""
         bits = self.fresh(width)

@@ -16,6 +16,8 @@ LIBERTY_FILE = "library.lib"
 #: The cells of the finished netlist, and those after technology-independent synthesis (where flip-flops have a type).
 CELLS_REPORT = "cells.json"
 GENERIC_REPORT = "generic.json"
+#: The mapped netlist, from recipes whose cells ABC does not time.
+NETLIST_REPORT = "netlist.json"
 #: The line of the log that says that there will be none of ABC's: the WebAssembly build loses what ABC prints.
 NO_ABC_OUTPUT = "polymac: this Yosys gives no output of ABC's"
 
@@ -129,6 +131,44 @@ def _cmos(name: str, options: str = "", before: tuple[str, ...] = ()) -> Recipe:
     )
 
 
+def _two_inputs(name: str, script: str = "") -> Recipe:
+    abc = f"abc -g cmos2 {f'-script {script}' if script else ''}".rstrip()
+    return Recipe(name, (*_gates((), ""), abc, "opt_clean -purge", _stat("-tech cmos")))
+
+
+# The cell of a full adder: ABC maps to cells of one output only, and does not see through others.
+_FULL_ADDER = """read_verilog <<EOT
+(* techmap_celltype = "$fa" *)
+module full_adder (A, B, C, X, Y);
+  parameter WIDTH = 1;
+  input [WIDTH-1:0] A, B, C;
+  output [WIDTH-1:0] X, Y;
+  genvar i;
+  generate for (i = 0; i < WIDTH; i = i + 1) begin : bits
+    FA_X1 cell_ (.A(A[i]), .B(B[i]), .CI(C[i]), .CO(X[i]), .S(Y[i]));
+  end endgenerate
+endmodule
+EOT"""
+
+
+def _full_adders(name: str, abc: str) -> Recipe:
+    # Cones of four gates at most: wider ones are found with their inputs inverted, and each inverter is a cell.
+    adders = ("design -push", _FULL_ADDER, "design -save adders", "design -pop")
+    found = ("simplemap", "opt_expr", "opt_clean", "extract_fa -d 4 -b 4 -fa", "opt_clean", "techmap -map %adders")
+    mapping = (
+        "techmap",
+        "opt_clean",
+        f"tee -q -o {GENERIC_REPORT} stat -json",
+        f"dfflibmap -liberty {LIBERTY_FILE}",
+        f"abc -liberty {LIBERTY_FILE} -script {abc}",
+        "opt_clean -purge",
+        _stat(f"-liberty {LIBERTY_FILE}"),
+        f"write_json {NETLIST_REPORT}",
+    )
+    commands = (*_read("setattr -unset init w:*"), "opt_expr", "opt_clean", *adders, *found, *mapping)
+    return Recipe(name, commands, architectures=("baugh_wooley", "booth"))
+
+
 def _fpga(name: str, synth: tuple[str, ...], before: tuple[str, ...] = (), uses_dsp: bool = False) -> Recipe:
     architectures = ("operator",) if before or uses_dsp else None
     return Recipe(name, (*_read(), *before, *synth, _stat()), uses_dsp, architectures)
@@ -160,6 +200,24 @@ CMOS_RECIPES = (
 )
 
 
+#: For designs made of chains of full adders, by the full adder of NanGate's libraries.
+FULL_ADDER_RECIPES = (
+    _full_adders("full-adder cells, area", _ABC_AREA),
+    _full_adders("full-adder cells, choices first", f"+strash;dch;{_RESUBSTITUTION};dch,-f;amap,-m;topo;stime,-p"),
+    _full_adders(
+        "full-adder cells, least area", f"+strash;ifraig;{_RESUBSTITUTION};{_RESUBSTITUTION};amap,-m;topo;stime,-p"
+    ),
+)
+
+#: NAND, NOR and NOT of two inputs, in which others have published areas: their script, one as short for large designs,
+#: and one that looks for the least.
+TWO_INPUT_RECIPES = (
+    _two_inputs("default script"),
+    _two_inputs("short script", "+strash;ifraig;dc2;map"),
+    _two_inputs("resubstituted", f"+strash;ifraig;{_RESUBSTITUTION};{_RESUBSTITUTION};dch,-f;map,-a"),
+)
+
+
 def _fpga_recipes(with_dsp: tuple[str, ...], without_dsp: tuple[str, ...]) -> tuple[Recipe, ...]:
     """With hard multipliers, and in logic alone as Yosys' carry-save tree or by Booth's recoding."""
     return (
@@ -170,6 +228,25 @@ def _fpga_recipes(with_dsp: tuple[str, ...], without_dsp: tuple[str, ...]) -> tu
 
 
 # Ports stay bare (no I/O and clock buffers) and memories become flip-flops: a unit is measured as a part of a design.
+# Additions as Yosys' adder cell: it would make one carry-save tree, which costs more lookup tables, of a tree of `$add`.
+_CARRY_CHAINS = (
+    "design -push",
+    """read_verilog -icells <<EOT
+(* techmap_celltype = "$add" *)
+module carry_chain (A, B, Y);
+  parameter A_SIGNED = 0, B_SIGNED = 0, A_WIDTH = 1, B_WIDTH = 1, Y_WIDTH = 1;
+  input [A_WIDTH-1:0] A;
+  input [B_WIDTH-1:0] B;
+  output [Y_WIDTH-1:0] Y;
+  wire [Y_WIDTH-1:0] X, CO;
+  \\$alu #(.A_SIGNED(A_SIGNED), .B_SIGNED(B_SIGNED), .A_WIDTH(A_WIDTH), .B_WIDTH(B_WIDTH), .Y_WIDTH(Y_WIDTH))
+    chain (.A(A), .B(B), .BI(1'b0), .CI(1'b0), .X(X), .Y(Y), .CO(CO));
+endmodule
+EOT""",
+    "design -save chains",
+    "design -pop",
+    "techmap -map %chains t:$add",
+)
 # Skipping the first step of synth_xilinx, which reads the simulation models of every hard block, saves 3 s a job.
 _XC7 = "synth_xilinx -run prepare:check -family xc7 -flatten -noiopad -noclkbuf -nobram -nolutram -top {top}"
 _XC7_CELLS = "read_verilog -lib -specify +/xilinx/cells_sim.v"
@@ -178,5 +255,9 @@ _ECP5 = "synth_ecp5 -noiopad -nobram -nolutram -nowidelut -top {top}"
 _ICE40 = "synth_ice40 -nobram -flatten -top {top}"
 
 XC7_RECIPES = _fpga_recipes((_XC7_CELLS, _XC7), (_XC7_CELLS, f"{_XC7} -nodsp"))
+#: For sums of many numbers on xc7, each addition a carry chain of its own.
+CARRY_CHAIN_RECIPES = (
+    Recipe("carry chains", (*_read(), "opt", "wreduce", *_CARRY_CHAINS, _XC7_CELLS, f"{_XC7} -nodsp", _stat())),
+)
 ICE40_RECIPES = _fpga_recipes((f"{_ICE40} -dsp",), (_ICE40,))
 ECP5_RECIPES = _fpga_recipes((_ECP5,), (f"{_ECP5} -nodsp",))

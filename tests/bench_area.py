@@ -1,4 +1,4 @@
-"""Area and delay of multipliers and MACs beside the best public designs that do the same work, measured from scratch.
+"""Area and delay of multipliers beside the best public designs that do the same work, measured from scratch.
 
 nangate45: ``least`` is the least area in µm²; ``fast`` is the least area of a netlist within the goal's
 delay, with its own delay in ns (our fastest netlist where there is no such goal). All architectures are run through
@@ -15,49 +15,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib.wiring import In, Out
-
 from polymac import hdl, synth
 from polymac.cli.output import json_text, print_table, progress
 from polymac.hdl.product import ARCHITECTURES
-from polymac.hdl.sum_of_products import sum_of_products
 from polymac.synth import Record, Result
 
 FULL = {"rounding": "port"}
 FLUSH = {"subnormals": "flush", "flags": False}
 UNPACKED = {"out": "unpacked"}
-
-
-class IntegerMac(hdl.Unit):
-    """y = c + a * b of int8 and 32 bits; or with registers on a, b and clear, y = (0 if clear else y) + a * b."""
-
-    kind = "integer_mac"
-    formula = "y = c + a * b"
-
-    def __init__(self, *, registers: bool, architecture: str) -> None:
-        self.registers, self.architecture = registers, architecture
-        ports = {"clear": In(1)} if registers else {"c": In(signed(32))}
-        super().__init__(
-            {"a": In(signed(8)), "b": In(signed(8)), "y": Out(signed(32))} | ports,
-            formats={},
-            parameters={"registers": registers, "architecture": architecture},
-            latency=2 * registers,
-            clocked=registers,
-        )
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        if not self.registers:
-            pairs = [(self.a, self.b)]
-            m.d.comb += self.y.eq(sum_of_products(m, pairs, self.c, architecture=self.architecture, width=32))
-            return m
-        a, b, clear = Signal(signed(8), name="held_a"), Signal(signed(8), name="held_b"), Signal(name="held_clear")
-        m.d.sync += [a.eq(self.a), b.eq(self.b), clear.eq(self.clear)]
-        addend = Signal(signed(32), name="addend")
-        m.d.comb += addend.eq(Mux(clear, 0, self.y))
-        m.d.sync += self.y.eq(sum_of_products(m, [(a, b)], addend, architecture=self.architecture, width=32))
-        return m
 
 
 @dataclass(frozen=True)
@@ -97,18 +62,6 @@ ROWS = [
     multiplier("fp8_e4m3", UNPACKED, (259, None, None), (150, None, None)),
     multiplier("fp4_e2m1", UNPACKED, (57, None, None), (30, None, None)),
     multiplier("int8", {}, (273, 420, 0.60), (255, 390, 0.60)),
-    Row(
-        "int8 MAC, 32 bits, no registers",
-        lambda name: IntegerMac(registers=False, architecture=name),
-        (435, None, None),
-        (391, None, None),
-    ),
-    Row(
-        "int8 PE, 32 bits, registers",
-        lambda name: IntegerMac(registers=True, architecture=name),
-        (1172, 1453, 0.54),
-        (1055, 1307, 0.54),
-    ),
 ]
 #: Formats of the FPGA table.
 FPGA_FORMATS = ("int8", "uint8", "int16", "fp16", "bf16", "fp8_e4m3", "fp8_e5m2")

@@ -86,6 +86,21 @@ def test_a_blind_regression_leaves_survivors_by_name(monkeypatch, capsys, tmp_pa
         assert "(different, SAT: " in text
 
 
+def test_what_a_quick_proof_leaves_open_is_asked_again(monkeypatch):
+    limits = []
+
+    def slow(netlist, fault, *, reset, timeout):
+        limits.append(timeout)
+        return (seeded.SAME, "in time") if timeout == faults.THOROUGH else (seeded.UNKNOWN, "")
+
+    monkeypatch.setattr(seeded, "prove", slow)
+    monkeypatch.setitem(faults.UNITS, "tiny", lambda: hdl.Multiplier(a="int2", b="int2"))
+    result = faults.run("tiny", 60, 1)
+    assert result.survivors == []
+    assert all(text.endswith("(in time)") for text in result.equivalent)
+    assert limits.count(faults.QUICK) == limits.count(faults.THOROUGH) == len(result.equivalent) > 0
+
+
 def test_the_sound_design_must_pass(monkeypatch):
     monkeypatch.setattr(golden, "multiply", lambda a, b, *_, **options: (a ^ b, np.zeros(len(a), np.uint8)))
     with pytest.raises(AssertionError, match=r"^fp8_e4m3 must equal the golden model without a fault$"):

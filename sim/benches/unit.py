@@ -32,7 +32,6 @@ async def vectors(dut: Any) -> None:
     for cycle in range(job.cycles):
         if clock is not None:
             clock.value = 0
-            dut.rst.value = 0
         for handle, values in drive:
             handle.value = values[cycle]
         await half

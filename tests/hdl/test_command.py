@@ -21,6 +21,8 @@ UNITS = [
     hdl.Multiplier(formats=("fp4_e2m1", "fp6_e3m2"), out="fp16", rounding="port", random_bits=3, stages=4),
     hdl.Multiplier(a="int12", b="int12", architecture="auto", target="ice40"),
     hdl.Mac(a="int8", b="int4", lanes=3, stages=2, acc="int17", overflow="saturate"),
+    hdl.Dot(a="fp8_e5m2", b="fp8_e5m2", acc="rounded:fp16", rounding="port", flags=True, stages=1),
+    hdl.Dot(a="mxfp4", b="mxfp4", lanes=4, acc="exact:rup", out="bf16", max_k=32),
     hdl.Array(a="int8", b="int4", rows=3, cols=2, max_k=9),
     hdl.Requantizer(relu=True, stages=2),
 ]

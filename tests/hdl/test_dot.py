@@ -10,6 +10,7 @@ import pytest
 
 from polymac import golden, hdl
 from polymac.golden.formats import BLOCK_FORMATS, FORMATS, PRESETS, Format, format
+from polymac.hdl.beat_sum import BeatSum
 from polymac.hdl.fixed_sum import sum_bits
 
 
@@ -27,6 +28,14 @@ def test_ports() -> None:
         "c": ("input", 16, 1),
         "d": ("output", 16, 1),
         "en": ("input", 1, 1),
+    }
+    assert ports(hdl.Dot(a="fp8_e4m3", b="fp8_e5m2", acc="rounded:fp16", rounding="port", flags=True)) == {
+        "a": ("input", 8, 1),
+        "rounding_mode": ("input", 3, 1),
+        "b": ("input", 8, 1),
+        "c": ("input", 16, 1),
+        "d": ("output", 16, 1),
+        "flags": ("output", 5, 1),
     }
     assert ports(hdl.Dot(a="int4", b="int8", lanes=8, sparse=True, addend=False, max_k=8)) == {
         "a": ("input", 16, 4),
@@ -57,6 +66,18 @@ def test_ports() -> None:
         (
             hdl.Dot(a="fp16", b="fp16", lanes=2),
             "d = c + the sum of 2 products a * b, rounded to fp32 after every product in order (rne)",
+        ),
+        (
+            hdl.Dot(a="fp16", b="fp16", acc="rounded:fp16", rounding="port"),
+            "d = c + a * b, rounded to fp16 after every product in order (by rounding_mode)",
+        ),
+        (
+            hdl.Dot(a="fp8_e5m2", b="fp8_e5m2", lanes=2, acc="exact", out="fp16", max_k=65536),
+            "d = the sum of 2 products a * b, exact in 66 bits, rounded once to fp16 (rne)",
+        ),
+        (
+            hdl.Dot(a="mxfp4", b="mxfp4", lanes=32, acc="exact"),
+            "d = the sum of 32 products a * b, exact in 14 bits times the scales, rounded once to fp32 (rne)",
         ),
         (
             hdl.Mac(a="fp4_e2m1", b="fp4_e2m1", lanes=4, acc="exact:rtz", out="bf16", max_k=16),
@@ -98,6 +119,18 @@ def test_bits_of_exact_sums(name: str, bits: int) -> None:
     fmt = format(name)
     for count, carries in ((1, 0), (2, 1), (65536, 16)):
         assert sum_bits(fmt, fmt, count)[0] == bits + carries + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "lanes", "bits"),
+    [("mxfp4", 32, 14), ("mxint8", 32, 21), ("mxfp8_e4m3", 32, 42), ("nvfp4", 16, 13 + 4 + 4), ("msfp11", 16, 9)],
+)
+def test_bits_of_the_exact_sum_of_a_beat(name: str, lanes: int, bits: int) -> None:
+    """Those of the elements, and of the scales' significands, but none for the range of the scales."""
+    how = hdl.Dot(a=name, b=name, lanes=lanes, acc="exact").how
+    assert isinstance(how, BeatSum)
+    assert (how.sum_bits, how.parameters["force_wide"]) == (bits, False)
+    assert not how.state_is_code
 
 
 SCALARS = [*FORMATS, "int2", "int8", "uint8", "q4.4", "uq0.8", "e0m3"]

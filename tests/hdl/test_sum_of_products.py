@@ -30,6 +30,12 @@ SMALL: list[tuple[Pairs, Shape | None, int | None]] = [
     ([(U3, U3)], unsigned(9), 6),
     ([(S2, S2), (S3, S3)], signed(6), 4),
     ([(U1, U1), (U1, U1), (U1, U1), (U1, U1)], S3, None),
+    # Addends with more bits than the products, which are counted up or down there.
+    ([(S2, S2)], signed(9), 9),
+    ([(U2, U2)], unsigned(9), 9),
+    ([(S2, U2), (S2, S2)], unsigned(8), 12),
+    ([(U2, U1), (U1, U2)], signed(9), None),
+    ([(S3, S2)], signed(10), 8),
 ]
 LARGE: list[tuple[Pairs, Shape | None, int | None]] = [
     ([(signed(8), signed(8))], signed(32), 32),

@@ -124,6 +124,35 @@ DOT = [
         "rounded:fp32:rne:1 adds one exactly before it rounds",
     ),
     (INT8 | {"stages": 65}, "stages must be in 0 … 64, not 65"),
+    (FP16 | {"rounding": "rtz"}, "rounding must be one of port, not 'rtz'"),
+    (
+        FP16 | {"acc": "rounded:fp32:rtz", "rounding": "port"},
+        "rounding must be left out with acc=rounded:fp32:rtz, not port",
+    ),
+    (
+        INT8 | {"rounding": "port"},
+        "rounding must be left out with a fixed-point accumulator, which is not rounded product by product, not port",
+    ),
+    (
+        INT8 | {"acc": "int20", "flags": True},
+        "flags must be left out with acc=int20, which is not rounded product by product, not on",
+    ),
+    (
+        FP16 | {"acc": "exact", "rounding": "port"},
+        "rounding must be left out with acc=exact, which is not rounded product by product, not port",
+    ),
+    (
+        FP16 | {"acc": "aligned:1:24", "flags": True},
+        "flags must be left out with acc=aligned:1:24, which is not rounded product by product, not on",
+    ),
+    (
+        FP16 | {"lanes": 2, "acc": "rounded:fp32:rne:2", "flags": True},
+        "flags must be left out with acc=rounded:fp32:rne:2, which rounds 2 products at once, not on",
+    ),
+    (
+        MXFP4 | {"lanes": 8, "acc": "fp32", "flags": True},
+        "flags must be left out with a=mxfp4 and b=mxfp4, whose products are scaled, not on",
+    ),
 ]
 MAC = [
     (INT8 | {"stages": -1}, "stages must be in 0 … 64, not -1"),
@@ -156,6 +185,7 @@ def test_scales_are_finite() -> None:
     [
         (INT8 | {"lanes": 2.0}, "lanes must be an integer, not 2.0"),
         (INT8 | {"sparse": 1}, "sparse must be True or False, not 1"),
+        (FP16 | {"flags": 1}, "flags must be True or False, not 1"),
         (INT8 | {"acc": 32}, "format must be a name or a Format, not 32"),
     ],
 )

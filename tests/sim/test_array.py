@@ -63,6 +63,8 @@ QUICK: list[Options] = [
     {"a": "fp6_e3m2", "b": "fp4_e2m1", "acc": "aligned:2:8:7", "out": "bf16", "rows": 2, "cols": 3, "lanes": 2},
     {"a": "nvfp4", "b": "fp4_e2m1", "acc": "exact", "rows": 2, "cols": 2, "stages": 1, "max_k": 256},
     {"a": "fp4_e2m1", "b": "fp4_e2m1", "acc": "exact", "rows": 2, "cols": 2, "dataflow": "ws", "max_k": 4},
+    # Partial sums of more than 64 bits.
+    {"a": "uint32", "b": "int32", "rows": 1, "cols": 2, "dataflow": "ws"},
 ]
 
 

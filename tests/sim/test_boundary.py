@@ -55,9 +55,9 @@ def test_codes_of_the_format_and_the_same_for_the_same_seed(fmt: Format, seed: i
 @given(formats, seeds)
 @settings(max_examples=40, deadline=None)
 def test_ties_are_halfway_or_their_product_has_a_bit_less(fmt: Format, seed: int) -> None:
-    halves = [value / ulp(fmt, value) % 1 for value in products("_ties", fmt, seed)]
+    halves = [value / ulp(fmt, value) % 1 for value in products("_ties", fmt, seed, 7 * 100)]
     assert set(halves) <= {0, Fraction(1, 2), Fraction(1, 4), Fraction(3, 4)}
-    assert halves.count(Fraction(1, 2)) >= 3
+    assert halves.count(Fraction(1, 2)) >= 10
 
 
 @given(formats, seeds)

@@ -38,6 +38,8 @@ MIXES = (
 )
 #: Partial products of the largest unit, and units, of the part of the table that always runs; and of the whole table.
 QUICK_BITS, QUICK, WHOLE_BITS = 130, 32, 600
+#: Of these one product alone is larger than that.
+WIDE = ("int32", "uint32", "fp64")
 #: What each factor of the table may be; "narrow" is a fixed-point accumulator of one bit more than a product.
 FACTORS: dict[str, Sequence[Any]] = {
     "pair": (*((name, name) for name in (*FORMATS, *SCALARS, *BLOCK_FORMATS)), *MIXES),
@@ -143,10 +145,18 @@ def test_table() -> None:
 
 @pytest.mark.slow
 def test_whole_table() -> None:
-    rows = list(table(WHOLE_BITS))
-    assert {options["pair"] for options, _ in rows} == set(FACTORS["pair"])
-    for start in range(0, len(rows), 16):
-        check([unit for _, unit in rows[start : start + 16]], 20_000)
+    units = [unit for _, unit in table(WHOLE_BITS)]
+    pairs = {(unit.how.a.name, unit.how.b.name) for unit in units}
+    assert pairs | {(name, name) for name in WIDE} == set(FACTORS["pair"])
+    for start in range(0, len(units), 16):
+        check(units[start : start + 16], 20_000)
+
+
+@pytest.mark.parametrize("name", [WIDE[0], *(pytest.param(name, marks=pytest.mark.slow) for name in WIDE[1:])])
+def test_formats_that_are_too_wide_for_the_table(name: str) -> None:
+    """Of integers the sum is wider than 64 bits, too."""
+    result = sim.verify(hdl.Dot(a=name, b=name), vectors=4_000)
+    assert result.passed, result.details
 
 
 @pytest.mark.slow

