@@ -204,7 +204,8 @@ def _reason(status: int, log: str) -> str:
     """Why a worker failed, in one line."""
     if status < 0:
         return f"the worker was ended by {signal.Signals(-status).name}"
-    if found := re.search(r"^(.*)\bERROR: (.+)", log, re.MULTILINE):
+    # Anywhere in the log, in which what goes to standard error may come before what was printed earlier.
+    if found := re.search(r"^(.*)\bERROR: ?(.+)", log, re.MULTILINE):
         return (found[1] + found[2]).strip()
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     return f"the worker ended with status {status}: {lines[-1] if lines else 'no output'}"

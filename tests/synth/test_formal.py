@@ -142,8 +142,8 @@ def test_errors_of_proofs() -> None:
     with pytest.raises(SynthesisError) as failure:
         prove(Monitor(counter, "", {"x": "absent[1]"}))
     assert re.fullmatch(
-        r"properties of counter: the worker ended with status 1: monitor\.v:\d+: ERROR:Identifier `\\absent' is implicitly "
-        r"declared and `default_nettype is set to none\.",
+        r"properties of counter: monitor\.v:\d+: Identifier `\\absent' is implicitly declared and `default_nettype is set "
+        r"to none\.",
         str(failure.value),
     )
 
