@@ -45,7 +45,7 @@ UNITS: dict[str, Callable[[], hdl.Unit]] = {
     "mac": lambda: hdl.Mac(a="int8", b="int8", acc="int18", overflow="saturate", stages=1),
     "mac_rounded": lambda: hdl.Mac(a="fp8_e4m3", b="fp8_e4m3", acc="rounded:fp16"),
     "mac_interleaved": lambda: hdl.Mac(a="fp8_e5m2", b="fp8_e5m2", acc="rounded:fp16", stages=1, interleave=3),
-    "mac_exact": lambda: hdl.Mac(a="fp4_e2m1", b="fp4_e2m1", acc="exact", out="fp8_e4m3", lanes=2, max_k=14),
+    "mac_exact": lambda: hdl.Mac(a="fp4_e2m1", b="fp4_e2m1", acc="exact", out="fp8_e4m3", max_k=16),
     "array": lambda: hdl.Array(a="int4", b="int4", rows=3, cols=2, acc="int8", overflow="saturate", stages=1),
     "array_ws": lambda: hdl.Array(a="int4", b="int4", rows=3, cols=2, acc="int8", dataflow="ws"),
 }
