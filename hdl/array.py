@@ -12,13 +12,15 @@ from ..golden.formats import BlockFormat, Format, ParameterError, check_int, cho
 from .exact_sum import ExactSum
 from .multiplier import MAX_STAGES
 from .output_stationary import output_stationary
-from .skew import Skew, skewed
+from .skew import MOST_BITS, Skew, skewed
 from .styles import summation
 from .summation import Field, Summation
 from .unit import Unit, place, shape_of
 from .weight_stationary import weight_stationary
 
 MAX_SIDE = 1024
+#: At least as many control bits as go into the grid for each row, and as many ports of one bit as the array has.
+_MOST_CONTROL = 8
 
 _DATAFLOWS = {"os": output_stationary, "ws": weight_stationary}
 _FORMULAS = {"os": "C = A · B, output stationary", "ws": "c = a · B (+ p), weight stationary"}
@@ -84,8 +86,8 @@ class Array(Unit):
     Raises
     ------
     TypeError, ParameterError
-        A size out of range, no such dataflow, an exact sum that does not hold rows × lanes products, or see
-        :func:`.styles.summation`.
+        A size out of range or beyond what Amaranth can do, no such dataflow, an exact sum that does not hold rows × lanes
+        products, or see :func:`.styles.summation`.
     """
 
     kind = "array"
@@ -125,6 +127,13 @@ class Array(Unit):
         if dataflow == "ws" and isinstance(how, ExactSum) and how.max_k < rows * lanes:
             raise ParameterError(
                 f"max_k must be at least rows × lanes = {rows * lanes} for weight-stationary exact sums, not {how.max_k}"
+            )
+        # The inputs of the grid; no other module has more, and no register.
+        bits = self.rows * (how.a_bits + _MOST_CONTROL) + self.cols * (how.b_bits + how.state_bits) + _MOST_CONTROL
+        if bits > MOST_BITS:
+            raise ParameterError(
+                f"rows × {how.a_bits} bits of a and cols × {how.b_bits + how.state_bits} bits of b and sums must be at "
+                f"most {MOST_BITS} bits with their control, Amaranth's limit for a module, not {bits}"
             )
         self.formula = _FORMULAS[dataflow]
         self.throughput = _THROUGHPUTS[dataflow]

@@ -11,6 +11,8 @@ from .unit import Unit, place
 #: A longer delay, or a vector of more elements, is built of two halves, so that the size of the description grows with
 #: the logarithm of the depth; shorter ones are written out, which reads better.
 DIRECT_DEPTH = 16
+#: Amaranth makes no register of more bits, and no module with more bits of inputs.
+MOST_BITS = (1 << 16) - 1
 
 
 class Delay(Unit):
@@ -46,7 +48,7 @@ class Delay(Unit):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if self.depth > DIRECT_DEPTH:
+        if self.depth > DIRECT_DEPTH or (self.depth > 1 and self.depth * self.width > MOST_BITS):
             half = self.depth // 2
             between = Signal(self.width)
             for name, depth, i, o in (("early", half, self.i, between), ("late", self.depth - half, between, self.o)):
@@ -97,7 +99,7 @@ class Skew(Unit):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if self.count > DIRECT_DEPTH:
+        if self.count > DIRECT_DEPTH or (self.count > 2 and (self.count - 1) * self.width > MOST_BITS):
             self._halves(m, platform)
             return m
         for element in range(self.count):

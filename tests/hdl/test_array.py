@@ -141,6 +141,11 @@ def test_weight_stationary_in_amaranth(options: dict[str, Any]) -> None:
             "max_k must be at least rows × lanes = 6 for weight-stationary exact sums, not 4",
         ),
         (EXACT | {"b": "mxfp4", "lanes": 5}, "lanes must divide the block size of b=mxfp4, 32, not 5"),
+        (
+            {"rows": 1024, "cols": 1024, "lanes": 4},
+            "rows × 32 bits of a and cols × 64 bits of b and sums must be at most 65535 bits with their control, "
+            "Amaranth's limit for a module, not 106504",
+        ),
         ({"acc": "int15"}, "acc must hold one product, at least 16 bits for int8 × int8, not int15 (15 bits)"),
     ],
 )

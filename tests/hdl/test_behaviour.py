@@ -14,6 +14,7 @@ from amaranth.hdl import Module
 from amaranth.sim import Simulator
 
 from polymac import golden, hdl
+from polymac.hdl import skew
 from polymac.hdl.skew import DIRECT_DEPTH, Delay, Skew
 
 
@@ -180,6 +181,17 @@ def test_skew(count: int, reverse: bool) -> None:
         column = [row[element] for row in seen]
         assert column[wait:] == words[: len(words) - wait, element].tolist()
         assert column[:wait] == [0] * wait
+
+
+def test_registers_of_more_bits_than_amaranth_allows_are_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(skew, "MOST_BITS", 9)
+    for reverse in (False, True):
+        for count in (2, 3, 4, 7):
+            test_skew(count, reverse)
+    for depth in (1, 2, 3, 5):
+        test_delay(4, depth)
+    texts = [hdl.generate(Delay(width=4, depth=depth), "line").verilog for depth in (2, 3)]
+    assert [text.count("endmodule") for text in texts] == [1, 3]
 
 
 @pytest.mark.parametrize(("rows", "cols", "lanes", "stages"), [(1, 1, 1, 0), (2, 3, 1, 1), (3, 2, 2, 2)])
