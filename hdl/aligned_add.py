@@ -135,8 +135,7 @@ class AlignedAdd(Unit):
         passed = sum(pipeline.depths(0, place))
         sign = Signal(name="acc_signed")
         m.d.comb += sign.eq(acc.sign)
-        found = self._classes(m, acc)
-        classes = dict(zip(found, pipeline.delay(passed, *found.values()), strict=True))
+        classes = pipeline.delay_named(passed, self._classes(m, acc))
         signs, values, exponents = (
             pipeline.delay(passed, *first, last)
             for first, last in ((signs, sign), (values, significand), (exponents, exponent))
@@ -155,7 +154,7 @@ class AlignedAdd(Unit):
         m.d.comb += total.eq(sum_in_steps(m, addends, pipeline, place + 3, "sum"))
         levels = (len(addends) - 1).bit_length()
         passed = sum(pipeline.depths(place, 3 + levels))
-        classes = dict(zip(classes, pipeline.delay(passed, *classes.values()), strict=True))
+        classes = pipeline.delay_named(passed, classes)
         (weight,) = pipeline.delay(passed, weight)
         zero, sign = Signal(name="sum_zero"), Signal(name="sum_sign")
         m.d.comb += [
@@ -252,7 +251,7 @@ class AlignedAdd(Unit):
 
 def aligned_delays(fmt: Format, count: int, exponent_bits: int, frac_bits: int) -> tuple[float, ...]:
     """Estimated delays of the steps of an :class:`AlignedAdd`."""
-    rounds = (count).bit_length()
+    rounds = count.bit_length()
     exponent, bits = adder(exponent_bits) + LUT, frac_bits + 3 + rounds
     first, second = shift_delays(frac_bits.bit_length())
     shift = (adder(exponent_bits) + exponent, first, second + LUT + adder(frac_bits))

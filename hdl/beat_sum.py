@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from amaranth.hdl import Module, Mux, Signal, Value
 
-from ..golden.formats import BlockFormat, Exact, Format
+from ..golden.formats import BlockFormat
 from .exact_sum import ExactSum
 from .fixed_sum import block_delays, block_term, sum_bits
 from .lane_product import bounds
@@ -29,30 +29,6 @@ class BeatSum(ExactSum):
     sum_bits : int
         Bits of the sum of the elements' products times the scales' significands, its sign included.
     """
-
-    @classmethod
-    def make(
-        cls,
-        a: Format | BlockFormat,
-        b: Format | BlockFormat,
-        lanes: int,
-        sparse: bool,
-        exact: Exact,
-        out: Format,
-        overflow: str | None,
-        max_k: int | None,
-        architecture: str | None,
-        force_wide: bool,
-    ) -> ExactSum:
-        """As :meth:`.exact_sum.ExactSum.make`, for the products of one beat unless ``max_k`` is given.
-
-        Raises
-        ------
-        ParameterError
-            As there.
-        """
-        most = lanes if max_k is None else max_k
-        return super().make(a, b, lanes, sparse, exact, out, overflow, most, architecture, force_wide)
 
     @property
     def sum_bits(self) -> int:

@@ -140,7 +140,7 @@ class Packing:
             tiny = self.is_tiny(m, mode, sign, window) if finds_tiny else tiny
             m.d.comb += [later["to_infinity"].eq(to_infinity), later["lost"].eq(lost), later["tiny"].eq(tiny)]
             first, second = pipeline.depths(3, 2)
-            classes = dict(zip(classes, pipeline.delay(first + second, *classes.values()), strict=True))
+            classes = pipeline.delay_named(first + second, classes)
             to_infinity, lost, tiny = pipeline.delay(first + second, *later.values())
             # The fraction's carry goes on into the exponent, and the leading one was added to it before.
             start = Signal(rounded.shape(), name="truncated")

@@ -140,7 +140,7 @@ class FloatRound(Unit):
         base, is_normal = pipeline.delay(before, base, is_normal)
         before += pipeline.depth(2)
         names = ("sign", "zero", "inf", "nan", *(("invalid",) if packing.flags else ()))
-        classes = dict(zip(names, pipeline.delay(before, *(getattr(self, name) for name in names)), strict=True))
+        classes = pipeline.delay_named(before, {name: getattr(self, name) for name in names})
         (mode,) = pipeline.delay(before, self.rounding) if self.mode == PORT else (self.mode,)
         (random,) = pipeline.delay(before, self.random) if packing.random_bits else (None,)
         cut = Window(*pipeline.cut(2, window, below_window, base, is_normal))

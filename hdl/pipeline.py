@@ -66,7 +66,11 @@ class Pipeline:
 
     def cut_named(self, place: int, wires: Mapping[str, Signal]) -> dict[str, Signal]:
         """:meth:`cut` of wires that have names."""
-        return dict(zip(wires, self.cut(place, *wires.values()), strict=True))
+        return self.delay_named(self.depth(place), wires)
+
+    def delay_named(self, cycles: int, wires: Mapping[str, Signal]) -> dict[str, Signal]:
+        """:meth:`delay` of wires that have names."""
+        return dict(zip(wires, self.delay(cycles, *wires.values()), strict=True))
 
     def delay(self, cycles: int, *values: Signal, reset: bool = True) -> tuple[Signal, ...]:
         """The values as they were that many enabled cycles ago."""

@@ -9,6 +9,7 @@ from amaranth.hdl import Cat, Module, Shape, Signal, Value
 from .operand import Operand
 from .pipeline import LUT, MULTIPLIER, Pipeline, adder
 from .product import product_of
+from .sum_of_products import sums_of_pairs
 
 #: Bits of b that a is multiplied by in the first step.
 _CHUNK = 2
@@ -71,7 +72,7 @@ def sum_in_steps(m: Module, values: Sequence[Signal], pipeline: Pipeline, first:
     """The sum by ``+``, added in pairs, with the registers of place ``first`` and following ones behind each level."""
     level = 0
     while len(values) > 1:
-        pairs = [sum(values[i + 1 : i + 2], start=Value.cast(values[i])) for i in range(0, len(values), 2)]
+        pairs = sums_of_pairs(values)
         sums = [Signal(pair.shape(), name=f"{name}_{level}_{i}") for i, pair in enumerate(pairs)]
         m.d.comb += [total.eq(pair) for total, pair in zip(sums, pairs, strict=True)]
         values = pipeline.cut(first + level, *sums, reset=False)

@@ -82,7 +82,7 @@ def round_magnitude(
     m.d.comb += exponent.eq(value + up)
     significand, exponent = pipeline.delay(halfway + counted, significand, exponent)
     (zeros,) = pipeline.delay(counted, zeros)
-    classes = dict(zip(classes, pipeline.delay(halfway + counted, *classes.values()), strict=True))
+    classes = pipeline.delay_named(halfway + counted, classes)
     (mode,) = pipeline.delay(halfway + counted, mode) if mode is not None else (None,)
     stages = pipeline.depths(first + 2, ROUND_PLACES - 2)
     rounder = FloatRound(

@@ -113,8 +113,8 @@ def summation(
     if not isinstance(how, Rounded):
         _only_rounded(acc, rounding, flags)
     if isinstance(how, Exact):
-        kind = BeatSum if one_beat else ExactSum
-        return kind.make(fa, fb, lanes, sparse, how, result, overflow, max_k, architecture, force_wide)
+        kind, most = (BeatSum, lanes if max_k is None else max_k) if one_beat else (ExactSum, max_k)
+        return kind.make(fa, fb, lanes, sparse, how, result, overflow, most, architecture, force_wide)
     if isinstance(how, Rounded):
         port = rounding is not None
         return RoundedSum.make(fa, fb, lanes, sparse, how, result, overflow, architecture, port, flags)

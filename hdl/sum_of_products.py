@@ -109,8 +109,13 @@ def _add_to_wide(m: Module, addend: Value, value: Signal, width: int, prefix: st
 def sum_in_pairs(values: Sequence[Value]) -> Value:
     """The sum by ``+``, at least one value, added in pairs so that the path is short."""
     while len(values) > 1:
-        values = [sum(values[i + 1 : i + 2], start=values[i]) for i in range(0, len(values), 2)]
+        values = sums_of_pairs(values)
     return values[0]
+
+
+def sums_of_pairs(values: Sequence[Value]) -> list[Value]:
+    """The first and the second value by ``+``, the third and the fourth, and so on; an odd one out stays as it is."""
+    return [sum(values[i + 1 : i + 2], start=values[i]) for i in range(0, len(values), 2)]
 
 
 def sum_shape(pairs: Sequence[tuple[Value, Value]], addend: Value | None) -> Shape:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from amaranth.hdl import Shape
 
 from ..golden.formats import ParameterError, check_int
 from .measure import Design, check_design
+from .prover import abc_job
 from .runner import Job, Outcome, SynthesisError, Workers
 
 #: Seconds for each question that ABC is asked.
@@ -24,7 +23,6 @@ TIMEOUT = 300.0
 
 _EQUAL = re.compile(r"^Networks are equivalent", re.MULTILINE)
 _DIFFERENT = re.compile(r"^INPUT: \w+ = \d+'h([0-9A-F]+)", re.MULTILINE)
-_ABC = "./yosys-abc -f prove.abc"
 _GRAPH = ("proc", "flatten", "opt_clean", "techmap", "opt -full", "dffunmap", "aigmap", "opt_clean")
 #: Ports of a pipeline that are no operands.
 _CONTROL = ("clk", "rst", "en")
@@ -221,28 +219,14 @@ def _step(design: Design, a: Shape, b: Shape, bit: int) -> Job:
     return _comparison(f"{design.name}: bit {bit} of b", *sides)
 
 
-def abc_link() -> dict[str, Path]:
-    """Where ABC is.
-
-    Raises
-    ------
-    ParameterError
-        Yosys is the WebAssembly build, whose ABC cannot be run alone.
-    """
-    found = find_spec("pyosys")
-    if found is None or found.origin is None:
-        raise ParameterError("proofs must have native Yosys (pyosys), not WebAssembly")
-    return {"yosys-abc": Path(found.origin).with_name("yosys-abc")}
-
-
 def _comparison(label: str, left: str, right: str) -> Job:
     """The job that asks whether the modules ``side`` of two texts are equal."""
     commands: list[str] = []
     for name in ("left", "right"):
         graph = (f"read_verilog {name}.v", "hierarchy -check -top side", *_GRAPH, f"write_aiger -zinit {name}.aig")
         commands += [*graph, "design -reset"]
-    files = {"left.v": left, "right.v": right, "prove.abc": "&cec left.aig right.aig\n"}
-    return Job(f"proof of {label}", (*commands, f"exec -- {_ABC}"), files, abc_link())
+    files = {"left.v": left, "right.v": right}
+    return abc_job(f"proof of {label}", commands, files, "&cec left.aig right.aig\n")
 
 
 def _pipeline_pins(pipelined: Design, inputs: Mapping[str, int], outputs: Mapping[str, int], en: int) -> dict[str, str]:
@@ -290,8 +274,7 @@ def _flow_job(
     graph = ("read_verilog flow.v", "hierarchy -check -top flow", *_GRAPH, "write_aiger -zinit flow.aig")
     # Without -i the first frame's registers hold anything; `comb` makes them inputs. One output: -m wants a single one.
     script = f"read flow.aig; frames -F {latency + 1}; comb; cone -O {latency} -R 1; strash; &get; &cec -m\n"
-    files = {"flow.v": text, "prove.abc": script}
-    return Job(f"proof of {pipelined.name}: flow", (*graph, f"exec -- {_ABC}"), files, abc_link())
+    return abc_job(f"proof of {pipelined.name}: flow", graph, {"flow.v": text}, script)
 
 
 def _outcomes(jobs: Sequence[Job], timeout: float, workers: int) -> list[Outcome]:

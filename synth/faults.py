@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..golden.formats import check_int
-from .equivalence import abc_link
 from .measure import Design
 from .mutations import Change, mutations
 from .netlist import Bit, Cell, Netlist, run
+from .prover import STATUS, abc_job
 from .runner import Job, SynthesisError
 
 #: The input that chooses a fault; 0 is none.
@@ -30,11 +30,9 @@ _MERGE = ("opt -full", "techmap", "opt -full", "abc -g AND -script +strash;ifrai
 #: decides it, and else looks for an invariant by property directed reachability.
 _SWEEP = ("opt -full", "techmap", "opt -full", "dffunmap", "aigmap", "opt_clean", "write_aiger -zinit miter.aig")
 _SEARCH = "read miter.aig; strash; scorr; dc2; scorr -F 4; dc2; sat; pdr -rmf -T {}; print_status\n"
-_ABC = "./yosys-abc -f prove.abc"
 #: So many times that long may a proof take in all, on a busy machine.
 _PATIENCE = 10
-#: What ABC says: 1 proven, 0 not so, -1 neither; and the cycle in which both differ.
-_STATUS = re.compile(r"^Status = (-?\d)", re.MULTILINE)
+#: The cycle in which both differ.
 _ASSERTED = re.compile(r"asserted in frame (\d+)")
 
 
@@ -184,10 +182,8 @@ def prove(netlist: Netlist, fault: Fault, *, reset: bool = True, timeout: float 
     limit = max(1, int(timeout))
     clocked = any(cell["type"] == "$dff" for cell in netlist.cells.values())
     if clocked:
-        graph = (*read, *compare, *_SWEEP, f"exec -- {_ABC}")
-        script = {"prove.abc": _SEARCH.format(limit)}
-        log = _log(Job(str(fault), graph, files | script, abc_link()), timeout)
-        status = _STATUS.findall(log)
+        log = _log(abc_job(str(fault), (*read, *compare, *_SWEEP), files, _SEARCH.format(limit)), timeout)
+        status = STATUS.findall(log)
         if status == ["0"]:
             # Of logic alone, as what is left may be, there is but one cycle.
             return DIFFERENT, f"ABC, in cycle {(_ASSERTED.findall(log) or [0])[-1]}"

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..golden.formats import ParameterError, check_int
-from .equivalence import abc_link
 from .measure import Design, check_design
+from .prover import STATUS, abc_job
 from .runner import Job, Outcome, SynthesisError, Workers
 
 #: Seconds for each attempt at a property.
@@ -23,13 +23,10 @@ TIMEOUT = 300.0
 #: Cycles that are searched where there is no proof.
 DEPTH = 40
 
-_ABC = "./yosys-abc -f prove.abc"
 _GRAPH = ("proc -norom", "flatten", "opt_clean", "techmap", "opt -full", "dffunmap", "aigmap", "opt_clean")
 _MARK, _STEP_MARK = "of property", "step and what follows"
 #: Cycles of the base of an induction, and of its step, the one before included.
 _INDUCTION = 2
-#: What ABC says: 1 proven, 0 failed, -1 neither.
-_STATUS = re.compile(r"^Status = (-?\d)", re.MULTILINE)
 _STEP = re.compile(r"^Networks are equivalent", re.MULTILINE)
 _SEARCHED = re.compile(r"^No output asserted in (\d+) frames", re.MULTILINE)
 _SECONDS = re.compile(r"^(?:Networks |Property |Output |No output ).*Time = +([\d.]+) sec", re.MULTILINE)
@@ -186,8 +183,7 @@ def _job(monitor: Monitor, timeout: float, depth: int) -> Job:
         for index in range(len(monitor.properties))
     )
     label = f"properties of {monitor.design.name}"
-    files = {"monitor.v": monitor.verilog, "prove.abc": script}
-    return Job(label, (*graph, f"exec -- {_ABC}"), files, abc_link())
+    return abc_job(label, graph, {"monitor.v": monitor.verilog}, script)
 
 
 def _verdicts(monitor: Monitor, outcome: Outcome) -> Iterator[Verdict]:
@@ -196,13 +192,13 @@ def _verdicts(monitor: Monitor, outcome: Outcome) -> Iterator[Verdict]:
     for name, answer in zip(monitor.properties, answers, strict=True):
         seconds = round(sum(map(float, _SECONDS.findall(answer))), 3)
         base, _, rest = answer.partition(_STEP_MARK)
-        failing = next((part for part in (base, rest) if _STATUS.findall(part) == ["0"]), None)
+        failing = next((part for part in (base, rest) if STATUS.findall(part) == ["0"]), None)
         # In so many cycles nothing fails; the last search goes furthest.
         searched = [int(cycles) for cycles in _SEARCHED.findall(answer)]
         if failing is not None:
             trace = _trace(monitor, failing)
             yield Verdict(name, False, "search", len(trace), seconds, trace)
-        elif _STATUS.findall(rest) == ["1"] and not _STEP.search(rest):
+        elif STATUS.findall(rest) == ["1"] and not _STEP.search(rest):
             yield Verdict(name, True, "invariant", None, seconds)
         elif _STEP.search(rest) and searched[:1] == [_INDUCTION]:
             yield Verdict(name, True, "induction", None, seconds)

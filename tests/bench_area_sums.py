@@ -195,39 +195,16 @@ def _rows() -> list[Row]:
             None,
             2.60,
         ),
-        Row(
-            "int8 PE, registers",
-            lambda name: IntegerMac(registers=True, architecture=name),
-            NANGATE45,
-            "area_um2",
-            1172,
-            1055,
-            _GATES,
-        ),
-        Row("int8 PE of our array", processing_element, NANGATE45, "area_um2", 1172, 1055, _GATES),
-        Row(
-            "int8 PE, registers, fast",
-            lambda name: IntegerMac(registers=True, architecture=name),
-            NANGATE45,
-            "area_um2",
-            1453,
-            1307,
-            ("tree", "operator"),
-            None,
-            0.54,
-        ),
-        Row(
-            "int8 PE of our array, fast",
-            processing_element,
-            NANGATE45,
-            "area_um2",
-            1453,
-            1307,
-            ("tree", "operator"),
-            None,
-            0.54,
-        ),
     ]
+    elements: dict[str, Callable[[str], hdl.Unit]] = {
+        "int8 PE, registers": lambda name: IntegerMac(registers=True, architecture=name),
+        "int8 PE of our array": processing_element,
+    }
+    for work, make in elements.items():
+        rows.append(Row(work, make, NANGATE45, "area_um2", 1172, 1055, _GATES))
+    for work, make in elements.items():
+        fast = Row(f"{work}, fast", make, NANGATE45, "area_um2", 1453, 1307, ("tree", "operator"), None, 0.54)
+        rows.append(fast)
     for dataflow in ("os", "ws"):
 
         def array(name: str, dataflow: str = dataflow) -> hdl.Unit:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -14,14 +12,8 @@ from polymac import hdl
 
 
 @pytest.fixture(scope="module")
-def bench() -> ModuleType:
-    """tests/bench_timing.py, which is a script and no module of a package."""
-    spec = importlib.util.spec_from_file_location("bench_timing", Path(__file__).with_name("bench_timing.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["bench_timing"] = module  # where dataclasses look for the names of annotations
-    spec.loader.exec_module(module)
-    return module
+def bench(script: Callable[[str], ModuleType]) -> ModuleType:
+    return script("bench_timing")
 
 
 def searched(bench: ModuleType, one: list[float], median: list[float]) -> tuple[Any, list[tuple[int, int]]]:

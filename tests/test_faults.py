@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -20,22 +18,18 @@ from polymac.synth.netlist import Netlist
 COUNT = 27
 
 
-def script(name: str) -> ModuleType:
-    """A script of this folder as a module."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-faults = script("faults")
-faults_golden = script("faults_golden")
+@pytest.fixture(scope="module")
+def faults(script) -> ModuleType:
+    return script("faults")
 
 
 @pytest.fixture(scope="module")
-def result():
+def faults_golden(script) -> ModuleType:
+    return script("faults_golden")
+
+
+@pytest.fixture(scope="module")
+def result(faults):
     return faults.run("fp8_e4m3", COUNT, 1)
 
 
@@ -51,7 +45,7 @@ def test_every_fault_is_noticed_or_proven_to_be_none(result):
     ]
 
 
-def test_what_is_noticed_is_different_for_the_solver_too(result):
+def test_what_is_noticed_is_different_for_the_solver_too(faults, result):
     # Kinds of which every fault was noticed: the solver must find operands for them.
     design = hdl.generate(faults.UNITS["fp8_e4m3"](), "fp8_e4m3")
     netlist = Netlist.of(design)
@@ -63,7 +57,7 @@ def test_what_is_noticed_is_different_for_the_solver_too(result):
         assert seeded.prove(netlist, fault)[0] == seeded.DIFFERENT
 
 
-def test_a_blind_regression_leaves_survivors_by_name(monkeypatch, capsys, tmp_path):
+def test_a_blind_regression_leaves_survivors_by_name(faults, monkeypatch, capsys, tmp_path):
     every = regression.traces
 
     def few(*arguments):
@@ -86,7 +80,7 @@ def test_a_blind_regression_leaves_survivors_by_name(monkeypatch, capsys, tmp_pa
         assert "(different, SAT: " in text
 
 
-def test_what_a_quick_proof_leaves_open_is_asked_again(monkeypatch):
+def test_what_a_quick_proof_leaves_open_is_asked_again(faults, monkeypatch):
     limits = []
 
     def slow(netlist, fault, *, reset, timeout):
@@ -101,13 +95,13 @@ def test_what_a_quick_proof_leaves_open_is_asked_again(monkeypatch):
     assert limits.count(faults.QUICK) == limits.count(faults.THOROUGH) == len(result.equivalent) > 0
 
 
-def test_the_sound_design_must_pass(monkeypatch):
+def test_the_sound_design_must_pass(faults, monkeypatch):
     monkeypatch.setattr(golden, "multiply", lambda a, b, *_, **options: (a ^ b, np.zeros(len(a), np.uint8)))
     with pytest.raises(AssertionError, match=r"^fp8_e4m3 must equal the golden model without a fault$"):
         faults.run("fp8_e4m3", COUNT, 1)
 
 
-def test_golden_mutants_change_one_thing_each_and_nothing_that_only_errors_say():
+def test_golden_mutants_change_one_thing_each_and_nothing_that_only_errors_say(faults_golden):
     chosen = faults_golden.sample(20, 1, ["rounding", "limbs"])
     assert len({str(mutant) for mutant in chosen}) == len(chosen) == 20
     assert {mutant.module for mutant in chosen} == {"rounding", "limbs"}
@@ -116,7 +110,7 @@ def test_golden_mutants_change_one_thing_each_and_nothing_that_only_errors_say()
         assert "raise " not in str(mutant)
 
 
-def test_golden_mutants_of_a_small_module():
+def test_golden_mutants_of_a_small_module(faults_golden):
     text = 'def f(x: int = 3) -> int:\n    """Doc 7."""\n    return x + 1 if x < 2 else not x\n'
     found = [(m.change, m.source(text).splitlines()[-1].strip()) for m in faults_golden.mutants("m", text)]
     line = "in `return x + 1 if x < 2 else not x`"
@@ -129,7 +123,7 @@ def test_golden_mutants_of_a_small_module():
 
 
 @pytest.mark.slow  # the tests of a module, twice
-def test_a_golden_mutant_is_noticed_and_the_sound_model_is_not():
+def test_a_golden_mutant_is_noticed_and_the_sound_model_is_not(faults_golden):
     condition = next(m for m in faults_golden.mutants("codec", faults_golden.text_of("codec")) if "Invert" in m.change)
     assert faults_golden.noticed(condition, "codec") is not None
     assert faults_golden.noticed(None, "codec") is None

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -15,14 +12,8 @@ from polymac import hdl
 
 
 @pytest.fixture(scope="module")
-def qor() -> ModuleType:
-    """tests/qor.py, which is a script and no module of a package."""
-    spec = importlib.util.spec_from_file_location("qor", Path(__file__).with_name("qor.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["qor"] = module  # where dataclasses look for the names of annotations
-    spec.loader.exec_module(module)
-    return module
+def qor(script) -> ModuleType:
+    return script("qor")
 
 
 def test_no_quick_unit_has_grown(qor, capsys):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -16,14 +15,8 @@ WITHOUT = {"__init__", "formats"}
 
 
 @pytest.fixture(scope="module")
-def faults() -> ModuleType:
-    """The script as a module."""
-    spec = importlib.util.spec_from_file_location("faults_golden", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+def faults(script) -> ModuleType:
+    return script("faults_golden")
 
 
 def test_every_module_has_its_tests(faults):
