@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import re
 from pathlib import Path
@@ -90,6 +91,11 @@ FACTORS: dict[str, tuple[Any, ...]] = {
 }
 
 
+#: Of the whole table, for as many processes.
+PARTS = 16
+
+
+@functools.cache
 def table() -> list[hdl.Array]:
     """Arrays such that every two values of two factors that go together are together in one of them."""
     pool: list[tuple[hdl.Array, set[Any]]] = []
@@ -115,11 +121,16 @@ def table() -> list[hdl.Array]:
 
 
 @pytest.mark.slow
-def test_whole_table() -> None:
-    units = table()
-    assert {(unit.how.a.name, unit.how.b.name) for unit in units} == set(FACTORS["pair"])
-    for unit in units:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whole_table(part: int) -> None:
+    for unit in table()[part::PARTS]:
         assert check(unit, 20) == [], unit.parameters
+        assert replay(unit, built(unit), [1, 1000, 2], willing=0.9).mismatches == [], unit.parameters
+
+
+@pytest.mark.slow
+def test_whole_table_has_every_format() -> None:
+    assert {(unit.how.a.name, unit.how.b.name) for unit in table()} == set(FACTORS["pair"])
 
 
 @pytest.mark.slow
