@@ -17,7 +17,7 @@ from ..hdl.unit import Port
 from .array_jobs import ArrayJob, array_job
 from .mismatch import code_text, ports_text, results_text
 from .reference import operands_text, ports_of, products_of, random_inputs, reference
-from .sum_stimulus import steps
+from .step_stimulus import steps
 from .sums import bus_values, mac_reference
 
 Codes = NDArray[Any]

@@ -15,8 +15,9 @@ from ..hdl.rounding import PORT, STOCHASTIC
 from ..hdl.unit import Port
 from .fused import fused_reference, is_fused
 from .packing import operand_pairs
+from .step_stimulus import random_steps
 from .stimulus import operands, port_dtype
-from .sum_stimulus import all_dots, random_dots, random_steps
+from .sum_stimulus import all_dots, random_dots
 from .sums import dot_reference, mac_reference
 
 Codes = NDArray[Any]

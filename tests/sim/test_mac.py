@@ -13,7 +13,7 @@ import pytest
 from polymac import golden, hdl, sim
 from polymac.golden.formats import BLOCK_FORMATS, FORMATS
 from polymac.sim.reference import random_inputs, reference
-from polymac.sim.sum_stimulus import steps
+from polymac.sim.step_stimulus import steps
 from polymac.sim.sums import from_bus, mac_reference, to_bus
 
 Options = dict[str, Any]
