@@ -49,7 +49,7 @@ _OPTIONS: dict[str, _Option] = {
     "acc": _Option(
         f"Accumulator: a fixed-point format, or {STYLES}.  [default: fixed point for --max-k products; fp32]", "STYLE"
     ),
-    "max_k": _Option("Products that the accumulator must add exactly.  [default: 65536; dot: --lanes]", "N"),
+    "max_k": _Option("Products that the accumulator must add exactly.  [default: 65536; exact dot: --lanes]", "N"),
     "force_wide": _Option("Accept an exact sum of more than 256 bits.", is_flag=True),
     "overflow": _Option("What becomes of a result beyond the format.", "ieee|saturate|wrap"),
     "rows": _Option("Rows of processing elements.", "N"),

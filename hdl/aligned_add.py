@@ -7,15 +7,14 @@ from amaranth.lib.wiring import In, Out
 
 from ..golden.formats import Format
 from .operand import Operand
-from .pipeline import LUT, Pipeline, adder
+from .pipeline import LUT, Pipeline, PipelinedUnit, adder
 from .product_in_steps import sum_delays, sum_in_steps
 from .round_magnitude import ROUND_PLACES, Rounding, round_delays, round_magnitude
 from .rounding import TRUNCATE
 from .shifter import shift_delays
-from .unit import Unit
 
 
-class AlignedAdd(Unit):
+class AlignedAdd(PipelinedUnit):
     """y = truncate(acc + Σ value·2**exponent), each term truncated first: the sum of one block of a tensor core.
 
     The terms and acc are aligned to the largest exponent among those that are not zero and truncated toward zero at
@@ -72,8 +71,6 @@ class AlignedAdd(Unit):
         registers: tuple[int, ...] = (),
     ) -> None:
         self.fmt = fmt
-        self.registers = registers
-        stages = sum(registers)
         self.count = count
         self.significand_bits = significand_bits
         self.point = point
@@ -83,7 +80,6 @@ class AlignedAdd(Unit):
         self.exponent_bits = span.bit_length()
         members = {"acc": In(fmt.width), "values": In(count * significand_bits), "signs": In(count)}
         members |= {"exponents": In(count * self.exponent_bits)} if self.exponent_bits else {}
-        members |= {"en": In(1, init=1)} if stages else {}
         super().__init__(
             members | {name: In(1) for name in ("nan", "plus_inf", "minus_inf")} | {"y": Out(fmt.width)},
             formats={"acc": (fmt, 1), "y": (fmt, 1)},
@@ -96,15 +92,13 @@ class AlignedAdd(Unit):
                 "quantum": quantum,
                 "frac_bits": frac_bits,
                 "cut_bits": cut_bits,
-            }
-            | ({"registers": registers} if stages else {}),
-            latency=stages,
-            clocked=stages > 0,
+            },
+            registers=registers,
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        pipeline = Pipeline.at(m, self.registers, self.en if self.latency else Signal(name="unused"))
+        pipeline = Pipeline.at(m, self.registers, self.enable)
         acc = Operand.unpack(m, platform, "acc", self.acc, self.fmt, "full")
         # A product's exponent is that of its last bit before the point.
         point = self.point

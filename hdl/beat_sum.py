@@ -9,7 +9,6 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from ..golden.formats import BlockFormat
 from .exact_sum import ExactSum
 from .fixed_sum import block_delays, block_term, sum_bits
-from .lane_product import bounds
 from .pipeline import LUT, Pipeline, adder
 from .round_magnitude import ROUND_PLACES, Rounding, round_delays, round_magnitude
 from .summation import Beat
@@ -33,8 +32,7 @@ class BeatSum(ExactSum):
     @property
     def sum_bits(self) -> int:
         """Bits of the exact sum."""
-        scales = [bounds(fmt.scale).width for fmt in (self.a, self.b) if isinstance(fmt, BlockFormat)]
-        return sum_bits(self.a_element, self.b_element, self.products)[0] + sum(bits for bits in scales if bits > 1)
+        return sum_bits(self.a_element, self.b_element, self.products)[0] + self._scales[0]
 
     @property
     def state_bits(self) -> int:

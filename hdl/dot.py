@@ -10,14 +10,14 @@ from amaranth.lib.wiring import In, Member, Out
 
 from ..golden.formats import BlockFormat, Format, check_bool, check_int
 from .multiplier import MAX_STAGES
-from .pipeline import ROUTE, Pipeline, balanced
+from .pipeline import ROUTE, Pipeline, PipelinedUnit, balanced
 from .rounded_sum import FLAG_BITS
 from .styles import summation
 from .summation import MODE, Field, Summation
-from .unit import Unit, shape_of
+from .unit import shape_of
 
 
-class Dot(Unit):
+class Dot(PipelinedUnit):
     """d = c + Σ a·b over ``lanes`` products; one sum per clock cycle, ``stages`` cycles of latency.
 
     How the products are added, and what is rounded when, is the style of ``acc``; :mod:`.styles` lists them. The reference,
@@ -108,11 +108,10 @@ class Dot(Unit):
         members |= {"flags": Out(FLAG_BITS)} if flags else {}
         self.with_flags = flags
         super().__init__(
-            members | ({"en": In(1, init=1)} if stages else {}),
+            members,
             formats=operand_formats(how) | {"c": (how.out, 1), "d": (how.out, 1)},
             parameters=how.parameters | {"addend": self.addend, "stages": stages},
-            latency=stages,
-            clocked=stages > 0,
+            registers=stages,
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -120,7 +119,7 @@ class Dot(Unit):
         how = self.how
         feed = len(how.feed_delays) + 1
         registers = balanced((ROUTE, *how.feed_delays, *how.add_delays, ROUTE), self.stages)
-        pipeline = Pipeline.at(m, registers[:feed], self.en if self.stages else Signal(name="unused"))
+        pipeline = Pipeline.at(m, registers[:feed], self.enable)
         state: Value = Const(how.empty, how.state_bits)
         if self.addend:
             addend = Signal(how.state_bits, name="addend")

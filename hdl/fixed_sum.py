@@ -11,14 +11,14 @@ from ..golden.formats import BlockFormat, Exact, Format, ParameterError, Rounded
 from .bit_matrix import BitMatrix
 from .lane_product import LaneProduct, Term, bounds, lane_term
 from .operand import Operand
-from .pipeline import LUT, MULTIPLIER, Pipeline
+from .pipeline import LUT, MULTIPLIER, Pipeline, PipelinedUnit
 from .product import ADD_PRODUCTS
 from .product_in_steps import product_delays, sum_delays, sum_in_steps, sum_of_products_in_steps
 from .shifter import shift_delays
 from .sum_of_products import sum_in_pairs, sum_of_products
 from .sum_of_signs import sum_of_signs
 from .summation import MODE, Beat, Summation
-from .unit import Unit, place, shape_of
+from .unit import place, shape_of
 
 
 def sum_bits(a: Format, b: Format, count: int) -> tuple[int, int]:
@@ -30,7 +30,7 @@ def sum_bits(a: Format, b: Format, count: int) -> tuple[int, int]:
     return lane.significand_bits + lane.span + 1 + (count - 1).bit_length(), quantum
 
 
-class FixedSum(Unit):
+class FixedSum(PipelinedUnit):
     """sum = Σ a·b * 2**-quantum over the pairs of a beat, exact.
 
     Integers, fixed-point numbers and signs with magnitudes (floats without an exponent) are multiplied as integers, all
@@ -91,12 +91,9 @@ class FixedSum(Unit):
         self.architecture = architecture
         self.special = a.has_specials or b.has_specials
         classes = (*signs, *(("nan", "plus_inf", "minus_inf") if self.special else ()))
-        self.registers = registers
-        latency = sum(registers)
         super().__init__(
             {"a": In(a.width * count), "b": In(b.width * count), "sum": Out(signed(width))}
-            | {name: Out(1) for name in classes}
-            | ({"en": In(1, init=1)} if latency else {}),
+            | {name: Out(1) for name in classes},
             formats={"a": (a, count), "b": (b, count)},
             parameters={
                 "a": a,
@@ -105,10 +102,8 @@ class FixedSum(Unit):
                 "width": width,
                 "signs": signs,
                 "architecture": architecture,
-            }
-            | ({"registers": registers} if latency else {}),
-            latency=latency,
-            clocked=latency > 0,
+            },
+            registers=registers,
         )
         self._product_delays, shift = self._steps()
         self.delays = (*self._product_delays, *shift)
@@ -131,7 +126,7 @@ class FixedSum(Unit):
             (self.a[i * a.width : (i + 1) * a.width], self.b[i * b.width : (i + 1) * b.width])
             for i in range(self.count)
         ]
-        pipeline = Pipeline.at(m, self.registers, self.en if self.latency else Signal(name="unused"))
+        pipeline = Pipeline.at(m, self.registers, self.enable)
         steps = len(self._product_delays)
         passed = 0  # registers that what lies beside the sum has passed
         beside: dict[str, Value] = {}

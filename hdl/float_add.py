@@ -10,14 +10,14 @@ from amaranth.lib.wiring import In, Out
 from ..golden.formats import ROUNDINGS, Format
 from .lane_product import Term
 from .operand import Operand
-from .pipeline import LUT, Pipeline, adder
+from .pipeline import LUT, Pipeline, PipelinedUnit, adder
 from .round_magnitude import ROUND_PLACES, Rounding, round_delays, round_magnitude
 from .rounding import PORT, PORT_BITS
 from .shifter import shift_delays, shift_window
-from .unit import Unit, place
+from .unit import place
 
 
-class FloatAdd(Unit):
+class FloatAdd(PipelinedUnit):
     """y = round(acc + (-1)**sign * value * 2**(exponent + quantum)), rounded once.
 
     One sum per clock cycle, as many cycles of latency as there are registers. The term is exact and need not be
@@ -81,8 +81,6 @@ class FloatAdd(Unit):
         registers: tuple[int, ...] = (),
     ) -> None:
         self.fmt = fmt
-        self.registers = registers
-        stages = sum(registers)
         self.with_flags = flags
         self.span, self.quantum = span, quantum
         self.rounding, self.overflow, self.subnormals = rounding, overflow, subnormals
@@ -90,7 +88,6 @@ class FloatAdd(Unit):
         members |= {name: In(1) for name in ("sign", "nan", "inf", "zero_sign")}
         members |= {"some_negative": In(1), "mode": In(PORT_BITS)} if rounding == PORT else {}
         members |= {"invalid": In(1), "flags": Out(5)} if flags else {}
-        members |= {"en": In(1, init=1)} if stages else {}
         super().__init__(
             members | {"y": Out(fmt.width)},
             formats={"acc": (fmt, 1), "y": (fmt, 1)},
@@ -103,15 +100,13 @@ class FloatAdd(Unit):
                 "overflow": overflow,
                 "subnormals": subnormals,
                 "flags": flags,
-            }
-            | ({"registers": registers} if stages else {}),
-            latency=stages,
-            clocked=stages > 0,
+            },
+            registers=registers,
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        pipeline = Pipeline.at(m, self.registers, self.en if self.latency else Signal(name="unused"))
+        pipeline = Pipeline.at(m, self.registers, self.enable)
         acc = Operand.unpack(m, platform, "acc", self.acc, self.fmt, self.subnormals)
         # Only what is used below has registers; with subnormals a zero is known by its significand.
         has_subnormals, never = acc.subnormal is not None, Const(0, 1)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib.wiring import In, Member, Out
 
 from ..golden.formats import Flag, Format
 from .pipeline import Pipeline
-from .rounding import RoundingMode
+from .rounding import PORT, PORT_BITS, RoundingMode
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,15 @@ class Packing:
     def window_bits(self) -> int:
         """The top bit, the fraction, the bits cut off, and one bit more with slack."""
         return self.fmt.frac_bits + 1 + self.cut_bits + self.slack
+
+    def members(self, exponent: range, significand_bits: int, most_zeros: int, rounding: str) -> dict[str, Member]:
+        """Of a unit that rounds and packs all its members but ``y``: see :class:`.float_round.FloatRound`."""
+        members = {name: In(1) for name in ("sign", "zero", "inf", "nan")}
+        members |= {"exponent": In(exponent), "significand": In(significand_bits)}
+        members |= {"leading_zeros": In(range(most_zeros + 1))} if most_zeros else {}
+        members |= {"rounding": In(PORT_BITS)} if rounding == PORT else {}
+        members |= {"random": In(self.random_bits)} if self.random_bits else {}
+        return members | ({"invalid": In(1), "flags": Out(5)} if self.flags else {})
 
     @property
     def infinity(self) -> int:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import Out
 
 from ..golden.formats import Format
 from .float_pack import Packing, Window
 from .normalize import Normalizer
-from .pipeline import Pipeline
-from .rounding import PORT, PORT_BITS, RoundingMode
-from .unit import Unit
+from .pipeline import Pipeline, PipelinedUnit
+from .rounding import PORT, RoundingMode
 
 
-class FloatRound(Unit):
+class FloatRound(PipelinedUnit):
     """Rounds an exact result to a float format and packs it; combinational, or with registers.
 
     The result is ``round((-1)**sign * significand * 2**(exponent - bias - (significand_bits - 2)))``: ``exponent``, biased
@@ -89,20 +88,12 @@ class FloatRound(Unit):
         stages: int | tuple[int, ...] = 0,
         random_bits: int = 0,
     ) -> None:
-        self.registers = (0, 0, stages, 0, 0, 0) if isinstance(stages, int) else stages
-        latency = sum(self.registers)
         self.mode = rounding
         self.packing = Packing(fmt, overflow, subnormals == "flush", flags, slack, random_bits)
         self.normalizer = Normalizer(
             least, greatest, most_zeros, fmt.frac_bits + self.packing.cut_bits, self.packing.flush
         )
-        members = {name: In(1) for name in ("sign", "zero", "inf", "nan")}
-        members |= {"exponent": In(range(min(least, 0), greatest + 1)), "significand": In(significand_bits)}
-        members |= {"leading_zeros": In(range(most_zeros + 1))} if most_zeros else {}
-        members |= {"rounding": In(PORT_BITS)} if rounding == PORT else {}
-        members |= {"random": In(random_bits)} if random_bits else {}
-        members |= {"invalid": In(1), "flags": Out(5)} if flags else {}
-        members |= {"en": In(1, init=1)} if latency else {}
+        members = self.packing.members(range(min(least, 0), greatest + 1), significand_bits, most_zeros, rounding)
         super().__init__(
             members | {"y": Out(fmt.width)},
             formats={"y": (fmt, 1)},
@@ -117,16 +108,14 @@ class FloatRound(Unit):
                 "overflow": overflow,
                 "subnormals": subnormals,
                 "flags": flags,
-                "stages": stages,
                 "random_bits": random_bits,
             },
-            latency=latency,
-            clocked=latency > 0,
+            registers=(0, 0, stages, 0, 0, 0) if isinstance(stages, int) else stages,
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        pipeline = Pipeline.at(m, self.registers, self.en if self.latency else Signal(name="unused"))
+        pipeline = Pipeline.at(m, self.registers, self.enable)
         packing = self.packing
         window, below_window = Signal(packing.window_bits, name="window"), Signal(name="below_window")
         is_normal = Signal(name="is_normal")

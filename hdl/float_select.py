@@ -12,12 +12,11 @@ from ..golden.formats import Format
 from .float_pack import Packing, Window, any_of, exception_flags
 from .normalize import Normalizer
 from .operand import chosen
-from .pipeline import Pipeline
-from .rounding import PORT, PORT_BITS, RoundingMode
-from .unit import Unit
+from .pipeline import Pipeline, PipelinedUnit
+from .rounding import PORT, RoundingMode
 
 
-class FloatSelectRound(Unit):
+class FloatSelectRound(PipelinedUnit):
     """:class:`.float_round.FloatRound` with several formats that share the shifter, the rounder and the packer.
 
     The shifter brings a significand to the same place whatever the format, since exponents come biased as in the chosen
@@ -64,19 +63,14 @@ class FloatSelectRound(Unit):
         random_bits: int = 0,
     ) -> None:
         self.fmts = tuple(fmts)
-        self.stages = stages
         self.mode = rounding
         flush = subnormals == "flush"
         self.packings = [Packing(fmt, overflow, flush, flags, slack, random_bits) for fmt in self.fmts]
         reach = max(packing.fmt.frac_bits + packing.cut_bits for packing in self.packings)
         self.normalizer = Normalizer(least, greatest, most_zeros, reach, flush)
-        members = {name: In(1) for name in ("sign", "zero", "inf", "nan")} | {"select": In(select_bits)}
-        members |= {"exponent": In(range(min(least, 0), greatest + 1)), "significand": In(significand_bits)}
-        members |= {"leading_zeros": In(range(most_zeros + 1))} if most_zeros else {}
-        members |= {"rounding": In(PORT_BITS)} if rounding == PORT else {}
-        members |= {"random": In(random_bits)} if random_bits else {}
-        members |= {"invalid": In(1), "flags": Out(5)} if flags else {}
-        members |= {"en": In(1, init=1)} if stages else {}
+        members = {"select": In(select_bits)} | self.packings[0].members(
+            range(min(least, 0), greatest + 1), significand_bits, most_zeros, rounding
+        )
         super().__init__(
             members | {"y": Out(max(fmt.width for fmt in self.fmts))},
             formats={},
@@ -87,13 +81,12 @@ class FloatSelectRound(Unit):
                 "rounding": rounding,
                 "stages": stages,
             },
-            latency=stages,
-            clocked=stages > 0,
+            registers=stages,
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        pipeline = Pipeline(m, self.stages, (0,), self.en if self.stages else Signal(name="unused"))
+        pipeline = Pipeline(m, self.latency, (0,), self.enable)
         length = max(packing.window_bits for packing in self.packings)
         wires = {"window": Signal(length, name="window")}
         wires |= {name: Signal(name=name) for name in ("below_window", "is_normal")}

@@ -9,13 +9,13 @@ from amaranth.lib.wiring import In, Out
 
 from ..golden.formats import Format
 from .operand import Operand
-from .pipeline import LUT, Pipeline
+from .pipeline import LUT, Pipeline, PipelinedUnit
 from .product_in_steps import product_delays, significand_product_in_steps
 from .significand import significand_product
-from .unit import Unit, place, shape_of
+from .unit import place, shape_of
 
 
-class LaneProduct(Unit):
+class LaneProduct(PipelinedUnit):
     """a * b = (-1)**sign * significand * 2**(exponent + quantum), exact and not normalised.
 
     The significand of a product with a zero is 0. The reference is the product of what the codes stand for.
@@ -75,8 +75,6 @@ class LaneProduct(Unit):
         self.frac_bits = x.width - 1 + y.width - 1
         self.special = a.has_specials or b.has_specials
         self.delays = (2 * LUT, *product_delays(x.width, y.width, architecture))
-        self.registers = registers
-        latency = sum(registers)
         members = {
             "a": In(shape_of(a)),
             "b": In(shape_of(b)),
@@ -87,21 +85,18 @@ class LaneProduct(Unit):
         members |= {"nan": Out(1), "inf": Out(1)} if self.special else {}
         self.with_flags = flags
         members |= {"invalid": Out(1)} if flags else {}
-        members |= {"en": In(1, init=1)} if latency else {}
         super().__init__(
             members,
             formats={"a": (a, 1), "b": (b, 1)},
-            parameters={"a": a, "b": b, "architecture": architecture, "flags": flags}
-            | ({"registers": registers} if latency else {}),
-            latency=latency,
-            clocked=latency > 0,
+            parameters={"a": a, "b": b, "architecture": architecture, "flags": flags},
+            registers=registers,
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         x = Operand.unpack(m, platform, "a", self.a, self.a_format, "full")
         y = Operand.unpack(m, platform, "b", self.b, self.b_format, "full")
-        pipeline = Pipeline.at(m, self.registers, self.en if self.latency else Signal(name="unused"))
+        pipeline = Pipeline.at(m, self.registers, self.enable)
         # Only what is used below has registers.
         never = Const(0, 1)
         unused = {"subnormal": None} | ({} if self.with_flags else {"signaling": never})

@@ -23,7 +23,7 @@ from .multiplier_options import (
     choose_stages,
 )
 from .operand import Operand, chosen, float_bounds
-from .pipeline import Pipeline
+from .pipeline import Pipeline, PipelinedUnit
 from .policy import policy
 from .product import Product
 from .rounding import PORT, PORT_BITS
@@ -33,7 +33,7 @@ from .unit import Unit, place, shape_of
 __all__ = ["EXACT", "MAX_STAGES", "UNPACKED", "Multiplier"]
 
 
-class Multiplier(Unit):
+class Multiplier(PipelinedUnit):
     """y = round(a * b); one product per clock cycle, ``stages`` cycles of latency.
 
     Operands of any scalar formats and mix: the product of what two codes stand for, exact inside and rounded once. Float
@@ -142,8 +142,7 @@ class Multiplier(Unit):
             self._members(),
             formats={} if self.is_selected else self._port_formats(),
             parameters=self._parameters(given_out=out is not None),
-            latency=stages,
-            clocked=stages > 0,
+            registers=stages,
         )
 
     @property
@@ -195,7 +194,7 @@ class Multiplier(Unit):
             members |= {"y": Out(max(item.width for item in choices.out))}
         members |= {"flags": Out(5)} if self.with_flags else {}
         members |= {"y_valid": Out(1)} if self.with_valid else {}
-        return members | ({"en": In(1, init=1)} if self.stages else {})
+        return members
 
     def _port_formats(self) -> dict[str, tuple[Format, int]]:
         found = {"a": (self.a_format, 1), "b": (self.b_format, 1)}
@@ -225,11 +224,10 @@ class Multiplier(Unit):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        enable = self.en if self.stages else Signal(name="unused")
         # Places: 0 behind the operands, 1 after the significands' product, 2 inside the rounder, 3 before the output.
         order = {"float": (1, 2, 0, 3), "fixed": (1, 0) if self.rounding is None else (1, 0, 3), "binary": (0,)}
         kind = "fixed" if self.is_unpacked else self.out_format.kind
-        pipeline = Pipeline(m, self.stages, order[kind], enable)
+        pipeline = Pipeline(m, self.stages, order[kind], self.enable)
         # What comes with the operands: chosen by ports.
         side = {name: getattr(self, name) for name in self._side_ports()}
         side = pipeline.cut_named(0, side)

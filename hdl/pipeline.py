@@ -5,8 +5,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
+from typing import Any
 
 from amaranth.hdl import Module, Signal
+from amaranth.lib.wiring import In, Member
+
+from ..golden.formats import Format
+from .unit import Unit
 
 #: Estimated delays in ns on an ECP5 of speed grade 6, routing included; only how they compare matters. A lookup table, a
 #: hard multiplier, and the way from one unit to the next.
@@ -82,6 +87,42 @@ class Pipeline:
                 self._m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]
             values = registers
         return values
+
+
+class PipelinedUnit(Unit):
+    """A unit with registers between its steps; with none it is combinational, and has neither clock nor enable.
+
+    Parameters
+    ----------
+    members, formats, parameters
+        As of :class:`.unit.Unit`. With registers there is one member more, ``en : In(1)``: while 0, none of them changes.
+    registers : int or tuple of int
+        How many there are, which ``parameters`` tell; or how many at each place, which is one parameter more.
+    """
+
+    def __init__(
+        self,
+        members: dict[str, Member],
+        *,
+        formats: dict[str, tuple[Format, int]],
+        parameters: dict[str, Any],
+        registers: int | tuple[int, ...],
+    ) -> None:
+        self.registers = (registers,) if isinstance(registers, int) else registers
+        stages = sum(self.registers)
+        placed = {"registers": registers} if stages and not isinstance(registers, int) else {}
+        super().__init__(
+            members | ({"en": In(1, init=1)} if stages else {}),
+            formats=formats,
+            parameters=parameters | placed,
+            latency=stages,
+            clocked=stages > 0,
+        )
+
+    @property
+    def enable(self) -> Signal:
+        """While it is 0 no register changes; a signal that nothing reads where there are none."""
+        return self.en if self.latency else Signal(name="unused")
 
 
 def balanced(delays: Sequence[float], stages: int) -> tuple[int, ...]:

@@ -7,14 +7,14 @@ from amaranth.lib.wiring import In, Out
 
 from ..golden.formats import Format, ParameterError, check_int, format
 from .multiplier import MAX_STAGES
-from .pipeline import Pipeline
-from .unit import Unit, shape_of
+from .pipeline import Pipeline, PipelinedUnit
+from .unit import shape_of
 
 #: Bits of a multiplier, and of a shift.
 MULTIPLIER_BITS, SHIFT_BITS = 31, 6
 
 
-class Requantizer(Unit):
+class Requantizer(PipelinedUnit):
     """q = clamp(zero_point + floor(((acc + bias) * multiplier + 2**(shift - 1)) / 2**shift)).
 
     One rounding, ties toward +infinity; the clamp is to the range of ``out``, with ``relu`` from ``zero_point`` up. One
@@ -68,7 +68,7 @@ class Requantizer(Unit):
         members = {"acc": In(acc_shape), "bias": In(acc_shape), "multiplier": In(MULTIPLIER_BITS)}
         members |= {"shift": In(SHIFT_BITS), "zero_point": In(out_shape), "y": Out(out_shape)}
         super().__init__(
-            members | ({"en": In(1, init=1)} if stages else {}),
+            members,
             formats={
                 "acc": (self.acc_format, 1),
                 "bias": (self.acc_format, 1),
@@ -76,14 +76,13 @@ class Requantizer(Unit):
                 "y": (self.out_format, 1),
             },
             parameters={"acc": self.acc_format.name, "out": self.out_format.name, "relu": relu, "stages": stages},
-            latency=stages,
-            clocked=stages > 0,
+            registers=stages,
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         fmt = self.out_format
-        pipeline = Pipeline(m, self.stages, (1, 0, 2), self.en if self.stages else Signal(name="unused"))
+        pipeline = Pipeline(m, self.stages, (1, 0, 2), self.enable)
         inputs = (self.acc, self.bias, self.multiplier, self.shift, self.zero_point)
         acc, bias, multiplier, shift, zero_point = pipeline.cut(0, *inputs)
         total = Signal((acc + bias).shape())
