@@ -54,7 +54,7 @@ _OPTIONS: dict[str, _Option] = {
     "overflow": _Option("What becomes of a result beyond the format.", "ieee|saturate|wrap"),
     "rows": _Option("Rows of processing elements.", "N"),
     "cols": _Option("Columns of processing elements.", "N"),
-    "lanes": _Option("Elements of the inner dimension per cycle, 1 … 128.  [default: 1]", "N"),
+    "lanes": _Option("Elements of the inner dimension per cycle, 1 … 128.  [default: 1; aligned: the block]", "N"),
     "sparse": _Option("2:4 sparsity: a has two of every four elements, and their positions.", is_flag=True),
     "addend": _Option("A port c that is added.  [default: on, but for --acc exact]", "on|off"),
     "interleave": _Option("Sums that take turns, and registers in the accumulator's loop.  [default: 1]", "N"),

@@ -63,8 +63,8 @@ class Array(Unit):
         the user.
     rows, cols : int
         Processing elements in each direction, 1 … 1024.
-    lanes : int
-        Products per processing element and cycle, 1 … 128.
+    lanes : int, optional
+        Products per processing element and cycle, 1 … 128. Default: the block of an aligned style, else 1.
     acc, out, overflow, max_k, architecture, force_wide
         How products are added: see :func:`.styles.summation`.
     stages : int
@@ -99,7 +99,7 @@ class Array(Unit):
         b: str | Format | BlockFormat,
         rows: int,
         cols: int,
-        lanes: int = 1,
+        lanes: int | None = None,
         acc: str | None = None,
         out: str | Format | None = None,
         overflow: str | None = None,
@@ -124,9 +124,10 @@ class Array(Unit):
         )
         self.stages = check_int("stages", stages, 0, MAX_STAGES)
         self.dataflow = choose("dataflow", dataflow, tuple(_DATAFLOWS))
-        if dataflow == "ws" and isinstance(how, ExactSum) and how.max_k < rows * lanes:
+        plane = rows * how.lanes
+        if dataflow == "ws" and isinstance(how, ExactSum) and how.max_k < plane:
             raise ParameterError(
-                f"max_k must be at least rows × lanes = {rows * lanes} for weight-stationary exact sums, not {how.max_k}"
+                f"max_k must be at least rows × lanes = {plane} for weight-stationary exact sums, not {how.max_k}"
             )
         # The inputs of the grid; no other module has more, and no register.
         bits = self.rows * (how.a_bits + _MOST_CONTROL) + self.cols * (how.b_bits + how.state_bits) + _MOST_CONTROL

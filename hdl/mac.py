@@ -61,7 +61,7 @@ class Mac(Unit):
         *,
         a: str | Format | BlockFormat,
         b: str | Format | BlockFormat,
-        lanes: int = 1,
+        lanes: int | None = None,
         acc: str | None = None,
         out: str | Format | None = None,
         overflow: str | None = None,

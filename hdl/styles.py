@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import lcm
 from typing import Any
 
 from ..golden.formats import (
+    Aligned,
     BlockFormat,
     Exact,
     Format,
@@ -27,7 +29,7 @@ from .exact_sum import ExactSum
 from .integer_sum import IntegerSum
 from .rounded_sum import RoundedSum
 from .rounding import PORT
-from .summation import MAX_LANES, Summation, check_lanes
+from .summation import GROUP, KEPT, MAX_LANES, Summation, check_lanes
 
 #: The accumulator of all that is no integer, where nothing is said.
 DEFAULT_ACC = "fp32"
@@ -37,7 +39,7 @@ def summation(
     *,
     a: str | Format | BlockFormat,
     b: str | Format | BlockFormat,
-    lanes: int = 1,
+    lanes: int | None = None,
     acc: str | None = None,
     out: str | Format | None = None,
     overflow: str | None = None,
@@ -55,8 +57,9 @@ def summation(
     ----------
     a, b : str, Format or BlockFormat
         Formats of the operands, of any mix.
-    lanes : int
-        Elements of the inner dimension in a beat, 1 … 128; of a block format it divides the size of a block.
+    lanes : int, optional
+        Elements of the inner dimension in a beat, 1 … 128; of a block format it divides the size of a block. Default: the
+        block of an aligned style, else 1; sparse, the least that has as many products.
     acc : str, optional
         A fixed-point format (fixed-point operands: exact in each beat, then it wraps or saturates), or a style as
         :func:`polymac.golden.accumulate.style` reads it. Default: fixed point for ``max_k`` products, else fp32.
@@ -88,8 +91,8 @@ def summation(
         The parameters contradict each other.
     """
     fa, fb = any_format(a), any_format(b)
-    check_int("lanes", lanes, 1, MAX_LANES)
     check_bool("sparse", sparse)
+    lanes = check_int("lanes", _least_lanes(acc, sparse) if lanes is None else lanes, 1, MAX_LANES)
     check_bool("flags", flags)
     if rounding is not None:
         choose("rounding", rounding, (PORT,))
@@ -119,6 +122,13 @@ def summation(
         port = rounding is not None
         return RoundedSum.make(fa, fb, lanes, sparse, how, result, overflow, architecture, port, flags)
     return AlignedSum.make(fa, fb, lanes, sparse, how, result, overflow, architecture)
+
+
+def _least_lanes(acc: str | None, sparse: bool) -> int:
+    """The fewest lanes that the accumulator takes."""
+    how = None if acc is None or _fixed(acc) is not None else style(acc)
+    block = how.block if isinstance(how, Aligned) else 1
+    return lcm(block * GROUP // KEPT, GROUP) if sparse else block
 
 
 def _only_rounded(acc: str | None, rounding: str | None, flags: bool) -> None:

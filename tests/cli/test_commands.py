@@ -90,9 +90,10 @@ def test_generate_writes_what_it_says(polymac, tmp_path):
     ]
     assert sorted(path.name for path in (tmp_path / "build").iterdir()) == sorted(path.name for path in paths)
     command = (
-        "polymac generate array --a int8 --b int8 --acc int32 --overflow wrap --architecture operator --rows 3 --cols 2"
+        "polymac generate array --a int8 --b int8 --acc int32 --overflow wrap --lanes 1 --architecture operator"
+        " --rows 3 --cols 2 --name gemm"
     )
-    assert json.loads(paths[1].read_text())["command"] == f"{command} --name gemm"
+    assert json.loads(paths[1].read_text())["command"] == command
 
 
 def test_generate_json(polymac):
@@ -161,6 +162,10 @@ def test_architecture_auto_says_what_was_chosen(polymac):
         (
             "dot --preset v100_fp16",
             "blocks of 4 aligned and truncated at 23 fraction bits, sums truncated to 23 of fp32",
+        ),
+        (
+            "array --a fp8_e4m3 --b fp8_e5m2 --acc aligned:32:13 --dataflow ws --rows 2 --cols 2",
+            "blocks of 32 aligned and truncated at 13 fraction bits, sums truncated to 23 of fp32",
         ),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,26 @@ def test_ports() -> None:
         "en": ("input", 1, 1),
         "acc": ("output", 32, 1),
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "lanes"),
+    [
+        ({"a": "int8"}, 1),
+        ({"a": "fp16"}, 1),
+        ({"a": "fp16", "acc": "aligned:4:23"}, 4),
+        ({"a": "mxfp4"}, 1),
+        ({"a": "int8", "sparse": True}, 4),
+        ({"a": "fp16", "acc": "aligned:1:23", "sparse": True}, 4),
+        ({"a": "fp16", "acc": "aligned:8:23", "sparse": True}, 16),
+    ],
+)
+def test_lanes_are_as_many_as_the_accumulator_takes(options: dict[str, Any], lanes: int) -> None:
+    operands = {"b": options["a"]} | options
+    units = [hdl.Dot(**operands), hdl.Mac(**operands)]
+    if "sparse" not in options:
+        units.append(hdl.Array(**operands, rows=2, cols=3))
+    assert [(unit.how.lanes, unit.parameters["lanes"]) for unit in units] == [(lanes, lanes)] * len(units)
 
 
 @pytest.mark.parametrize(
