@@ -129,6 +129,16 @@ def test_whole_table(part: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whole_table_under_cocotb(part: int, tmp_path: Path) -> None:
+    """With resets in mid-tile besides."""
+    for number, unit in enumerate(table()[part::PARTS]):
+        result = sim.verify(unit, vectors=1_500, seed=part, folder=tmp_path / str(number))
+        assert result.passed, (unit.parameters, result.details)
+        assert result.checked == 1_500
+
+
+@pytest.mark.slow
 def test_whole_table_has_every_format() -> None:
     assert {(unit.how.a.name, unit.how.b.name) for unit in table()} == set(FACTORS["pair"])
 
