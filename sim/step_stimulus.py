@@ -150,6 +150,7 @@ def _oppose(how: Summation, fields: dict[str, Codes], before: Codes, generator: 
     )
     with np.errstate(over="ignore"):
         quotient = totals[rows] / b * np.ldexp(sign, distance)
+    quotient = np.nan_to_num(quotient)  # infinite where a sum is divided by very little
     fields["a"][rows, 0] = golden.encode(quotient, how.a_element, rounding="rtz", overflow="saturate")
     if how.a_element.has_zero:
         fields["a"][rows, 1:] *= generator.integers(0, 2, (len(rows), 1)).astype(fields["a"].dtype)

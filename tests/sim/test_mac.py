@@ -63,6 +63,16 @@ def test_every_format() -> None:
         check([hdl.Mac(a=name, b=name, lanes=2, stages=1, interleave=4) for name in part], 20_000)
 
 
+@pytest.mark.parametrize("name", [name for name, fmt in FORMATS.items() if fmt.kind == "float" and name != "e8m0"])
+def test_steps_of_operands_as_unlike_as_can_be(name: str) -> None:
+    """A product that is to cancel the sum so far may be out of range by far."""
+    for a, b in ((name, "fp64"), ("fp64", name), (name, "bin1")):
+        unit = hdl.Mac(a=a, b=b, acc="fp32")
+        inputs = steps(unit, 4_000, np.random.default_rng(1))
+        for port, fmt in (("a", unit.how.a_element), ("b", unit.how.b_element)):
+            assert inputs[port].max() < fmt.codes
+
+
 def test_sums_are_those_of_gemm() -> None:
     """The reference of a whole sum is the product of a row and a column."""
     cases: list[Options] = [
