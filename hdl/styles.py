@@ -128,7 +128,10 @@ def _least_lanes(acc: str | None, sparse: bool) -> int:
     """The fewest lanes that the accumulator takes."""
     how = None if acc is None or _fixed(acc) is not None else style(acc)
     block = how.block if isinstance(how, Aligned) else 1
-    return lcm(block * GROUP // KEPT, GROUP) if sparse else block
+    lanes = lcm(block * GROUP // KEPT, GROUP) if sparse else block
+    if lanes > MAX_LANES:
+        raise ParameterError(f"acc must have blocks that {MAX_LANES} lanes can fill, not {block} products ({acc})")
+    return lanes
 
 
 def _only_rounded(acc: str | None, rounding: str | None, flags: bool) -> None:

@@ -95,6 +95,14 @@ SUMS = [
     ),
     (FP16 | {"lanes": 6, "acc": "aligned:4:24"}, "lanes must be a multiple of the block of 4 products, not 6"),
     (
+        FP16 | {"acc": "aligned:129:24"},
+        "acc must have blocks that 128 lanes can fill, not 129 products (aligned:129:24)",
+    ),
+    (
+        FP16 | {"acc": "aligned:65:24", "sparse": True},
+        "acc must have blocks that 128 lanes can fill, not 65 products (aligned:65:24)",
+    ),
+    (
         FP16 | {"acc": "aligned:1:19"},
         "acc must have at least the 20 fraction bits of a product of fp16 × fp16, not 19 (aligned:1:19)",
     ),
