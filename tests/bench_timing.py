@@ -3,8 +3,8 @@
 Every unit is measured between registers (:func:`polymac.synth.place_and_route.place_and_route`). The depth is the
 ``stages`` of a Dot and of a Mac with integer or exact sums, and the ``interleave`` of another Mac, whose products have a
 register at every place. For each goal the least depth is searched by halving, with one seed, up to that at which every
-place of the unit has a register; it is confirmed with all seeds, one register deeper at a time where their median falls
-short. Where a goal is out of reach, the frequency of the full depth is given. Multiplications may become MULT18X18D unless
+place of the unit has a register, which all seeds decide; it is confirmed with all seeds, one register deeper at a time
+where their median falls short. Where a goal is out of reach, the frequency of the full depth is given. Multiplications may become MULT18X18D unless
 ``--recipe plain``: such a product alone takes a whole cycle of 147 MHz, since Yosys does not use the registers within.
 Units with ``row_adders`` are made of lookup tables and carry chains, with registers in the product. All rows take about
 an hour on two idle cores.
@@ -48,22 +48,19 @@ class Measured:
     reached: dict[int, int] = field(default_factory=dict)
 
     def search(self, measure: Measure, seeds: int, goals: tuple[int, ...] = GOALS) -> None:
-        """Find and confirm the least depth for each goal, the full one where there is none."""
+        """Find and confirm the least depth for each goal that the full one reaches."""
         low = self.row.least
         for goal in goals:
-            depth = self._least(measure, goal, low)
-            while depth is not None and self._with_seeds(measure, depth, seeds).fmax_mhz < goal:
-                depth = depth + 1 if depth < self.row.most else None
-            if depth is None:
-                self._with_seeds(measure, self.row.most, seeds)
+            if self._with_seeds(measure, self.row.most, seeds).fmax_mhz < goal:
                 return
+            depth = self._least(measure, goal, low)
+            while self._with_seeds(measure, depth, seeds).fmax_mhz < goal:
+                depth += 1
             self.reached[goal] = low = depth
 
-    def _least(self, measure: Measure, goal: int, low: int) -> int | None:
-        """The least depth from ``low`` on with that many MHz, as if more registers never were slower."""
+    def _least(self, measure: Measure, goal: int, low: int) -> int:
+        """The least depth from ``low`` on with that many MHz with one seed, as if more registers never were slower."""
         high = self.row.most
-        if self._with_one(measure, high).fmax_mhz < goal:
-            return None
         while low < high:
             middle = (low + high) // 2
             if self._with_one(measure, middle).fmax_mhz >= goal:

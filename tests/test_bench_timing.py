@@ -33,7 +33,7 @@ def test_every_goal_is_reached(bench: ModuleType) -> None:
     speeds = [50.0, 90.0, 120.0, 160.0, 190.0, 205.0, 210.0]
     measured, runs = searched(bench, speeds, speeds)
     assert measured.reached == {100: 2, 150: 3, 200: 5}
-    assert [run for run in runs if run[1] == 5] == [(2, 5), (3, 5), (5, 5)]
+    assert [run for run in runs if run[1] == 5] == [(6, 5), (2, 5), (3, 5), (5, 5)]
     assert len(runs) == len(set(runs))
     assert measured.summary() == "100 MHz at stages=2, 150 MHz at stages=3, 200 MHz at stages=5"
 
@@ -48,7 +48,13 @@ def test_a_median_that_never_reaches_the_goal(bench: ModuleType) -> None:
     measured, runs = searched(bench, [90.0, 101.0], [90.0, 99.0])
     assert measured.reached == {}
     assert measured.summary() == "99.0 MHz at most, at stages=1"
-    assert runs == [(1, 1), (0, 1), (1, 5)]
+    assert runs == [(1, 5)]
+
+
+def test_one_seed_does_not_decide_that_a_goal_is_out_of_reach(bench: ModuleType) -> None:
+    measured, _ = searched(bench, [90.0, 120.0, 148.0], [90.0, 120.0, 155.0])
+    assert measured.reached == {100: 1, 150: 2}
+    assert measured.summary() == "100 MHz at stages=1, 150 MHz at stages=2, 155.0 MHz at most, at stages=2"
 
 
 def test_the_full_depth_has_a_register_at_every_place(bench: ModuleType) -> None:
