@@ -4,10 +4,10 @@ Every unit is measured between registers (:func:`polymac.synth.place_and_route.p
 ``stages`` of a Dot and of a Mac with integer or exact sums, and the ``interleave`` of another Mac, whose products have a
 register at every place. For each goal the least depth is searched by halving, with one seed, up to that at which every
 place of the unit has a register, which all seeds decide; it is confirmed with all seeds, one register deeper at a time
-where their median falls short. Where a goal is out of reach, the frequency of the full depth is given. Multiplications may become MULT18X18D unless
-``--recipe plain``: such a product alone takes a whole cycle of 147 MHz, since Yosys does not use the registers within.
-Units with ``row_adders`` are made of lookup tables and carry chains, with registers in the product. All rows take about
-an hour on two idle cores.
+where their median falls short. Where a goal is out of reach, the frequency of the full depth is given. Multiplications
+may become MULT18X18D unless ``--recipe plain``: such a product alone takes a whole cycle of 147 MHz, since Yosys does not
+use the registers within. Units with ``row_adders`` are made of lookup tables and carry chains, with registers in the
+product. All rows take about an hour on two idle cores.
 """
 
 from __future__ import annotations
