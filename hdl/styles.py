@@ -92,13 +92,13 @@ def summation(
     """
     fa, fb = any_format(a), any_format(b)
     check_bool("sparse", sparse)
-    lanes = check_int("lanes", _least_lanes(acc, sparse) if lanes is None else lanes, 1, MAX_LANES)
+    fixed = _fixed(acc)
+    lanes = _least_lanes(None if fixed else acc, sparse) if lanes is None else check_int("lanes", lanes, 1, MAX_LANES)
     check_bool("flags", flags)
     if rounding is not None:
         choose("rounding", rounding, (PORT,))
     check_lanes(fa, fb, lanes, sparse)
     integers = not any(isinstance(fmt, BlockFormat) or fmt.kind == "float" for fmt in (fa, fb))
-    fixed = _fixed(acc)
     if integers and (acc is None or fixed is not None):
         for name, value in (("out", out), ("force_wide", force_wide or None)):
             if value is not None:
@@ -125,8 +125,8 @@ def summation(
 
 
 def _least_lanes(acc: str | None, sparse: bool) -> int:
-    """The fewest lanes that the accumulator takes."""
-    how = None if acc is None or _fixed(acc) is not None else style(acc)
+    """The fewest lanes that an accumulator takes, in a style or, without one, in fixed point."""
+    how = None if acc is None else style(acc)
     block = how.block if isinstance(how, Aligned) else 1
     lanes = lcm(block * GROUP // KEPT, GROUP) if sparse else block
     if lanes > MAX_LANES:

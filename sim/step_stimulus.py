@@ -17,7 +17,7 @@ from .sum_stimulus import beats, chunks, edges, to_ports
 from .sums import Codes, mac_reference, met
 
 #: Of the cycles of a MAC, this share brings operands that count.
-VALID_SHARE = 0.8
+_VALID_SHARE = 0.8
 #: Steps of one sum of a MAC: the mean, another one for each so many steps, and the most.
 _MEAN_STEPS, _SPELL, _MOST_STEPS = (3, 6, 24), 64, 24
 #: Of the sums of a MAC, the share whose products have exponents near each other; of their operands, the share of those
@@ -40,7 +40,7 @@ def random_steps(unit: hdl.Mac, total: int, seed: int) -> Iterator[dict[str, Cod
 
 def steps(unit: hdl.Mac, count: int, generator: Generator) -> dict[str, Codes]:
     """``count`` steps of a MAC after a reset."""
-    valid = generator.random(count) < VALID_SHARE
+    valid = generator.random(count) < _VALID_SHARE
     clear = _clear(unit, valid, generator)
     fields = beats(unit.how, count, generator)
     numbers = _sum_numbers(unit, valid & clear)
@@ -91,11 +91,16 @@ def _level(how: Summation, fields: dict[str, Codes], numbers: Ints, generator: G
     spread = generator.choice(SPREADS[:4], count)
     for port, fmt in (("a", how.a_element), ("b", how.b_element)):
         if fmt.kind == "float":
-            centre = generator.integers(0, (fmt.max_code >> fmt.frac_bits) + 1, count)
-            centre *= generator.random(count) >= _SUBNORMAL
+            centre = _any_exponent(fmt, count, generator)
             rows = numbers[here]
             fields[port][here] = around(fmt, centre[rows], spread[rows], fields[port][here].shape, generator)
             fields[port][single] = single_bits(fmt, fields[port][single].shape, generator)
+
+
+def _any_exponent(fmt: Format, count: int, generator: Generator) -> Ints:
+    """Exponents' fields anywhere in the range, many of them the least."""
+    field = generator.integers(0, (fmt.max_code >> fmt.frac_bits) + 1, count)
+    return field * (generator.random(count) >= _SUBNORMAL)
 
 
 def _cancel_steps(unit: hdl.Mac, fields: dict[str, Codes], generator: Generator) -> None:
@@ -137,11 +142,11 @@ def _oppose(how: Summation, fields: dict[str, Codes], before: Codes, generator: 
     totals, fmt = golden.decode(before, how.out), how.b_element
     (rows,) = np.nonzero((generator.random(len(before)) < _OPPOSED) & np.isfinite(totals) & (totals != 0))
     if fmt.kind == "float":
-        centre = generator.integers(0, (fmt.max_code >> fmt.frac_bits) + 1, len(rows))
-        centre *= generator.random(len(rows)) >= _SUBNORMAL
+        centre = _any_exponent(fmt, len(rows), generator)
         fields["b"][rows, :1] = around(fmt, centre, np.zeros_like(centre), (len(rows), 1), generator)
     b = golden.decode(fields["b"][rows, 0], fmt)
-    rows, b = rows[np.isfinite(b) & (b != 0)], b[np.isfinite(b) & (b != 0)]
+    divisor = np.isfinite(b) & (b != 0)
+    rows, b = rows[divisor], b[divisor]
     sign = generator.choice([-1.0, 1.0], len(rows), p=[0.8, 0.2])
     distance = np.where(
         generator.random(len(rows)) < 0.7,

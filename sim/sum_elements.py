@@ -91,11 +91,11 @@ def zeros(fmt: Format, shape: Shape, generator: Generator) -> Codes:
     """Zeros of both signs, few other numbers, often none."""
     if not fmt.has_zero:
         return near(fmt, shape, generator)
-    zeros = _signs(fmt, shape, generator)
+    codes = _signs(fmt, shape, generator)
     if fmt.kind == "float" and fmt.negative_zero != "zero":
-        zeros[:] = 0
+        codes[:] = 0
     others = generator.random(shape) < generator.choice([0, 0.3], (shape[0], 1))
-    return np.where(others, near(fmt, shape, generator), zeros)
+    return np.where(others, near(fmt, shape, generator), codes)
 
 
 def powers(fmt: Format, shape: Shape, generator: Generator) -> Codes:

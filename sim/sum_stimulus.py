@@ -118,9 +118,9 @@ def _apart(how: Summation, total: Codes, generator: Generator) -> Codes:
 def edges(how: Summation) -> list[int]:
     """How many places two terms are apart where bits of the lesser begin to count or cease to, either way."""
     digits = how.a_element.significand_bits + how.b_element.significand_bits
-    edges = {*range(4), *range(digits, digits + 4)}
+    places = {*range(4), *range(digits, digits + 4)}
     if how.out.kind == "float":
-        edges |= {*range(how.out.significand_bits, how.out.significand_bits + 3)}
+        places |= {*range(how.out.significand_bits, how.out.significand_bits + 3)}
     if isinstance(how.style, Aligned):
-        edges |= {how.style.frac_bits + step for step in range(-1, 4)}
-    return sorted(edges | {-edge for edge in edges})
+        places |= {how.style.frac_bits + step for step in range(-1, 4)}
+    return sorted(places | {-place for place in places})
