@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import click
 
 from ..golden import ParameterError
-from ..sim.simulators import SimulationError
+from ..sim.engine.simulators import SimulationError
 from ..synth import SynthesisError
 from .compare import compare
 from .formats import formats

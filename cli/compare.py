@@ -12,7 +12,7 @@ import click
 
 from .. import golden, hdl, synth
 from ..golden.formats import ParameterError, choose
-from ..hdl.product import ARCHITECTURES
+from ..hdl.integer.product import ARCHITECTURES
 from ..synth import Record, Result, Target
 from .options import comma_list, make_unit, unit_options
 from .output import check_new_file, json_text, lines, print_table, progress, write_file

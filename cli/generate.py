@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from .. import hdl
-from ..hdl.architecture import AUTO
+from ..hdl.integer.architecture import AUTO
 from .options import UNIT_NAMES, make_unit, unit_options
 from .output import lines, print_json, progress
 

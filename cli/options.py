@@ -11,9 +11,9 @@ import click
 
 from .. import hdl
 from ..golden.formats import ROUNDINGS, STYLES, ParameterError, choose
-from ..hdl.architecture import AUTO, TARGETS
-from ..hdl.product import ARCHITECTURES
-from ..hdl.rounding import PORT, STOCHASTIC
+from ..hdl.integer.architecture import AUTO, TARGETS
+from ..hdl.integer.product import ARCHITECTURES
+from ..hdl.rounding.modes import PORT, STOCHASTIC
 
 #: The units by their names.
 UNITS: dict[str, Callable[..., hdl.Unit]] = {

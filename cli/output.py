@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ..golden.formats import ParameterError
-from ..hdl.emit import write_files
+from ..hdl.emit.design import write_files
 
 # Wide enough that a table that is piped is never cut.
 _PIPED_WIDTH = 10_000

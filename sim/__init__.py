@@ -1,11 +1,11 @@
 """Simulation: simulators, cocotb benches, the native batch simulator, and verification against the golden model."""
 
-from .exhaustive import Exhaustion, exhaust
-from .gemm import GemmRun, gemm
-from .native import Model
-from .simulators import SimulationError, Simulator, find
-from .streams import Sink, Source, run_streams
-from .verify import Verification, verify
+from .apps.gemm import GemmRun, gemm
+from .campaigns.exhaust import Exhaustion, exhaust
+from .campaigns.verify import Verification, verify
+from .engine.native import Model
+from .engine.simulators import SimulationError, Simulator, find
+from .engine.streams import Sink, Source, run_streams
 
 __all__ = [
     "Exhaustion",

@@ -31,13 +31,13 @@ from amaranth.lib.wiring import In, Out
 
 from polymac import golden, hdl, synth
 from polymac.cli.output import json_text, print_table, progress
-from polymac.hdl.fixed_sum import FixedSum, sum_bits
-from polymac.hdl.output_stationary import OutputElement
-from polymac.hdl.styles import summation
-from polymac.hdl.sum_of_products import sum_of_products
+from polymac.hdl.arrays.output_stationary import OutputElement
+from polymac.hdl.integer.sum_of_products import sum_of_products
+from polymac.hdl.sums.fixed import FixedSum, sum_bits
+from polymac.hdl.sums.select import summation
 from polymac.synth import Record, Target
-from polymac.synth.recipes import CARRY_CHAIN_RECIPES, FULL_ADDER_RECIPES, TWO_INPUT_RECIPES
-from polymac.synth.targets import Count
+from polymac.synth.area.recipes import CARRY_CHAIN_RECIPES, FULL_ADDER_RECIPES, TWO_INPUT_RECIPES
+from polymac.synth.area.targets import Count
 
 Figure = Literal["gates", "area_um2", "luts"]
 

@@ -20,9 +20,9 @@ from collections.abc import Callable
 import numpy as np
 
 from polymac import golden
-from polymac.golden.accumulate import Aligned, Exact, Rounded
-from polymac.golden.binary import pack_bits, xnor_gemm
-from polymac.golden.gemm import gemm
+from polymac.golden.formats.accumulation import Aligned, Exact, Rounded
+from polymac.golden.sums.gemm import gemm
+from polymac.golden.sums.xnor import pack_bits, xnor_gemm
 
 ROUNDS = 7
 

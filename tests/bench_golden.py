@@ -21,7 +21,7 @@ import ml_dtypes
 import numpy as np
 
 from polymac import golden
-from polymac.golden.arithmetic import add, fma, multiply
+from polymac.golden.arithmetic.operations import add, fma, multiply
 
 COUNT = 1 << 21
 ROUNDS = 9

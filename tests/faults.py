@@ -20,9 +20,9 @@ import numpy as np
 
 from polymac import hdl, sim
 from polymac.cli.output import Report, json_text, print_table, progress
-from polymac.sim import jobs, regression
-from polymac.synth import faults as seeded
-from polymac.synth.netlist import Netlist
+from polymac.sim.campaigns import jobs, regression
+from polymac.synth.faults import seeded
+from polymac.synth.yosys.netlist import Netlist
 
 #: Units by name; what they are made of stands in no module, so that a broken generator is not asked.
 UNITS: dict[str, Callable[[], hdl.Unit]] = {

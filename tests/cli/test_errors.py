@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from polymac import golden, sim, synth
-from polymac.sim import simulators
+from polymac.sim.engine import simulators
 
 FORMATS = f"{', '.join(golden.FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY"
 TARGETS = ", ".join(synth.TARGETS)

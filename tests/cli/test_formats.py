@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from polymac.cli import layout
-from polymac.golden import names
 from polymac.golden.formats import (
     BLOCK_FORMATS,
     FORMATS,
@@ -21,6 +20,7 @@ from polymac.golden.formats import (
     block_format,
     format,
 )
+from polymac.golden.formats import registry as names
 
 SCALARS = f"{', '.join(FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY"
 ALL = f"{SCALARS}, or of the block formats {', '.join(BLOCK_FORMATS)}"

@@ -12,7 +12,7 @@ import pytest
 
 from polymac import synth
 from polymac.cli import run as run_module
-from polymac.sim import digits
+from polymac.sim.apps import digits
 
 
 @pytest.fixture

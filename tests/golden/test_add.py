@@ -8,9 +8,9 @@ import pytest
 
 from polymac import golden
 from polymac.golden import Flag, ParameterError
-from polymac.golden.arithmetic import add
-from polymac.golden.exact import exact_sum
+from polymac.golden.arithmetic.operations import add
 from polymac.golden.formats import FLOAT_OVERFLOWS, ROUNDINGS, SUBNORMALS, fixed_point
+from polymac.golden.formats.derived import exact_sum
 
 
 def assert_sums(fmt, a, b, dtype) -> None:

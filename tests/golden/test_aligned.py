@@ -9,9 +9,9 @@ import pytest
 
 from polymac import golden
 from polymac.golden import Format, ParameterError
-from polymac.golden.accumulate import Aligned, Exact
-from polymac.golden.dot import dot
-from polymac.golden.gemm import gemm
+from polymac.golden.formats.accumulation import Aligned, Exact
+from polymac.golden.sums.dot import dot
+from polymac.golden.sums.gemm import gemm
 
 FP16, FP32 = golden.format("fp16"), golden.format("fp32")
 V100, A100, H100 = Aligned(4, 23), Aligned(8, 24), Aligned(16, 25)

@@ -8,8 +8,8 @@ import pytest
 
 from polymac import golden
 from polymac.golden import Flag, Format, ParameterError
-from polymac.golden.exact import exact_product
 from polymac.golden.formats import FLOAT_OVERFLOWS, ROUNDINGS, SUBNORMALS
+from polymac.golden.formats.derived import exact_product
 
 
 def pairs(first: list[int] | np.ndarray, second: list[int] | np.ndarray, dtype: str) -> tuple[np.ndarray, np.ndarray]:

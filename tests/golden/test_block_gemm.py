@@ -8,10 +8,10 @@ import pytest
 
 from polymac import golden
 from polymac.golden import ParameterError
-from polymac.golden.accumulate import Aligned, Exact, Rounded
-from polymac.golden.block import BlockFormat
-from polymac.golden.block_gemm import block_dot, block_gemm
-from polymac.golden.names import block_format
+from polymac.golden.formats.accumulation import Aligned, Exact, Rounded
+from polymac.golden.formats.block import BlockFormat
+from polymac.golden.formats.registry import block_format
+from polymac.golden.sums.block import block_dot, block_gemm
 
 NAMES = ["mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e2m3", "mxfp4", "mxint8", "nvfp4", "msfp11", "msfp15", "bfp5m3"]
 

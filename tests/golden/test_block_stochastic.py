@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from polymac import golden
-from polymac.golden.block_encoders import _toward_zero
+from polymac.golden.codec.block_scaling import _toward_zero
 from polymac.golden.formats import BLOCK_FORMATS, BlockFormat, Format, block_format
 
 

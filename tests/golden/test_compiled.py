@@ -12,9 +12,13 @@ import numpy as np
 import pytest
 
 from polymac import golden
-from polymac.golden import Aligned, Format, ParameterError, aligned, block_encoders, compiled, real
+from polymac.golden import Aligned, Format, ParameterError
+from polymac.golden.codec import block_scaling as block_encoders
+from polymac.golden.codec.fast import floating as real
+from polymac.golden.codec.fast import jit as compiled
+from polymac.golden.codec.rounding import Target
 from polymac.golden.formats import BLOCK_FORMATS, FLOAT_OVERFLOWS, FORMATS, ROUNDINGS, block_format
-from polymac.golden.rounding import Target
+from polymac.golden.sums import aligned
 
 needs_numba = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="numba is not installed")
 BY_LOOP = pytest.mark.parametrize("way", ["python", pytest.param("numba", marks=needs_numba)])

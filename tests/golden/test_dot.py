@@ -10,9 +10,9 @@ import pytest
 
 from polymac import golden
 from polymac.golden import Format, ParameterError
-from polymac.golden.accumulate import Aligned, Exact, Rounded
-from polymac.golden.arithmetic import fma
-from polymac.golden.dot import dot
+from polymac.golden.arithmetic.operations import fma
+from polymac.golden.formats.accumulation import Aligned, Exact, Rounded
+from polymac.golden.sums.dot import dot
 
 ROUNDINGS = ("rne", "rtz", "rup", "rdn", "rna")
 #: A number is a sign and a magnitude; math.inf is an infinity.

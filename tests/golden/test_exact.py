@@ -8,8 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from polymac import golden
-from polymac.golden.accumulate import Exact
-from polymac.golden.dot import dot
+from polymac.golden.formats.accumulation import Exact
+from polymac.golden.sums.dot import dot
 
 FORMATS = ("fp8_e4m3", "fp8_e5m2", "fp16", "bf16", "fp32", "fp64", "int8", "q4.12")
 

@@ -7,15 +7,16 @@ import pytest
 
 from polymac import golden
 from polymac.golden import Format
-from polymac.golden.arithmetic import add
-from polymac.golden.codes import unpack
-from polymac.golden.fast import fastest_kernel
+from polymac.golden.arithmetic.float_kernels import fastest_kernel
+from polymac.golden.arithmetic.kernels import general_kernel
+from polymac.golden.arithmetic.operations import add
+from polymac.golden.arithmetic.result_table import table_kernel
+from polymac.golden.codec.codes import CHUNK, unpack
+from polymac.golden.codec.fast.floating import can_round, rounder
+from polymac.golden.codec.fast.rounding_table import TABLE_SIZE, rounded_by_table, rounds_by_table
+from polymac.golden.codec.rounding import Target, pack
+from polymac.golden.codec.stochastic import RandomWords
 from polymac.golden.formats import FLOAT_OVERFLOWS, ROUNDINGS, SUBNORMALS
-from polymac.golden.kernels import CHUNK, general_kernel
-from polymac.golden.real import can_round, rounder
-from polymac.golden.rounding import Target, pack
-from polymac.golden.stochastic import RandomWords
-from polymac.golden.tables import TABLE_SIZE, rounded_by_table, rounds_by_table, table_kernel
 
 POLICIES = list(itertools.product((*ROUNDINGS, "stochastic"), FLOAT_OVERFLOWS, SUBNORMALS))
 

@@ -10,22 +10,14 @@ import numpy as np
 import pytest
 
 from polymac import golden
-from polymac.golden import (
-    FORMATS,
-    Aligned,
-    BlockFormat,
-    Exact,
-    Format,
-    ParameterError,
-    Rounded,
-    codes,
-    loops,
-    rounded,
-    tables,
-)
-from polymac.golden.families import sign_magnitude, sum_format
-from polymac.golden.requantize import rounding_shift
-from polymac.golden.rounding import Target, pack
+from polymac.golden import FORMATS, Aligned, BlockFormat, Exact, Format, ParameterError, Rounded
+from polymac.golden.codec import codes
+from polymac.golden.codec.fast import jit_loops as loops
+from polymac.golden.codec.fast import rounding_table as tables
+from polymac.golden.codec.rounding import Target, pack
+from polymac.golden.formats.families import sign_magnitude, sum_format
+from polymac.golden.quantization.requantize import rounding_shift
+from polymac.golden.sums import float64_chain as rounded
 
 
 @pytest.mark.parametrize("wrong", [-(2**31) - 1, 2**31])
@@ -251,7 +243,7 @@ def test_rounded_sums_by_float64_at_the_bounds_of_its_range(exponent, room, rng,
     a, b = (rng.integers(0, fmt.codes, (40, 5)) for fmt in (near, far))
     c = rng.integers(0, 1 << 32, 40)
     found = rounded.float64_sum(a.T[:, :, None], b.T[:, :, None], c[:, None], near, far)[:, 0]
-    monkeypatch.setattr(importlib.import_module("polymac.golden.dot"), "rounds_as_float64", lambda *_: False)
+    monkeypatch.setattr(importlib.import_module("polymac.golden.sums.dot"), "rounds_as_float64", lambda *_: False)
     np.testing.assert_array_equal(found, golden.dot(a, b, near, far, c, accumulate=Rounded("fp32")))
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from polymac import golden
 from polymac.golden import FORMATS, Aligned, Exact, ParameterError
-from polymac.golden.requantize import rounding_shift
-from polymac.golden.rounding import bit_length
-from polymac.golden.tables import TABLE_SIZE
+from polymac.golden.codec.fast.rounding_table import TABLE_SIZE
+from polymac.golden.codec.rounding import bit_length
+from polymac.golden.quantization.requantize import rounding_shift
 
 INF, NAN, SIGNALING = 0x7C00, 0x7E00, 0x7C01
 

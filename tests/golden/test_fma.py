@@ -7,9 +7,9 @@ import pytest
 
 from polymac import golden
 from polymac.golden import Flag, ParameterError
-from polymac.golden.arithmetic import add, fma, multiply
-from polymac.golden.exact import exact_product, exact_sum
+from polymac.golden.arithmetic.operations import add, fma, multiply
 from polymac.golden.formats import FLOAT_OVERFLOWS, ROUNDINGS, SUBNORMALS
+from polymac.golden.formats.derived import exact_product, exact_sum
 
 CASES = [
     # Formats of a, b, c and the result, and how many triples; None is all of them.

@@ -7,8 +7,8 @@ import pytest
 
 from polymac import golden
 from polymac.golden import Format, ParameterError
-from polymac.golden.exact import exact_product
 from polymac.golden.formats import ROUNDINGS, check_int, choose, fixed_point, ieee_float, product_format, sum_format
+from polymac.golden.formats.derived import exact_product
 
 
 @pytest.mark.parametrize(

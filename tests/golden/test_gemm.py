@@ -8,8 +8,8 @@ import pytest
 
 from polymac import golden
 from polymac.golden import ParameterError
-from polymac.golden.accumulate import Aligned, Exact, Rounded
-from polymac.golden.dot import dot
+from polymac.golden.formats.accumulation import Aligned, Exact, Rounded
+from polymac.golden.sums.dot import dot
 
 
 def codes_of(fmt: golden.Format, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -209,7 +209,7 @@ def test_styles_like_inner_products(name_a, name_b, options, rng, monkeypatch):
     without = dot(a[:, None], b.T, fa, fb, **options)
     assert golden.gemm(a, b, fa, fb, **options).tolist() == without.tolist()
     # In tiles of few results.
-    monkeypatch.setattr(importlib.import_module("polymac.golden.gemm"), "MAX_BYTES", 60_000)
+    monkeypatch.setattr(importlib.import_module("polymac.golden.sums.gemm"), "MAX_BYTES", 60_000)
     assert golden.gemm(a, b, fa, fb, c, **options).tolist() == expected.tolist()
 
 
@@ -225,7 +225,7 @@ def test_integers_are_the_default_of_integer_formats():
 def test_integer_tiles(options, rng, monkeypatch):
     a, b = rng.integers(0, 256, (50, 70)), rng.integers(0, 256, (70, 33))
     expected = golden.gemm(a, b, "int8", "int8", **options)
-    module = importlib.import_module("polymac.golden.gemm")
+    module = importlib.import_module("polymac.golden.sums.gemm")
     for limit in (40_000, 1):
         monkeypatch.setattr(module, "MAX_BYTES", limit)
         np.testing.assert_array_equal(golden.gemm(a, b, "int8", "int8", **options), expected)
@@ -244,7 +244,7 @@ def test_integer_tiles(options, rng, monkeypatch):
 )
 def test_memory_is_bounded(name, shape, options, rng, monkeypatch):
     limit = 4 << 20
-    monkeypatch.setattr(importlib.import_module("polymac.golden.gemm"), "MAX_BYTES", limit)
+    monkeypatch.setattr(importlib.import_module("polymac.golden.sums.gemm"), "MAX_BYTES", limit)
     rows, depth, columns = shape
     a, b = codes_of_finite(name, (rows, depth), rng), codes_of_finite(name, (depth, columns), rng)
     golden.gemm(a[:1], b[:, :1], name, name, **options)

@@ -15,7 +15,7 @@ import pytest
 
 from polymac import golden
 from polymac.golden import Flag
-from polymac.golden.arithmetic import add, fma, multiply
+from polymac.golden.arithmetic.operations import add, fma, multiply
 from polymac.golden.formats import ROUNDINGS
 
 SOFTFLOAT_MODES = {"rne": "NEAR_EVEN", "rtz": "MIN_MAG", "rdn": "MIN", "rup": "MAX", "rna": "NEAR_MAX_MAG"}

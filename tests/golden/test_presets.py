@@ -7,11 +7,11 @@ import pytest
 
 from polymac import golden
 from polymac.golden import ParameterError
-from polymac.golden.accumulate import Aligned, Exact, Rounded
-from polymac.golden.block_gemm import block_gemm
-from polymac.golden.dot import dot
-from polymac.golden.names import any_format, block_format
-from polymac.golden.presets import PRESETS, preset
+from polymac.golden.formats.accelerators import PRESETS, preset
+from polymac.golden.formats.accumulation import Aligned, Exact, Rounded
+from polymac.golden.formats.registry import any_format, block_format
+from polymac.golden.sums.block import block_gemm
+from polymac.golden.sums.dot import dot
 
 #: Recordings of north-numerical-computing/MATLAB-tensor-core (BSD 2-clause), converted; no part of this repository.
 RECORDED = Path(__file__).resolve().parents[2] / ".." / "shared" / "vectors" / "tensor_cores"

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from polymac import golden
 from polymac.golden import ParameterError, Quantization
-from polymac.golden.quantize import qgemm
-from polymac.golden.requantize import MODES
+from polymac.golden.quantization.affine import qgemm
+from polymac.golden.quantization.requantize import MODES
 
 PROPERTY = settings(database=None, deadline=None, derandomize=True, max_examples=200)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from polymac import golden
 from polymac.golden import ParameterError
-from polymac.golden.requantize import MODES, float_scale, high_multiply, rescale_float, rounding_shift
+from polymac.golden.quantization.requantize import MODES, float_scale, high_multiply, rescale_float, rounding_shift
 
 PROPERTY = settings(database=None, deadline=None, derandomize=True, max_examples=200)
 INT32 = st.integers(-(2**31), 2**31 - 1)

@@ -5,9 +5,9 @@ import pytest
 
 from polymac import golden
 from polymac.golden import ParameterError
-from polymac.golden.accumulate import Aligned, Exact, Rounded
-from polymac.golden.gemm import gemm
-from polymac.golden.sparse import Sparse, compress, sparse_gemm
+from polymac.golden.formats.accumulation import Aligned, Exact, Rounded
+from polymac.golden.sums.gemm import gemm
+from polymac.golden.sums.sparse import Sparse, compress, sparse_gemm
 
 
 def codes(name: str, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

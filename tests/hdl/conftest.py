@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from polymac import hdl, sim
-from polymac.sim.reference import all_inputs, operand_bits, random_inputs, reference
+from polymac.sim.expected.reference import all_inputs, operand_bits, random_inputs, reference
 
 UNITS: dict[str, hdl.Unit] = {
     "integers": hdl.Multiplier(a="int8", b="uint5"),

@@ -10,8 +10,8 @@ import pytest
 from amaranth.sim import Simulator
 
 from polymac import golden, hdl
-from polymac.hdl.grid import Grid
-from polymac.hdl.weight_stationary import WeightElement
+from polymac.hdl.arrays.grid import Grid
+from polymac.hdl.arrays.weight_stationary import WeightElement
 
 INT8: dict[str, Any] = {"a": "int8", "b": "int8", "rows": 3, "cols": 2}
 EXACT = {"a": "fp8_e4m3", "b": "fp8_e4m3", "acc": "exact"}

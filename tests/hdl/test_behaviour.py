@@ -14,8 +14,8 @@ from amaranth.hdl import Module
 from amaranth.sim import Simulator
 
 from polymac import golden, hdl
-from polymac.hdl import skew
-from polymac.hdl.skew import DIRECT_DEPTH, Delay, Skew
+from polymac.hdl.arrays import skew
+from polymac.hdl.arrays.skew import DIRECT_DEPTH, Delay, Skew
 
 
 def run(unit: hdl.Unit, bench: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from polymac import golden, hdl, sim
 from polymac.golden.formats import ROUNDINGS, Format
-from polymac.sim.packing import operand_pairs
+from polymac.sim.engine.packing import operand_pairs
 
 MOST_BITS = 20
 #: Formats of results; each pair of operands has its product in two of them, one being an operand's where that can be.

@@ -11,7 +11,7 @@ import pytest
 
 from polymac import golden, hdl, sim
 from polymac.golden.formats import ROUNDINGS, Flag, Format
-from polymac.sim.boundary import boundary_operands
+from polymac.sim.stimulus.boundary import boundary_operands
 
 FORMATS = ("fp16", "bf16", "tf32", "fp32", "fp64")
 SOFTFLOAT_MODES = {

@@ -11,8 +11,8 @@ from amaranth.hdl import Module, Shape, Signal, signed, unsigned
 from amaranth.lib.wiring import In, Out
 
 from polymac import golden, hdl, sim
-from polymac.hdl.product import ARCHITECTURES
-from polymac.hdl.sum_of_products import sum_of_products, sum_shape
+from polymac.hdl.integer.product import ARCHITECTURES
+from polymac.hdl.integer.sum_of_products import sum_of_products, sum_shape
 
 Pairs = list[tuple[Shape, Shape]]
 

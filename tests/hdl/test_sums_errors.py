@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from polymac import golden, hdl
-from polymac.golden.accumulate import STYLES
-from polymac.golden.block import BlockFormat
+from polymac.golden.formats.accumulation import STYLES
+from polymac.golden.formats.block import BlockFormat
 
 INT8 = {"a": "int8", "b": "int8"}
 FP16 = {"a": "fp16", "b": "fp16"}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from polymac import hdl, sim
-from polymac.sim.reference import reference
-from polymac.sim.sums import to_bus
+from polymac.sim.expected.reference import reference
+from polymac.sim.expected.sums import to_bus
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ import pytest
 from polymac import golden, hdl, sim
 from polymac.golden import ParameterError
 from polymac.golden.formats import BLOCK_FORMATS, FORMATS
-from polymac.sim.gemm import golden_gemm
-from polymac.sim.replay import replay
+from polymac.sim.apps.gemm import golden_gemm
+from polymac.sim.campaigns.replay import replay
 
 Options = dict[str, Any]
 

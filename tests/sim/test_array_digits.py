@@ -11,8 +11,8 @@ import pytest
 
 from polymac import golden, sim
 from polymac.golden.formats import BLOCK_FORMATS, FORMATS, BlockFormat, Format
-from polymac.sim import digits
-from polymac.sim.cast import cast_mlp, forward
+from polymac.sim.apps import digits
+from polymac.sim.apps.cast import cast_mlp, forward
 
 NAMES = (*FORMATS, *BLOCK_FORMATS)
 trained = functools.cache(digits.train)

@@ -10,7 +10,7 @@ import pytest
 
 from polymac import golden, hdl, sim
 from polymac.golden.formats import BLOCK_FORMATS
-from polymac.sim.sums import to_bus
+from polymac.sim.expected.sums import to_bus
 
 #: Formats, lanes, rounding, result, stages.
 CASES: list[dict[str, Any]] = [

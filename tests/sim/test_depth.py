@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from polymac import hdl, sim
-from polymac.sim.reference import random_inputs, reference
+from polymac.sim.expected.reference import random_inputs, reference
 
 Options = dict[str, Any]
 

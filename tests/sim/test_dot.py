@@ -15,9 +15,9 @@ import pytest
 from polymac import golden, hdl, sim
 from polymac.golden import ParameterError
 from polymac.golden.formats import BLOCK_FORMATS, FORMATS, ROUNDINGS
-from polymac.hdl.product import ARCHITECTURES
-from polymac.sim.reference import all_inputs, random_inputs, reference
-from polymac.sim.sums import to_bus
+from polymac.hdl.integer.product import ARCHITECTURES
+from polymac.sim.expected.reference import all_inputs, random_inputs, reference
+from polymac.sim.expected.sums import to_bus
 
 Options = dict[str, Any]
 

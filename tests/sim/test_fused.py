@@ -11,7 +11,7 @@ import pytest
 
 from polymac import hdl, sim
 from polymac.golden.formats import ROUNDINGS, Flag
-from polymac.sim.reference import all_inputs, random_inputs, reference
+from polymac.sim.expected.reference import all_inputs, random_inputs, reference
 
 FUSED: dict[str, Any] = {"rounding": "port", "flags": True}
 #: SoftFloat's names of the modes, in the order of the port's codes.

@@ -12,9 +12,9 @@ import pytest
 
 from polymac import golden, hdl, sim
 from polymac.golden.formats import BLOCK_FORMATS, FORMATS
-from polymac.sim.reference import random_inputs, reference
-from polymac.sim.step_stimulus import steps
-from polymac.sim.sums import from_bus, mac_reference, to_bus
+from polymac.sim.expected.reference import random_inputs, reference
+from polymac.sim.expected.sums import from_bus, mac_reference, to_bus
+from polymac.sim.stimulus.macs import steps
 
 Options = dict[str, Any]
 

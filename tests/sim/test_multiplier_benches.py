@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from polymac import golden, hdl, sim
-from polymac.sim import jobs
+from polymac.sim.campaigns import jobs
 
 FEATURES: list[dict[str, Any]] = [
     {"formats": ("fp8_e4m3", "fp8_e5m2"), "rounding": "stochastic", "stages": 3, "valid": True},

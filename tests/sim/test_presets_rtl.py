@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from polymac import golden, hdl, sim
-from polymac.golden.presets import PRESETS
-from polymac.sim.reference import random_inputs, reference
-from polymac.sim.sums import to_bus
+from polymac.golden.formats.accelerators import PRESETS
+from polymac.sim.expected.reference import random_inputs, reference
+from polymac.sim.expected.sums import to_bus
 
 #: Recordings of north-numerical-computing/MATLAB-tensor-core (BSD 2-clause), converted; no part of this repository.
 RECORDED = Path(__file__).resolve().parents[2] / ".." / "shared" / "vectors" / "tensor_cores"

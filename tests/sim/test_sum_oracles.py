@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from polymac import hdl, sim
-from polymac.sim.reference import random_inputs
-from polymac.sim.sums import from_ports
+from polymac.sim.expected.reference import random_inputs
+from polymac.sim.expected.sums import from_ports
 
 #: Roundings as SoftFloat calls them.
 MODES = {"rne": "NEAR_EVEN", "rtz": "MIN_MAG", "rdn": "MIN", "rup": "MAX", "rna": "NEAR_MAX_MAG"}

@@ -14,8 +14,10 @@ import pytest
 
 from polymac import golden, hdl, sim
 from polymac.golden import ParameterError
-from polymac.sim import cocotb_run, digits, jobs
-from polymac.sim.packing import operand_pairs
+from polymac.sim.apps import digits
+from polymac.sim.campaigns import jobs
+from polymac.sim.engine import cocotb_run
+from polymac.sim.engine.packing import operand_pairs
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,135 @@
+"""The multiply-accumulate unit."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.lib.wiring import In, Out
+
+from ...golden.formats import BlockFormat, Format, check_int
+from ..core.delays import ROUTE, balanced, segments
+from ..core.pipeline import MAX_STAGES, Pipeline
+from ..core.unit import Unit, shape_of
+from ..sums.select import summation
+from .dot import operand_bits, operand_formats, operand_members
+
+
+class Mac(Unit):
+    """acc = (0 if clear else acc) + Σ over lanes of a·b; one step per clock cycle, ``stages`` + ``interleave`` of latency.
+
+    How the products are added, and what is rounded when, is the style of ``acc``; :mod:`.styles` lists them. The reference,
+    bit for bit, is :func:`polymac.golden.gemm` (:func:`polymac.golden.block_gemm` for block formats).
+
+    A step takes one cycle at any ``stages``, since those registers do not lie in the loop of the addition. With
+    ``interleave`` > 1 the addition itself is pipelined: that many independent sums take turns, one step each, so that
+    every sum is still added up in the order of its steps and no cycle is lost.
+
+    Parameters
+    ----------
+    a, b, lanes, acc, out, overflow, max_k, sparse, architecture, force_wide
+        As of :func:`.styles.summation`.
+    stages : int
+        Pipeline registers between the operands and the addition and, in the exact style, in the rounding of the sum: where
+        they balance the estimated delays of the steps.
+    interleave : int
+        Sums that take turns, 1 … 64, and registers in the loop of the accumulator, likewise.
+
+    Members
+    -------
+    a, b, a_position, a_scale, b_scale
+        As of :class:`Dot`.
+    valid : In(1)
+        The operands of this cycle count.
+    clear : In(1)
+        With ``valid``: the sum starts anew with these operands.
+    en : In(1)
+        While 0, no register changes.
+    acc : Out
+        The sum, ``stages`` + ``interleave`` cycles after its last operands; with ``interleave`` > 1 for one cycle in its
+        turn.
+
+    Raises
+    ------
+    TypeError, ParameterError
+        See :func:`.styles.summation`.
+    """
+
+    kind = "mac"
+    throughput = "one step of `lanes` products per clock cycle"
+
+    def __init__(
+        self,
+        *,
+        a: str | Format | BlockFormat,
+        b: str | Format | BlockFormat,
+        lanes: int | None = None,
+        acc: str | None = None,
+        out: str | Format | None = None,
+        overflow: str | None = None,
+        max_k: int | None = None,
+        sparse: bool = False,
+        architecture: str | None = None,
+        force_wide: bool = False,
+        stages: int = 0,
+        interleave: int = 1,
+    ) -> None:
+        self.how = how = summation(
+            a=a,
+            b=b,
+            lanes=lanes,
+            acc=acc,
+            out=out,
+            overflow=overflow,
+            max_k=max_k,
+            sparse=sparse,
+            architecture=architecture,
+            force_wide=force_wide,
+        )
+        self.stages = check_int("stages", stages, 0, MAX_STAGES)
+        self.interleave = check_int("interleave", interleave, 1, MAX_STAGES)
+        self.formula = f"acc = (0 if clear else acc) + {how.formula}, {how.policy}"
+        super().__init__(
+            operand_members(how) | {"valid": In(1), "clear": In(1), "en": In(1, init=1), "acc": Out(shape_of(how.out))},
+            formats=operand_formats(how) | {"acc": (how.out, 1)},
+            parameters=how.parameters | {"stages": stages, "interleave": interleave},
+            latency=stages + interleave,
+            clocked=True,
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        how = self.how
+        before, behind = self._split()
+        pipeline = Pipeline.at(m, before, self.en)
+        loop = balanced((*how.add_delays, 0), self.interleave - 1)
+        valid, clear = Signal(name="step"), Signal(name="start")
+        m.d.comb += [valid.eq(self.valid), clear.eq(self.clear)]
+        valid, clear = pipeline.delay(pipeline.stages, valid, clear)
+        register = Signal(how.state_bits, name="state", init=how.empty)
+        total = Signal(how.state_bits, name="total")
+        m.d.comb += total.eq(Mux(clear, Const(how.empty, how.state_bits), register))
+        a, b = (operand_bits(self, side, fields) for side, fields in (("a", how.a_fields), ("b", how.b_fields)))
+        following: Value = how.step(m, platform, pipeline, a, b, total, loop)
+        # Where nothing is added, a sum that takes its turn goes round as it is.
+        valid, kept = pipeline.delay(self.interleave - 1, valid, register)
+        with m.If(self.en):
+            if self.interleave == 1:
+                with m.If(valid):
+                    m.d.sync += register.eq(following)
+            else:
+                m.d.sync += register.eq(Mux(valid, following, kept))
+        m.d.comb += self.acc.eq(how.result(m, platform, register, behind, self.en))
+        return m
+
+    def _split(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The registers before the addition and, in the exact style, in the rounding behind it: those ``stages`` that
+        leave the shortest longest way."""
+        how, behind = self.how, (*self.how.result_delays, ROUTE)
+        if not how.result_delays:
+            return how.feed(self.stages), ()
+        choices = [(how.feed(self.stages - late), balanced(behind, late)) for late in range(self.stages + 1)]
+        feed = (ROUTE, *how.feed_delays, how.add_delays[0])
+        # Of those with the same longest way the one with the shorter second, and so on.
+        return min(
+            choices,
+            key=lambda choice: sorted(segments(feed, choice[0]) + segments(behind, choice[1]), reverse=True),
+        )

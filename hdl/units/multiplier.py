@@ -1,0 +1,375 @@
+"""Multipliers of any two scalar formats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib.wiring import In, Out
+
+from ...golden.formats import Format, product_format, unpacked_product
+from ..core.hierarchy import place
+from ..core.pipeline import Pipeline, PipelinedUnit
+from ..core.unit import Unit, shape_of
+from ..integer.product import Product
+from ..operand.operand import Operand, chosen, float_bounds
+from ..product.significand import add_one, count_leading_zeros, product_class, significand_product
+from ..rounding.fixed_round import round_fixed
+from ..rounding.float_round import FloatRound
+from ..rounding.float_select import FloatSelectRound
+from ..rounding.modes import PORT, PORT_BITS
+from .description import policy
+from .multiplier_options import (
+    EXACT,
+    UNPACKED,
+    Formats,
+    choose_float_options,
+    choose_product,
+    choose_rounding,
+    choose_stages,
+)
+
+__all__ = ["EXACT", "UNPACKED", "Multiplier"]
+
+
+class Multiplier(PipelinedUnit):
+    """y = round(a * b); one product per clock cycle, ``stages`` cycles of latency.
+
+    Operands of any scalar formats and mix: the product of what two codes stand for, exact inside and rounded once. Float
+    results have subnormals, signed zeros, infinities and NaN, any NaN result being ``out.nan_code``. Without ``out``,
+    fixed-point operands give the exact product, as any others do with out="exact". A product of one-bit numbers is their
+    exclusive NOR. Elements and scales of a block format are scalar formats (``BlockFormat.element``, ``.scale``); the
+    product of two exponent-only scales is an adder. The reference, bit for bit, is :func:`polymac.golden.multiply`, that
+    of out="unpacked" :func:`polymac.golden.multiply_unpacked`.
+
+    Parameters
+    ----------
+    a, b : str or Format
+        Formats of the operands.
+    formats : sequence of str or Format
+        In place of ``a`` and ``b``: the float formats among which ``select`` chooses that of both operands, from one
+        operation to the next, and without ``out`` also that of the product.
+    out : str or Format, optional
+        Format of the product; "exact": that of :func:`polymac.golden.exact_product`, which never rounds; or "unpacked":
+        sign, exponent and significand of :func:`polymac.golden.unpacked_product`, which is not even normalised. Default:
+        the exact product of fixed-point operands, else the operands' format where they have the same.
+    rounding : str, optional
+        One of :data:`formats.ROUNDINGS` (default "rne"); "stochastic": up with the probability of what is cut off, by
+        ``random``; or "port": chosen by ``rounding_mode`` from one operation to the next. An exact product has none.
+    random_bits : int, optional
+        Width of ``random``, 1 … 63. Default with "stochastic": as many bits as a normal result has cut off, within 8 … 32;
+        with "port": none, and no stochastic rounding.
+    overflow : str, optional
+        "ieee" (default) or "saturate" for a float result, "saturate" (default) or "wrap" for a fixed-point one.
+    subnormals : str, optional
+        Where a format is a float: "full" (default), or "flush": subnormal operands and results become zeros of their sign.
+    stages : int
+        Pipeline registers between inputs and outputs: after the significands' product first, then inside the rounder (float
+        results), then behind the unpacked operands, then before the output; all further ones after the product. At most
+        four more than both operands have bits.
+    valid : bool
+        With ``stages``: whether ``valid`` travels beside the operands.
+    flags : bool, optional
+        Whether a float result has a ``flags`` port; default True, but for an exact product.
+    architecture : str, optional
+        How significands are multiplied: one of :data:`product.ARCHITECTURES`; default "operator", the synthesizer's
+        choice. "auto": what :func:`.architecture.choose_architecture` says of ``target`` and the widths.
+    target : str, optional
+        With architecture="auto", one of :data:`.architecture.TARGETS`; default "nangate45".
+
+    Members
+    -------
+    a, b : In
+        Codes of the operands; with ``formats`` in the low bits.
+    select : In
+        With ``formats``: position of the format; the last one for greater numbers.
+    rounding_mode : In(3)
+        With rounding="port": position in :data:`formats.ROUNDINGS` (RISC-V's ``frm``), or 5 for stochastic rounding where
+        there are random bits; others: toward zero.
+    random : In(random_bits)
+        Uniform random bits, a new word for each product: golden's ``random``.
+    valid : In(1)
+        With ``valid``: these operands count.
+    y : Out
+        Code of the product.
+    sign, exponent, significand, zero, inf, nan : Out
+        With out="unpacked", in place of ``y``: see :class:`polymac.golden.exact.UnpackedFormat`.
+    flags : Out(5)
+        IEEE 754 exceptions, :class:`formats.Flag`; float results with ``flags`` only.
+    y_valid : Out(1)
+        With ``valid``: the product is that of operands that counted. Low from a reset on, until there is one.
+    en : In(1)
+        With ``stages`` > 0: while 0, no register changes.
+
+    Raises
+    ------
+    TypeError
+        ``stages`` is not an integer, or a format neither name nor Format.
+    ParameterError
+        Formats that have no product, or options that contradict each other.
+    """
+
+    kind = "multiplier"
+
+    def __init__(
+        self,
+        *,
+        a: str | Format | None = None,
+        b: str | Format | None = None,
+        formats: Sequence[str | Format] | None = None,
+        out: str | Format | None = None,
+        rounding: str | None = None,
+        random_bits: int | None = None,
+        overflow: str | None = None,
+        subnormals: str | None = None,
+        stages: int = 0,
+        valid: bool = False,
+        flags: bool | None = None,
+        architecture: str | None = None,
+        target: str | None = None,
+    ) -> None:
+        self.choices = Formats.make(a, b, formats, out)
+        self.stages = choose_stages(self.choices, stages, valid)
+        self.architecture = choose_product(self.choices, architecture, target)
+        self.rounding, self.random_bits, self.overflow = choose_rounding(self.choices, rounding, random_bits, overflow)
+        self.subnormals, self.with_flags = choose_float_options(self.choices, subnormals, flags)
+        self.with_valid = bool(valid)
+        self.formula = self._formula()
+        how = (self.rounding, self.random_bits, self.overflow, self.subnormals, self.with_flags)
+        self.policy = tuple(policy(self.choices, *how))
+        super().__init__(
+            self._members(),
+            formats={} if self.is_selected else self._port_formats(),
+            parameters=self._parameters(given_out=out is not None),
+            registers=stages,
+        )
+
+    @property
+    def is_selected(self) -> bool:
+        """Whether ``select`` chooses the formats."""
+        return self.choices.selected
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the product is exact, normalised or not."""
+        return self.choices.is_exact
+
+    @property
+    def is_unpacked(self) -> bool:
+        """Whether the product is not even normalised."""
+        return self.choices.is_unpacked
+
+    @property
+    def a_format(self) -> Format:
+        """Format of a, with ``formats`` the first of them."""
+        return self.choices.a[0]
+
+    @property
+    def b_format(self) -> Format:
+        """Format of b, with ``formats`` the first of them."""
+        return self.choices.b[0]
+
+    @property
+    def out_format(self) -> Format:
+        """Format of the product, with ``formats`` the first of them; out="unpacked": of the exact product."""
+        return self.choices.out[0]
+
+    def _members(self) -> dict[str, Any]:
+        choices = self.choices
+        if self.is_selected:
+            width = max(item.width for item in choices.a)
+            members = {"a": In(width), "b": In(width), "select": In(range(len(choices.a)))}
+        else:
+            members = {"a": In(shape_of(self.a_format)), "b": In(shape_of(self.b_format))}
+        members |= {"rounding_mode": In(PORT_BITS)} if self.rounding == PORT else {}
+        members |= {"random": In(self.random_bits)} if self.random_bits else {}
+        members |= {"valid": In(1)} if self.with_valid else {}
+        if self.is_unpacked:
+            fmt = unpacked_product(self.a_format, self.b_format, self.subnormals)
+            members |= {"sign": Out(1), "exponent": Out(fmt.exp_bits), "significand": Out(fmt.significand_bits)}
+            present = {"zero": fmt.has_zero, "inf": fmt.has_inf, "nan": fmt.has_nan}
+            members |= {name: Out(1) for name, has in present.items() if has}
+        else:
+            members |= {"y": Out(max(item.width for item in choices.out))}
+        members |= {"flags": Out(5)} if self.with_flags else {}
+        members |= {"y_valid": Out(1)} if self.with_valid else {}
+        return members
+
+    def _port_formats(self) -> dict[str, tuple[Format, int]]:
+        found = {"a": (self.a_format, 1), "b": (self.b_format, 1)}
+        return found if self.is_unpacked else found | {"y": (self.out_format, 1)}
+
+    def _parameters(self, given_out: bool) -> dict[str, Any]:
+        parameters: dict[str, Any] = {"a": self.a_format.name, "b": self.b_format.name, "out": self.out_format.name}
+        if self.is_unpacked:
+            parameters["out"] = UNPACKED
+        if self.is_selected:
+            names = [item.name for item in self.choices.a]
+            parameters = {"formats": names, "out": self.out_format.name if given_out else None}
+        parameters |= {"rounding": self.rounding, "overflow": self.overflow}
+        parameters |= {"random_bits": self.random_bits} if self.random_bits else {}
+        parameters |= {"subnormals": self.subnormals} if self.subnormals else {}
+        parameters |= {"flags": self.with_flags} if self.out_format.kind == "float" and not self.is_unpacked else {}
+        parameters |= {"architecture": self.architecture, "stages": self.stages}
+        return parameters | ({"valid": True} if self.with_valid else {})
+
+    def _formula(self) -> str:
+        if self.is_unpacked:
+            bias = unpacked_product(self.a_format, self.b_format, self.subnormals).bias
+            return f"a * b = (-1)**sign * significand * 2**(exponent - {bias}), exact and not normalised"
+        if self.rounding is None or self.overflow is None:
+            return "y = a * b, exact"
+        return f"y = a * b, rounded once ({self.rounding}), overflow: {self.overflow}"
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        # Places: 0 behind the operands, 1 after the significands' product, 2 inside the rounder, 3 before the output.
+        order = {"float": (1, 2, 0, 3), "fixed": (1, 0) if self.rounding is None else (1, 0, 3), "binary": (0,)}
+        kind = "fixed" if self.is_unpacked else self.out_format.kind
+        pipeline = Pipeline(m, self.stages, order[kind], self.enable)
+        # What comes with the operands: chosen by ports.
+        side = {name: getattr(self, name) for name in self._side_ports()}
+        side = pipeline.cut_named(0, side)
+        if self.is_unpacked:
+            results = self._to_unpacked(m, platform, pipeline)
+        elif kind == "float":
+            results = self._to_float(m, platform, pipeline, side)
+        elif kind == "fixed":
+            results = {"y": self._to_fixed(m, platform, pipeline, side)}
+        else:
+            results = {"y": self._to_binary(m, platform, pipeline)}
+        results = pipeline.cut_named(3, results)
+        if self.with_valid:
+            (results["y_valid"],) = pipeline.delay(self.stages, self.valid)
+        m.d.comb += [getattr(self, name).eq(value) for name, value in results.items()]
+        return m
+
+    def _side_ports(self) -> list[str]:
+        names = {"rounding_mode": self.rounding == PORT, "random": self.random_bits, "select": self.is_selected}
+        return [name for name, present in names.items() if present]
+
+    def _operands(self, m: Module, platform: object, pipeline: Pipeline) -> tuple[Operand, Operand]:
+        subnormals = self.subnormals or "full"
+        if self.is_selected:
+            a, b = (
+                Operand.select(m, platform, name, getattr(self, name), self.choices.a, subnormals, self.select)
+                for name in ("a", "b")
+            )
+        else:
+            a = Operand.unpack(m, platform, "a", self.a, self.a_format, subnormals)
+            b = Operand.unpack(m, platform, "b", self.b, self.b_format, subnormals)
+        return a.registered(pipeline, 0), b.registered(pipeline, 0)
+
+    def _to_binary(self, m: Module, platform: object, pipeline: Pipeline) -> Signal:
+        """The sign, +1 for zero."""
+        x, y = self._operands(m, platform, pipeline)
+        result = Signal(name="result")
+        m.d.comb += result.eq(~(x.sign ^ y.sign) | x.zero | y.zero)
+        return result
+
+    def _to_fixed(self, m: Module, platform: object, pipeline: Pipeline, side: dict[str, Signal]) -> Signal:
+        exact, frac_bits = self._exact_fixed(m, platform, pipeline)
+        (exact,) = pipeline.cut(1, exact)
+        if self.rounding is None or self.overflow is None:
+            return exact
+        side = pipeline.cut_named(1, side)
+        result = Signal(self.out_format.width, name="result")
+        options: dict[str, Any] = {"rounding": side.get("rounding_mode", self.rounding), "overflow": self.overflow}
+        rounded = round_fixed(m, exact, frac_bits, self.out_format, random=side.get("random"), **options)
+        m.d.comb += result.eq(rounded)
+        return result
+
+    def _exact_fixed(self, m: Module, platform: object, pipeline: Pipeline) -> tuple[Signal, int]:
+        """The exact product as a fixed-point number, and its fraction bits."""
+        kinds = (self.a_format.kind, self.b_format.kind)
+        frac_bits = self.a_format.frac_bits + self.b_format.frac_bits
+        if "float" not in kinds:
+            a, b = pipeline.cut(0, self.a, self.b)
+            if kinds == ("fixed", "fixed"):
+                product = Signal(shape_of(product_format(self.a_format, self.b_format)), name="product")
+                unit = Product(a=a.shape(), b=b.shape(), architecture=self.architecture)
+                place(m, platform, "multiply", unit, a=a, b=b, y=product)
+                return product, frac_bits
+            # One bit is +1 or -1.
+            one, other = (a, b) if kinds[0] == "binary" else (b, a)
+            value = Mux(other, 1, -1) if kinds == ("binary", "binary") else other
+            product = Signal(signed(len(value) + 1), name="product")
+            m.d.comb += product.eq(Mux(one, value, -value))
+            return product, frac_bits
+        x, y = self._operands(m, platform, pipeline)
+        significand, top = significand_product(m, platform, x, y, self.architecture)
+        least, greatest = x.least + y.least, x.greatest + y.greatest
+        magnitude = Signal(len(significand) + greatest - least, name="magnitude")
+        product = Signal(signed(len(magnitude) + 1), name="fixed_product")
+        shift = Signal(range(greatest - least + 1), name="shift")
+        zero = x.zero | y.zero
+        m.d.comb += [
+            shift.eq(x.exponent + y.exponent - least),
+            magnitude.eq(Mux(zero, 0, significand << shift)),
+            product.eq(Mux(x.sign ^ y.sign, -magnitude, magnitude)),
+        ]
+        return product, len(significand) - 1 - top - (least - x.bias - y.bias)
+
+    def _to_unpacked(self, m: Module, platform: object, pipeline: Pipeline) -> dict[str, Signal]:
+        x, y = self._operands(m, platform, pipeline)
+        significand, _ = significand_product(m, platform, x, y, self.architecture)
+        exponent = Signal(len(self.exponent), name="exponent_sum")
+        m.d.comb += exponent.eq(x.exponent + y.exponent)
+        classes = product_class(m, x, y, "product_")
+        results = {"sign": classes.pop("sign"), "exponent": exponent, "significand": significand}
+        results |= {name: classes[name] for name in ("zero", "inf", "nan") if hasattr(self, name)}
+        return pipeline.cut_named(1, results)
+
+    def _to_float(self, m: Module, platform: object, pipeline: Pipeline, side: dict[str, Signal]) -> dict[str, Signal]:
+        x, y = self._operands(m, platform, pipeline)
+        significand, top = significand_product(m, platform, x, y, self.architecture)
+        ranges = self._exponent_ranges(x, y, top)
+        zeros, most_zeros = count_leading_zeros(m, x, y, all(least <= 0 for _, least, _ in ranges))
+        least, greatest = min(item[1] for item in ranges), max(item[2] for item in ranges)
+        exponent = Signal(range(min(least, 0), max(greatest, 0) + 1), name="exponent")
+        offsets = [offset - 1 for offset, _, _ in ranges]
+        offset = chosen(side["select"], offsets) if self.is_selected and len(set(offsets)) > 1 else offsets[0]
+        m.d.comb += exponent.eq(add_one(x.exponent, y.exponent) + offset)
+        classes = product_class(m, x, y)
+        wires = {"significand": significand, "exponent": exponent, "leading_zeros": zeros, **classes}
+        names = {"rounding_mode": "rounding"}
+        wires |= {names.get(name, name): value for name, value in side.items()}
+        wires = pipeline.cut_named(1, wires)
+        options: dict[str, Any] = {
+            "least": least,
+            "greatest": max(greatest, 0),
+            "significand_bits": len(significand),
+            "most_zeros": most_zeros,
+            "slack": bool(top),
+            "rounding": self.rounding or "rne",
+            "overflow": self.overflow or "ieee",
+            "subnormals": self.subnormals,
+            "flags": self.with_flags,
+            "stages": pipeline.depth(2),
+            "random_bits": self.random_bits,
+        }
+        rounder: Unit
+        if len(set(self.choices.out)) > 1:
+            rounder = FloatSelectRound(fmts=self.choices.out, select_bits=len(side["select"]), **options)
+        else:
+            rounder = FloatRound(fmt=self.out_format, **options)
+        wires |= {"en": self.en} if self.stages else {}
+        results = {"y": Signal(len(self.y), name="result")}
+        results |= {"flags": Signal(5, name="result_flags")} if self.with_flags else {}
+        given = {port.name for port, _ in rounder.flat_ports()}
+        place(m, platform, "round", rounder, **{n: w for n, w in (wires | results).items() if n in given})
+        return results
+
+    def _exponent_ranges(self, x: Operand, y: Operand, top: int) -> list[tuple[int, int, int]]:
+        """For each choice of formats: what is added to the operands' exponents to give the product's, biased as in the
+        result's format and of the product's second bit from the top; and the bounds of that."""
+        if not self.is_selected:
+            offset = top - 1 + self.out_format.bias - x.bias - y.bias
+            return [(offset, x.least + y.least + offset, x.greatest + y.greatest + offset)]
+        ranges = []
+        for fmt, out in zip(self.choices.a, self.choices.out, strict=True):
+            offset = top - 1 + out.bias - 2 * fmt.bias
+            least, greatest = float_bounds(fmt, self.subnormals == "full")
+            ranges.append((offset, 2 * least + offset, 2 * greatest + offset))
+        return ranges
