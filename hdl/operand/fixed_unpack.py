@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import Format
-from ..core.unit import Unit, shape_of
+from ..core.unit import shape_of
+from .raw_float import NEVER, RawShape
+from .unpack import Unpack
 
 
-class FixedUnpack(Unit):
+class FixedUnpack(Unpack):
     """Splits a fixed-point code into sign and magnitude; combinational.
 
     Parameters
@@ -25,17 +27,15 @@ class FixedUnpack(Unit):
         The magnitude, of value ``significand * 2**-frac_bits``.
     """
 
-    kind = "unpack"
     formula = "code = (-1)**sign * significand"
 
-    def __init__(self, *, fmt: Format) -> None:
-        self.fmt = fmt
+    def __init__(self, *, fmt: Format, subnormals: str = "full") -> None:
         super().__init__(
-            {"code": In(shape_of(fmt)), "sign": Out(1), "significand": Out(fmt.width), "zero": Out(1)},
-            formats={"code": (fmt, 1)},
-            parameters={"fmt": fmt},
-            latency=0,
-            clocked=False,
+            fmt=fmt,
+            subnormals=subnormals,
+            code=In(shape_of(fmt)),
+            members={"sign": Out(1), "significand": Out(fmt.width), "zero": Out(1)},
+            raw=RawShape(fmt.width, -fmt.frac_bits, is_integer=True),
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -46,3 +46,11 @@ class FixedUnpack(Unit):
             self.zero.eq(self.code == 0),
         ]
         return m
+
+    def integer(self, m: Module, name: str, code: Value) -> Signal:
+        value = Signal(shape_of(self.fmt), name=name)
+        m.d.comb += value.eq(code)
+        return value
+
+    def is_negative(self, code: Value) -> Value:
+        return code[-1] if self.fmt.signed else NEVER

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import Format
-from ..core.unit import Unit
+from .raw_float import NEVER, RawShape
+from .unpack import Unpack
 
 
-class FloatUnpack(Unit):
+class FloatUnpack(Unpack):
     """Splits a float code; combinational.
 
     A finite number is ``(-1)**sign * significand * 2**(exponent - bias - frac_bits)``. The significand of a subnormal is as
@@ -35,25 +36,31 @@ class FloatUnpack(Unit):
         The class, none of them set for other numbers; ``signaling``: the NaN is one that raises the invalid flag.
     """
 
-    kind = "unpack"
     formula = "code = (-1)**sign * significand * 2**(exponent - bias - frac_bits)"
 
-    def __init__(self, *, fmt: Format, subnormals: str) -> None:
-        self.fmt = fmt
+    distinguishes = ("fmt", "subnormals")
+
+    def __init__(self, *, fmt: Format, subnormals: str = "full") -> None:
         self.reads_subnormals = fmt.subnormals and subnormals == "full"
         self.flush = subnormals == "flush"
         classes = ("sign", "zero", "inf", "nan", "signaling", *(("subnormal",) if self.reads_subnormals else ()))
+        least = int(self.reads_subnormals)
         super().__init__(
-            {
-                "code": In(fmt.width),
+            fmt=fmt,
+            subnormals=subnormals,
+            code=In(fmt.width),
+            members={
                 "exponent": Out(max(fmt.exp_bits, 1)),
                 "significand": Out(fmt.significand_bits),
                 **{name: Out(1) for name in classes},
             },
-            formats={"code": (fmt, 1)},
-            parameters={"fmt": fmt, "subnormals": subnormals},
-            latency=0,
-            clocked=False,
+            raw=RawShape(
+                fmt.significand_bits,
+                -fmt.bias - fmt.frac_bits,
+                least,
+                max(fmt.max_code >> fmt.frac_bits, least),
+                fmt.exp_bits,
+            ),
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -97,3 +104,13 @@ class FloatUnpack(Unit):
             self.nan.eq(nan),
             self.signaling.eq(nan & ~fraction[-1] if fmt.has_signaling_nan else 0),
         ]
+
+    def integer(self, m: Module, name: str, code: Value) -> Signal:
+        fmt = self.fmt
+        magnitude = code[: fmt.width - fmt.signed]
+        value = Signal(signed(fmt.width), name=name)
+        m.d.comb += value.eq(Mux(code[-1], -magnitude, magnitude) if fmt.signed else magnitude)
+        return value
+
+    def is_negative(self, code: Value) -> Value:
+        return code[-1] if self.fmt.signed else NEVER

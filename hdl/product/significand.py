@@ -1,4 +1,4 @@
-"""What is common to all products of two operands: the significands' product, leading zeros, class and exponent."""
+"""The exact product of two operands: significand, exponent, leading zeros and class."""
 
 from __future__ import annotations
 
@@ -11,24 +11,33 @@ from ..core.pipeline import Pipeline
 from ..integer.product import Product
 from ..integer.product_in_steps import product_in_steps
 from ..integer.shifter import leading_zeros
-from ..operand.operand import Operand, shared_fraction
+from ..operand.raw_float import RawFloat, RawShape, shared_fraction
 
 
-def significand_product(m: Module, platform: object, x: Operand, y: Operand, architecture: str) -> tuple[Signal, int]:
-    """The significands' product, and by how much its most significant bit weighs more than theirs together (as a power
-    of two: 1, or 0 where a significand is one bit)."""
+def product_shape(x: RawShape, y: RawShape) -> RawShape:
+    """Widths and bounds of a product, its exponent being the sum of both."""
+    return RawShape(
+        x.width + y.width - (1 in (x.width, y.width)),
+        x.lsb + y.lsb,
+        x.min_exponent + y.min_exponent,
+        x.max_exponent + y.max_exponent,
+    )
+
+
+def significand_product(m: Module, platform: object, x: RawFloat, y: RawFloat, architecture: str) -> Signal:
+    """The significands' product, one bit shorter than both together where one of them is a single bit."""
     product = Signal(x.width + y.width - (1 in (x.width, y.width)), name="product")
     if 1 in (x.width, y.width):
         one, other = (x, y) if x.width == 1 else (y, x)
         m.d.comb += product.eq(Mux(one.significand, other.significand, 0))
-        return product, 0
+        return product
     unit = Product(a=unsigned(x.width), b=unsigned(y.width), architecture=architecture)
     place(m, platform, "multiply", unit, a=x.significand, b=y.significand, y=product)
-    return product, 1
+    return product
 
 
 def significand_product_in_steps(
-    m: Module, x: Operand, y: Operand, architecture: str, registers: Sequence[int], enable: Signal
+    m: Module, x: RawFloat, y: RawFloat, architecture: str, registers: Sequence[int], enable: Signal
 ) -> Signal:
     """The significands' product as of :func:`.significand.significand_product`, after so many registers."""
     a, b = (Signal(operand.width, name=f"{operand.name}_factor") for operand in (x, y))
@@ -41,7 +50,7 @@ def significand_product_in_steps(
     return Pipeline.at(m, registers, enable).cut(0, product)[0]
 
 
-def count_leading_zeros(m: Module, x: Operand, y: Operand, shared: bool) -> tuple[Signal, int]:
+def count_leading_zeros(m: Module, x: RawFloat, y: RawFloat, shared: bool) -> tuple[Signal, int]:
     """How many leading zeros the significands' product has, or one less, and their greatest number.
 
     ``shared`` says that the product of two subnormals is subnormal, whatever its leading zeros: then one counter serves
@@ -49,7 +58,7 @@ def count_leading_zeros(m: Module, x: Operand, y: Operand, shared: bool) -> tupl
     """
     zero_counts: list[tuple[Value, int]] = []
     parts = [(operand, part) for operand in (x, y) if (part := operand.leading_part()) is not None]
-    if len(parts) == 2 and not (x.integer or y.integer) and shared:
+    if len(parts) == 2 and not (x.shape.is_integer or y.shape.is_integer) and shared:
         assert x.subnormal is not None and y.subnormal is not None
         fraction = Signal(max(x.width, y.width) - 1, name="subnormal_fraction")
         m.d.comb += fraction.eq(shared_fraction(x, y))
@@ -68,21 +77,26 @@ def count_leading_zeros(m: Module, x: Operand, y: Operand, shared: bool) -> tupl
     return zeros, most
 
 
-def product_class(m: Module, x: Operand, y: Operand, prefix: str = "") -> dict[str, Signal]:
-    """Sign and class of the product: ``sign``, and ``zero``, ``inf``, ``nan`` of which one is set at most; ``invalid``.
+def or_invalid(bit: Value, x: RawFloat, y: RawFloat) -> Value:
+    """``bit``, or whether the product is that of infinity and zero."""
+    return bit | (x.inf & y.zero) | (x.zero & y.inf)
 
-    The signals' names begin with ``prefix``.
-    """
-    classes = {name: Signal(name=f"{prefix}{name}") for name in ("sign", "zero", "inf", "nan", "invalid")}
-    invalid, nan = classes["invalid"], classes["nan"]
+
+def exact_product(
+    m: Module, x: RawFloat, y: RawFloat, significand: Signal, exponent: Signal, prefix: str = ""
+) -> RawFloat:
+    """The product of that significand and exponent with its sign and class; ``zero``, ``inf`` and ``nan`` exclude each
+    other. The signals' names begin with ``prefix``."""
+    names = ("sign", "zero", "inf", "nan", "invalid")
+    sign, zero, inf, nan, invalid = (Signal(name=f"{prefix}{name}") for name in names)
     m.d.comb += [
-        classes["sign"].eq(x.sign ^ y.sign),
-        invalid.eq(x.signaling | y.signaling | (x.inf & y.zero) | (x.zero & y.inf)),
+        sign.eq(x.sign ^ y.sign),
+        invalid.eq(or_invalid(x.signaling | y.signaling, x, y)),
         nan.eq(x.nan | y.nan | invalid),
-        classes["inf"].eq((x.inf | y.inf) & ~nan),
-        classes["zero"].eq((x.zero | y.zero) & ~nan),
+        inf.eq((x.inf | y.inf) & ~nan),
+        zero.eq((x.zero | y.zero) & ~nan),
     ]
-    return classes
+    return RawFloat(product_shape(x.shape, y.shape), sign, exponent, significand, zero, inf, nan, invalid=invalid)
 
 
 def add_one(x: Value, y: Value) -> Value:

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import Format
 from ..core.pipeline import Pipeline, PipelinedUnit
-from ..operand.operand import chosen
+from ..operand.raw_float import chosen
 from .float_pack import Packing, Window, any_of, exception_flags
 from .modes import PORT, RoundingMode
 from .normalize import Normalizer

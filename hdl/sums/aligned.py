@@ -11,7 +11,8 @@ from ...golden.formats import Aligned, BlockFormat, Format, ParameterError, choo
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline
 from ..integer.product import ARCHITECTURES
-from ..product.lane_product import LaneProduct, Term, lane_term
+from ..operand.raw_float import RawFloat
+from ..product.lane_product import LaneProduct, lane_product
 from .accumulator import Beat, Summation, check_nan, products_of
 from .aligned_add import AlignedAdd, aligned_delays
 
@@ -104,7 +105,7 @@ class AlignedSum(Summation):
     @property
     def add_delays(self) -> tuple[float, ...]:
         size = self.aligned.block
-        exponent_bits = max(self._lane.span.bit_length(), self.out.exp_bits) + 1
+        exponent_bits = max(self._lane.raw.span.bit_length(), self.out.exp_bits) + 1
         return aligned_delays(self.out, size, exponent_bits, self.aligned.frac_bits) * (self.products // size)
 
     def _add(
@@ -113,7 +114,7 @@ class AlignedSum(Summation):
         a, b, size = self.a_element, self.b_element, self.aligned.block
         inside = pipeline.depths(1, len(self.feed_delays))
         terms = [
-            lane_term(m, platform, f"lane_{i}", x, a, b, self.architecture, registers=inside, enable=pipeline.enable)
+            lane_product(m, platform, f"lane_{i}", x, a, b, self.architecture, registers=inside, enable=pipeline.enable)
             for i, x in enumerate(beat.pairs)
         ]
         later, count = pipeline.stages - pipeline.depth(0) - sum(inside), len(terms) // size
@@ -130,7 +131,7 @@ class AlignedSum(Summation):
         m: Module,
         platform: object,
         index: int,
-        terms: list[Term],
+        terms: list[RawFloat],
         state: Value,
         registers: tuple[int, ...],
         enable: Signal,
@@ -139,10 +140,10 @@ class AlignedSum(Summation):
         unit = AlignedAdd(
             fmt=self.out,
             count=len(terms),
-            significand_bits=lane.significand_bits,
+            significand_bits=lane.raw.width,
             point=lane.frac_bits,
-            span=lane.span,
-            quantum=lane.quantum,
+            span=lane.raw.span,
+            quantum=lane.raw.quantum,
             frac_bits=self.aligned.frac_bits,
             cut_bits=self.out.frac_bits - self.aligned.out_frac_bits,
             registers=registers,
@@ -150,7 +151,7 @@ class AlignedSum(Summation):
         y = Signal(self.out.width, name=f"block_{index}_sum")
         wires: dict[str, Any] = {
             "acc": state,
-            "values": Cat(*(term.value for term in terms)),
+            "values": Cat(*(term.significand for term in terms)),
             "signs": Cat(*(term.sign for term in terms)),
             "nan": Cat(*(term.nan for term in terms)).any(),
             "plus_inf": Cat(*(term.inf & ~term.sign for term in terms)).any(),

@@ -10,7 +10,8 @@ from ..core.delays import LUT, adder
 from ..core.pipeline import Pipeline, PipelinedUnit
 from ..integer.product_in_steps import sum_delays, sum_in_steps
 from ..integer.shifter import shift_delays
-from ..operand.operand import Operand
+from ..operand.decoders import decode
+from ..operand.raw_float import RawFloat
 from ..rounding.modes import TRUNCATE
 from ..rounding.round_magnitude import ROUND_PLACES, Rounding, round_delays, round_magnitude
 
@@ -100,11 +101,11 @@ class AlignedAdd(PipelinedUnit):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         pipeline = Pipeline.at(m, self.registers, self.enable)
-        acc = Operand.unpack(m, platform, "acc", self.acc, self.fmt, "full")
+        acc = decode(m, platform, "acc", self.acc, self.fmt)
         # A product's exponent is that of its last bit before the point.
         point = self.point
-        least = min(self.quantum + point, acc.least - acc.bias)
-        greatest = max(self.quantum + point + self.span, acc.greatest - acc.bias)
+        least = min(self.quantum + point, acc.shape.min_exponent - acc.shape.bias)
+        greatest = max(self.quantum + point + self.span, acc.shape.max_exponent - acc.shape.bias)
         # Exponents count from 1; that of a zero is 0.
         shape = range(greatest - least + 2)
         parts = {"sign": 1, "value": self.significand_bits}
@@ -122,7 +123,7 @@ class AlignedAdd(PipelinedUnit):
             ]
         exponent, significand = Signal(shape, name="acc_offset_exponent"), Signal(acc.width, name="acc_bits")
         m.d.comb += [
-            exponent.eq(Mux(acc.significand == 0, 0, acc.exponent + (1 - acc.bias - least))),
+            exponent.eq(Mux(acc.significand == 0, 0, acc.exponent + (1 - acc.shape.bias - least))),
             significand.eq(acc.significand),
         ]
         largest, place = self._maximum(m, [*pipeline.cut(0, *exponents, exponent)], pipeline)
@@ -137,7 +138,7 @@ class AlignedAdd(PipelinedUnit):
         )
         points = [point] * self.count + [acc.width - 1]
         # Weight of the sum's last bit as a biased exponent; ``largest`` is 0 only where all is zero.
-        low = least - self.frac_bits + acc.bias - 1
+        low = least - self.frac_bits + acc.shape.bias - 1
         weight = Signal(range(low, low + (1 << len(largest))), name="last_weight")
         m.d.comb += weight.eq(largest + low)
         addends = [
@@ -178,7 +179,7 @@ class AlignedAdd(PipelinedUnit):
         m.d.comb += self.y.eq(Cat(code[:-1], code[-1] & ~is_zero))
         return m
 
-    def _classes(self, m: Module, acc: Operand) -> dict[str, Signal]:
+    def _classes(self, m: Module, acc: RawFloat) -> dict[str, Signal]:
         """Class of the sum, and the sign that an infinity has."""
         plus, minus = Signal(name="any_plus_inf"), Signal(name="any_minus_inf")
         classes = {name: Signal(name=f"sum_{name}") for name in ("nan", "inf", "inf_sign")}

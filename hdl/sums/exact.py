@@ -12,7 +12,7 @@ from ..core.delays import LUT, adder
 from ..core.pipeline import Pipeline
 from ..integer.product import ARCHITECTURES
 from ..integer.shifter import shift_delays
-from ..product.lane_product import bounds
+from ..operand.decoders import raw_shape
 from ..rounding.round_magnitude import ROUND_PLACES, Rounding, round_delays, round_magnitude
 from .accumulator import MAX_EXACT_BITS, Beat, Summation, check_nan
 from .fixed import block_delays, block_term, check_scales, sum_bits
@@ -87,7 +87,7 @@ class ExactSum(Summation):
         bits = span = quantum = 0
         for fmt in (self.a, self.b):
             if isinstance(fmt, BlockFormat):
-                scale = bounds(fmt.scale)
+                scale = raw_shape(fmt.scale)
                 bits += scale.width if fmt.scale.frac_bits else 0
                 span += scale.span
                 quantum += scale.quantum
@@ -166,10 +166,10 @@ class ExactSum(Summation):
         count = len(self.feed_delays) - len(self._shift_delays)
         before = Pipeline.at(m, (0, *pipeline.depths(1, count)), pipeline.enable)
         term = block_term(m, platform, "block", self, beat, before)
-        value = term.value
-        if term.span:
-            value = Signal(signed(len(term.value) + term.span), name="term_in_place")
-            m.d.comb += value.eq(term.value << term.exponent)
+        value = term.significand
+        if term.shape.span:
+            value = Signal(signed(len(term.significand) + term.shape.span), name="term_in_place")
+            m.d.comb += value.eq(term.significand << term.exponent)
         found = {
             "nan": term.nan,
             "plus_inf": term.inf & ~term.sign,
@@ -210,7 +210,7 @@ class ExactSum(Summation):
         ]
         classes = steps.cut_named(0, classes)
         (magnitude,) = steps.cut(0, magnitude)
-        weight = self.quantum + self.out.bias
+        weight = self.quantum + raw_shape(self.out).bias
         how = Rounding(self.out, self.exact.rounding, self.exact.overflow or "ieee", self.exact.subnormals)
         last = (Const(weight), weight, weight)
         round_magnitude(m, platform, how, magnitude, None, last, classes, code, steps, first=1)

@@ -11,25 +11,25 @@ from ...golden.formats import BlockFormat, Exact, Format, ParameterError, Rounde
 from ..core.delays import LUT, MULTIPLIER
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline, PipelinedUnit
-from ..core.unit import shape_of
 from ..integer.bit_matrix import BitMatrix
 from ..integer.product import ADD_PRODUCTS
 from ..integer.product_in_steps import product_delays, sum_delays, sum_in_steps, sum_of_products_in_steps
 from ..integer.shifter import shift_delays
 from ..integer.sum_of_products import sum_in_pairs, sum_of_products
 from ..integer.sum_of_signs import sum_of_signs
-from ..operand.operand import Operand
-from ..product.lane_product import LaneProduct, Term, bounds, lane_term
+from ..operand.decoders import decode, decoder, raw_shape
+from ..operand.raw_float import NEVER, RawFloat, RawShape
+from ..product.lane_product import LaneProduct, lane_product
 from .accumulator import MODE, Beat, Summation
 
 
 def sum_bits(a: Format, b: Format, count: int) -> tuple[int, int]:
     """Bits of the exact sum of so many products, sign included, and its quantum as a power of two."""
-    quantum = bounds(a).quantum + bounds(b).quantum
+    quantum = raw_shape(a).quantum + raw_shape(b).quantum
     if _multiplies_integers(a, b):
         return (_magnitude(a) * _magnitude(b) * count).bit_length() + 1, quantum
     lane = LaneProduct(a=a, b=b, architecture="operator")
-    return lane.significand_bits + lane.span + 1 + (count - 1).bit_length(), quantum
+    return lane.raw.width + lane.raw.span + 1 + (count - 1).bit_length(), quantum
 
 
 class FixedSum(PipelinedUnit):
@@ -119,7 +119,7 @@ class FixedSum(PipelinedUnit):
             products = product_delays(_bits(a), _bits(b), self.architecture)
             return products, sum_delays(sum(map(_bits, (a, b))), self.count)
         lane = LaneProduct(a=a, b=b, architecture=self.architecture)
-        return lane.delays, (*shift_delays(lane.span.bit_length()), *sum_delays(bits, self.count + 1))
+        return lane.delays, (*shift_delays(lane.raw.span.bit_length()), *sum_delays(bits, self.count + 1))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -128,16 +128,17 @@ class FixedSum(PipelinedUnit):
             (self.a[i * a.width : (i + 1) * a.width], self.b[i * b.width : (i + 1) * b.width])
             for i in range(self.count)
         ]
+        left, right = decoder(a), decoder(b)
         pipeline = Pipeline.at(m, self.registers, self.enable)
         steps = len(self._product_delays)
         passed = 0  # registers that what lies beside the sum has passed
         beside: dict[str, Value] = {}
         if a.kind == b.kind == "binary":
-            negative = [_sign(x, a) ^ _sign(y, b) for x, y in pairs]
+            negative = [left.is_negative(x) ^ right.is_negative(y) for x, y in pairs]
             total: Value = sum_of_signs(m, pairs, architecture=self.architecture, width=len(self.sum))
         elif _multiplies_integers(a, b):
-            negative = [_sign(x, a) ^ _sign(y, b) for x, y in pairs]
-            integers = [(integer(m, f"a_{i}", x, a), integer(m, f"b_{i}", y, b)) for i, (x, y) in enumerate(pairs)]
+            negative = [left.is_negative(x) ^ right.is_negative(y) for x, y in pairs]
+            integers = [(left.integer(m, f"a_{i}", x), right.integer(m, f"b_{i}", y)) for i, (x, y) in enumerate(pairs)]
             if self._is_cut:
                 total = sum_of_products_in_steps(m, integers, self.architecture, pipeline, steps)
             else:
@@ -146,7 +147,7 @@ class FixedSum(PipelinedUnit):
             inside = pipeline.depths(0, steps)
             passed = sum(inside)
             terms = [
-                lane_term(
+                lane_product(
                     m, platform, f"lane_{i}", x, a, b, self.architecture, registers=inside, enable=pipeline.enable
                 )
                 for i, x in enumerate(pairs)
@@ -179,7 +180,7 @@ class FixedSum(PipelinedUnit):
         """Whether there are registers before the last place."""
         return any(self.registers[:-1])
 
-    def _sum_of_terms(self, m: Module, terms: list[Term], pipeline: Pipeline, first: int) -> Value:
+    def _sum_of_terms(self, m: Module, terms: list[RawFloat], pipeline: Pipeline, first: int) -> Value:
         """The products in fixed point, added up; -x is ~x + 1, and all those ones are added for themselves.
 
         The registers of place ``first`` and following ones are halfway through the shift, behind it, and in the sum.
@@ -201,16 +202,16 @@ class FixedSum(PipelinedUnit):
             matrix.add(0, sign)
         return matrix.tree() if self.architecture == "tree" else matrix.ripple()
 
-    def _shifted(self, m: Module, lane: int, term: Term, pipeline: Pipeline, halfway: int) -> Signal:
+    def _shifted(self, m: Module, lane: int, term: RawFloat, pipeline: Pipeline, halfway: int) -> Signal:
         """The product's magnitude at its place as a fixed-point number, all bits inverted if it is negative.
 
         The least step of the shifter comes first, where there are fewest bits; ``halfway`` registers are in the middle.
         """
         sign = term.sign
-        value = Signal(signed(len(term.value) + 1), name=f"product_{lane}")
-        m.d.comb += value.eq(Cat(term.value ^ sign.replicate(len(term.value)), sign))
-        longest = len(value) + term.span
-        bits = Signal(term.span.bit_length(), name=f"places_{lane}")
+        value = Signal(signed(len(term.significand) + 1), name=f"product_{lane}")
+        m.d.comb += value.eq(Cat(term.significand ^ sign.replicate(len(term.significand)), sign))
+        longest = len(value) + term.shape.span
+        bits = Signal(term.shape.span.bit_length(), name=f"places_{lane}")
         m.d.comb += bits.eq(term.exponent)
         for level in range(len(bits)):
             if level == len(bits) // 2 and halfway:
@@ -237,7 +238,7 @@ def _fixed_sum(how: Summation, count: int, registers: tuple[int, ...] = ()) -> F
     )
 
 
-def block_term(m: Module, platform: object, name: str, how: Summation, beat: Beat, pipeline: Pipeline) -> Term:
+def block_term(m: Module, platform: object, name: str, how: Summation, beat: Beat, pipeline: Pipeline) -> RawFloat:
     """The exact sum of a beat's products, times the scales where the operands have them.
 
     The pipeline's registers from place 1 on lie behind the steps of :func:`block_delays`; the beat comes from place 0.
@@ -253,20 +254,18 @@ def block_term(m: Module, platform: object, name: str, how: Summation, beat: Bea
     left, right = (Cat(*side) for side in zip(*beat.pairs, strict=True))
     clock = {"en": pipeline.enable} if unit.latency else {}
     place(m, platform, name, unit, a=left, b=right, **wires, **clock)
-    none = Const(0, 1)
-    plus, minus = wires.get("plus_inf", none), wires.get("minus_inf", none)
+    plus, minus = wires.get("plus_inf", NEVER), wires.get("minus_inf", NEVER)
     nan, inf = Signal(name=f"{name}_is_nan"), Signal(name=f"{name}_is_inf")
-    m.d.comb += [nan.eq(wires.get("nan", none) | (plus & minus)), inf.eq((plus | minus) & ~nan)]
-    exact = Term(
-        value=wires["sum"],
-        exponent=none,
-        quantum=quantum,
-        span=0,
+    m.d.comb += [nan.eq(wires.get("nan", NEVER) | (plus & minus)), inf.eq((plus | minus) & ~nan)]
+    exact = RawFloat(
+        RawShape(len(wires["sum"]), quantum),
+        significand=wires["sum"],
+        exponent=NEVER,
         sign=minus,  # of an infinity
         nan=nan,
         inf=inf,
-        all_negative=wires.get("all_negative", none),
-        any_negative=wires.get("any_negative", none),
+        all_negative=wires.get("all_negative", NEVER),
+        any_negative=wires.get("any_negative", NEVER),
     )
     return scaled(m, platform, name, how, beat, exact, pipeline, unit.latency)
 
@@ -287,13 +286,13 @@ def _signs(how: Summation) -> tuple[str, ...]:
 def scale_delays(how: Summation) -> tuple[float, ...]:
     """Estimated delay of the multiplication by the scales' significands, if they have such."""
     scales = [fmt.scale for fmt in (how.a, how.b) if isinstance(fmt, BlockFormat)]
-    count = sum(bounds(scale).width > 1 for scale in scales)
+    count = sum(raw_shape(scale).width > 1 for scale in scales)
     return (MULTIPLIER * count,) if count else ()
 
 
 def scaled(
-    m: Module, platform: object, name: str, how: Summation, beat: Beat, term: Term, pipeline: Pipeline, late: int
-) -> Term:
+    m: Module, platform: object, name: str, how: Summation, beat: Beat, term: RawFloat, pipeline: Pipeline, late: int
+) -> RawFloat:
     """The term times the scales of its blocks, if any: exponents are added, significands multiplied.
 
     The term comes ``late`` cycles after the beat; the result has passed all registers but those of place 0.
@@ -302,29 +301,29 @@ def scaled(
     if not beat.scales:
         return term.delayed(pipeline, last)
     formats = {"a": how.a, "b": how.b}
-    quantum, span = term.quantum, term.span
+    quantum, span = term.shape.quantum, term.shape.span
     exponents: list[Value] = [term.exponent]
-    value, sign, nan = term.value, term.sign, term.nan
+    value, sign, nan = Value.cast(term.significand), term.sign, term.nan
     flip: Value = Const(0, 1)
     for side, code in beat.scales.items():
         fmt = formats[side]
         assert isinstance(fmt, BlockFormat)
-        scale = Operand.unpack(m, platform, f"{name}_{side}_scale", code, fmt.scale, "full")
+        scale = decode(m, platform, f"{name}_{side}_scale", code, fmt.scale)
         # Only what is used below has registers.
-        unused = {"inf": Const(0, 1), "signaling": Const(0, 1), "subnormal": None}
+        unused = {"inf": NEVER, "signaling": NEVER, "subnormal": None}
         zero_matters = fmt.scale.has_zero and any(element.has_inf for element in (how.a_element, how.b_element))
-        unused |= {} if zero_matters else {"zero": Const(0, 1)}
+        unused |= {} if zero_matters else {"zero": NEVER}
         unused |= {} if scale.width > 1 else {"significand": Const(1, 1)}
         scale = replace(scale, **unused).registered(Pipeline.at(m, (late,), pipeline.enable), 0)
-        quantum += scale.least - scale.bias - (scale.width - 1)
-        span += scale.greatest - scale.least
-        exponents.append(scale.exponent - scale.least if scale.least else scale.exponent)
+        quantum += scale.shape.quantum
+        span += scale.shape.span
+        exponents.append(scale.exponent - scale.shape.min_exponent if scale.shape.min_exponent else scale.exponent)
         nan = nan | scale.nan
         if zero_matters:
             nan = nan | (term.inf & scale.zero)
         flip = flip ^ scale.sign
         if scale.width > 1:
-            product = Signal(Shape(len(value) + scale.width, term.signed), name=f"{name}_times_{side}_scale")
+            product = Signal(Shape(len(value) + scale.width, term.is_signed), name=f"{name}_times_{side}_scale")
             m.d.comb += product.eq(value * scale.significand)
             value = product
     exponent = Signal(range(span + 1), name=f"{name}_exponent_sum")
@@ -338,13 +337,22 @@ def scaled(
     if any(isinstance(fmt, BlockFormat) and fmt.scale.signed for fmt in formats.values()):
         all_negative = Mux(flip, ~term.any_negative, term.all_negative)
         any_negative = Mux(flip, ~term.all_negative, term.any_negative)
-        if term.signed:
+        if term.is_signed:
             flipped = Signal(value.shape(), name=f"{name}_signed")
             m.d.comb += flipped.eq(Mux(flip, -value, value))
             value = flipped
     every, some = Signal(name=f"{name}_every_negative"), Signal(name=f"{name}_some_negative")
     m.d.comb += [every.eq(all_negative), some.eq(any_negative)]
-    result = Term(value, exponent, quantum, span, scaled_sign, scaled_nan, term.inf, every, some)
+    result = RawFloat(
+        RawShape(len(value), quantum, 0, span),
+        scaled_sign,
+        exponent,
+        value,
+        inf=term.inf,
+        nan=scaled_nan,
+        all_negative=every,
+        any_negative=some,
+    )
     return result.delayed(pipeline, last)
 
 
@@ -369,24 +377,3 @@ def _magnitude(fmt: Format) -> int:
     if fmt.kind == "float":
         return (1 << fmt.frac_bits) - 1
     return 1 if fmt.kind == "binary" else max(fmt.max_int, -fmt.min_int)
-
-
-def _sign(code: Value, fmt: Format) -> Value:
-    if fmt.kind == "binary":
-        return ~code
-    return code[-1] if fmt.signed else Const(0, 1)
-
-
-def integer(m: Module, name: str, code: Value, fmt: Format) -> Signal:
-    """The integer that a code without an exponent stands for, in units of its last bit."""
-    if fmt.kind == "fixed":
-        value = Signal(shape_of(fmt), name=name)
-        m.d.comb += value.eq(code)
-    elif fmt.kind == "binary":
-        value = Signal(signed(2), name=name)
-        m.d.comb += value.eq(Mux(code, 1, -1))
-    else:
-        magnitude = code[: fmt.width - fmt.signed]
-        value = Signal(signed(fmt.width), name=name)
-        m.d.comb += value.eq(Mux(code[-1], -magnitude, magnitude) if fmt.signed else magnitude)
-    return value

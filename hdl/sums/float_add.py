@@ -12,8 +12,8 @@ from ..core.delays import LUT, adder
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline, PipelinedUnit
 from ..integer.shifter import shift_delays, shift_window
-from ..operand.operand import Operand
-from ..product.lane_product import Term
+from ..operand.decoders import decode
+from ..operand.raw_float import NEVER, RawFloat
 from ..rounding.modes import PORT, PORT_BITS
 from ..rounding.round_magnitude import ROUND_PLACES, Rounding, round_delays, round_magnitude
 
@@ -108,11 +108,11 @@ class FloatAdd(PipelinedUnit):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         pipeline = Pipeline.at(m, self.registers, self.enable)
-        acc = Operand.unpack(m, platform, "acc", self.acc, self.fmt, self.subnormals)
+        acc = decode(m, platform, "acc", self.acc, self.fmt, self.subnormals)
         # Only what is used below has registers; with subnormals a zero is known by its significand.
-        has_subnormals, never = acc.subnormal is not None, Const(0, 1)
-        unused = {"subnormal": None} | ({"zero": never} if has_subnormals else {})
-        unused |= {} if self.with_flags else {"signaling": never}
+        has_subnormals = acc.subnormal is not None
+        unused = {"subnormal": None} | ({"zero": NEVER} if has_subnormals else {})
+        unused |= {} if self.with_flags else {"signaling": NEVER}
         acc = replace(acc, **unused).registered(pipeline, 0)
         names = ("value", "exponent", "sign", "nan", "inf", "zero_sign", "some_negative", "mode", "invalid")
         given = pipeline.cut_named(0, {name: getattr(self, name) for name in names if hasattr(self, name)})
@@ -120,8 +120,8 @@ class FloatAdd(PipelinedUnit):
         signed_term = value.shape().signed
         term_bits = len(value) - signed_term  # of its magnitude, but for the most negative value
         # Weights of the last bits of acc and of the term, less those at their least exponents.
-        offset = acc.least - acc.bias - (acc.width - 1) - self.quantum
-        least, greatest = offset - self.span, offset + acc.greatest - acc.least
+        offset = acc.shape.quantum - self.quantum
+        least, greatest = offset - self.span, offset + acc.shape.span
         # Bits of the window below the term, and of acc below the window; and the places that acc goes up at most.
         low = min(acc.width + 2, max(0, -least))
         under = min(acc.width, max(0, -least - low))
@@ -134,7 +134,7 @@ class FloatAdd(PipelinedUnit):
         significand = Signal(acc.width, name="acc_bits")
         invert = Const(0, 1) if signed_term else given["sign"]
         m.d.comb += [
-            distance.eq(acc_exponent - exponent + (offset - acc.least)),
+            distance.eq(acc_exponent - exponent + (offset - acc.shape.min_exponent)),
             beside["term_zero"].eq(value == 0),
             beside["acc_zero"].eq(acc.significand == 0 if has_subnormals else acc.zero),
             significand.eq(acc.significand if has_subnormals else Mux(acc.zero, 0, acc.significand)),
@@ -207,24 +207,24 @@ class FloatAdd(PipelinedUnit):
             m.d.comb += getattr(self, name).eq(value)
         return m
 
-    def _exponents(self, m: Module, acc: Operand, exponent: Value) -> tuple[Signal, Signal]:
+    def _exponents(self, m: Module, acc: RawFloat, exponent: Value) -> tuple[Signal, Signal]:
         """Both exponents as signals, which can be delayed."""
         signals = Signal(len(acc.exponent), name="acc_biased"), Signal(len(exponent), name="term_exponent")
         m.d.comb += [signal.eq(value) for signal, value in zip(signals, (acc.exponent, exponent), strict=True)]
         return signals
 
     def _weight(
-        self, m: Module, acc: Operand, acc_exponent: Value, exponent: Value, low: int, reach: int, dominates: Value
+        self, m: Module, acc: RawFloat, acc_exponent: Value, exponent: Value, low: int, reach: int, dominates: Value
     ) -> tuple[Signal, int, int]:
         """Weight of the window's last bit as a biased exponent, and its bounds: from the term, or from acc at the top."""
-        by_acc = acc.least - (acc.width - 1) - reach
-        by_term = self.quantum - low + acc.bias
-        ends = (by_acc, by_acc + acc.greatest - acc.least, by_term, by_term + self.span)
+        by_acc = acc.shape.min_exponent - (acc.width - 1) - reach
+        by_term = self.quantum - low + acc.shape.bias
+        ends = (by_acc, by_acc + acc.shape.span, by_term, by_term + self.span)
         weight = Signal(range(min(ends), max(ends) + 1), name="last_weight")
-        m.d.comb += weight.eq(Mux(dominates, acc_exponent + (by_acc - acc.least), exponent + by_term))
+        m.d.comb += weight.eq(Mux(dominates, acc_exponent + (by_acc - acc.shape.min_exponent), exponent + by_term))
         return weight, min(ends), max(ends)
 
-    def _classes(self, m: Module, acc: Operand, term: dict[str, Signal]) -> dict[str, Signal]:
+    def _classes(self, m: Module, acc: RawFloat, term: dict[str, Signal]) -> dict[str, Signal]:
         """Class of the sum, and the signs that an infinity and a zero have."""
         classes = {name: Signal(name=f"sum_{name}") for name in ("nan", "inf", "inf_sign", "zero_sign")}
         opposite = Signal(name="opposite_infinities")
@@ -258,7 +258,7 @@ def float_add(
     platform: object,
     name: str,
     acc: Value,
-    term: Term,
+    term: RawFloat,
     how: Rounding,
     registers: tuple[int, ...],
     enable: Value,
@@ -268,9 +268,9 @@ def float_add(
     """The code of acc + term, by a :class:`FloatAdd` called ``name``; ``mode`` and ``flags`` as of its ports."""
     unit = FloatAdd(
         fmt=how.fmt,
-        term=term.value.shape(),
-        span=term.span,
-        quantum=term.quantum,
+        term=Value.cast(term.significand).shape(),
+        span=term.shape.span,
+        quantum=term.shape.quantum,
         rounding=how.rounding,
         overflow=how.overflow,
         subnormals=how.subnormals,
@@ -278,7 +278,7 @@ def float_add(
         registers=registers,
     )
     y = Signal(how.fmt.width, name=f"{name}_sum")
-    wires = {"acc": acc, "value": term.value, "y": y} | ({"exponent": term.exponent} if term.span else {})
+    wires = {"acc": acc, "value": term.significand, "y": y} | ({"exponent": term.exponent} if term.shape.span else {})
     wires |= {"sign": term.sign, "nan": term.nan, "inf": term.inf}
     wires["zero_sign"] = term.any_negative if how.rounding == "rdn" else term.all_negative
     wires |= {"some_negative": term.any_negative, "mode": mode} if mode is not None else {}

@@ -24,9 +24,9 @@ from ..integer.product import ARCHITECTURES
 from ..integer.product_in_steps import product_delays, sum_delays, sum_of_products_in_steps
 from ..integer.sum_of_products import sum_of_products
 from ..integer.sum_of_signs import sum_of_signs
+from ..operand.decoders import decoder
 from ..rounding.fixed_round import saturate
 from .accumulator import Beat, Summation
-from .fixed import integer
 
 #: The inner dimension that an accumulator is made for where nothing is said: int8 products then get 32 bits.
 DEFAULT_MAX_K = 65536
@@ -127,8 +127,9 @@ class IntegerSum(Summation):
             products = sum_of_signs(m, beat.pairs, architecture=self.architecture)
             products = pipeline.cut(1, products, reset=False)[0]
             return self._in_range(m, pipeline, self._plus(m, total, products), registers)
+        left, right = decoder(self.a), decoder(self.b)
         pairs = [
-            (integer(m, f"a_{lane}", x, self.a), integer(m, f"b_{lane}", y, self.b))
+            (left.integer(m, f"a_{lane}", x), right.integer(m, f"b_{lane}", y))
             for lane, (x, y) in enumerate(beat.pairs)
         ]
         steps = len(product_delays(as_integer(self.a).width, as_integer(self.b).width, self.architecture))

@@ -9,6 +9,7 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from ...golden.formats import BlockFormat
 from ..core.delays import LUT, adder
 from ..core.pipeline import Pipeline
+from ..operand.decoders import raw_shape
 from ..rounding.round_magnitude import ROUND_PLACES, Rounding, round_delays, round_magnitude
 from .accumulator import Beat
 from .exact import ExactSum
@@ -65,24 +66,24 @@ class BeatSum(ExactSum):
     ) -> Value:
         term = block_term(m, platform, "block", self, beat, pipeline)
         steps = Pipeline.at(m, registers, pipeline.enable)
-        magnitude = Signal(len(term.value), name="sum_magnitude")
+        magnitude = Signal(len(term.significand), name="sum_magnitude")
         classes = {name: Signal(name=f"sum_{name}") for name in ("sign", "zero", "nan", "inf")}
-        least = term.quantum + self.out.bias
-        weight = Signal(range(min(least, 0), least + term.span + 1), name="last_weight")
+        least = term.shape.quantum + raw_shape(self.out).bias
+        weight = Signal(range(min(least, 0), least + term.shape.span + 1), name="last_weight")
         down = term.any_negative if self.exact.rounding == "rdn" else 0
         m.d.comb += [
-            magnitude.eq(Mux(term.value < 0, -term.value, term.value)),
+            magnitude.eq(Mux(term.significand < 0, -term.significand, term.significand)),
             weight.eq(term.exponent + least),
             classes["nan"].eq(term.nan),
             classes["inf"].eq(term.inf & ~term.nan),
-            classes["zero"].eq((term.value == 0) & ~term.nan & ~term.inf),
-            classes["sign"].eq(Mux(term.inf, term.sign, Mux(classes["zero"], down, term.value < 0))),
+            classes["zero"].eq((term.significand == 0) & ~term.nan & ~term.inf),
+            classes["sign"].eq(Mux(term.inf, term.sign, Mux(classes["zero"], down, term.significand < 0))),
         ]
         classes = steps.cut_named(0, classes)
         magnitude, weight = steps.cut(0, magnitude, weight)
         how = Rounding(self.out, self.exact.rounding, self.exact.overflow or "ieee", self.exact.subnormals)
         code = Signal(self.out.width, name="rounded_sum")
-        last = (weight, least, least + term.span)
+        last = (weight, least, least + term.shape.span)
         round_magnitude(m, platform, how, magnitude, None, last, classes, code, steps, first=1)
         return steps.cut(1 + ROUND_PLACES, code)[0]
 

@@ -19,7 +19,8 @@ from ...golden.formats import (
 )
 from ..core.pipeline import Pipeline
 from ..integer.product import ARCHITECTURES
-from ..product.lane_product import LaneProduct, Term, lane_term
+from ..operand.raw_float import RawFloat
+from ..product.lane_product import LaneProduct, lane_product
 from ..rounding.modes import PORT, PORT_BITS
 from ..rounding.round_magnitude import Rounding
 from .accumulator import MAX_EXACT_BITS, MODE, Beat, Field, Summation, check_nan, products_of
@@ -148,7 +149,7 @@ class RoundedSum(Summation):
     def add_delays(self) -> tuple[float, ...]:
         bits = sum_bits(self.a_element, self.b_element, self.rounded.block)[0]
         if not self._in_blocks:
-            bits = LaneProduct(a=self.a_element, b=self.b_element, architecture=self.architecture).significand_bits
+            bits = LaneProduct(a=self.a_element, b=self.b_element, architecture=self.architecture).raw.width
         return add_delays(self.out, bits) * (self.products // self.rounded.block)
 
     def _add(
@@ -182,7 +183,7 @@ class RoundedSum(Summation):
             passed, later = passed + stages, stages
         return state if raised is None else Cat(state, raised)
 
-    def _terms(self, m: Module, platform: object, beat: Beat, pipeline: Pipeline) -> list[Term]:
+    def _terms(self, m: Module, platform: object, beat: Beat, pipeline: Pipeline) -> list[RawFloat]:
         step = self.rounded.block
         if self._in_blocks:
             blocks = [Beat(beat.pairs[i : i + step], beat.scales) for i in range(0, len(beat.pairs), step)]
@@ -190,9 +191,9 @@ class RoundedSum(Summation):
         a, b = self.a_element, self.b_element
         lane = LaneProduct(a=a, b=b, architecture=self.architecture)
         inside = pipeline.depths(1, len(lane.delays))
-        terms: list[Term] = []
+        terms: list[RawFloat] = []
         for i, pair in enumerate(beat.pairs):
             name = f"lane_{i}"
-            term = lane_term(m, platform, name, pair, a, b, self.architecture, self.flags, inside, pipeline.enable)
+            term = lane_product(m, platform, name, pair, a, b, self.architecture, self.flags, inside, pipeline.enable)
             terms.append(scaled(m, platform, name, self, beat, term, pipeline, sum(inside)))
         return terms

@@ -13,8 +13,9 @@ from ..core.hierarchy import place
 from ..core.pipeline import Pipeline, PipelinedUnit
 from ..core.unit import Unit, shape_of
 from ..integer.product import Product
-from ..operand.operand import Operand, chosen, float_bounds
-from ..product.significand import add_one, count_leading_zeros, product_class, significand_product
+from ..operand.decoders import decode, decode_selected, raw_shape
+from ..operand.raw_float import RawFloat, chosen
+from ..product.significand import add_one, count_leading_zeros, exact_product, product_shape, significand_product
 from ..rounding.fixed_round import round_fixed
 from ..rounding.float_round import FloatRound
 from ..rounding.float_select import FloatSelectRound
@@ -249,16 +250,16 @@ class Multiplier(PipelinedUnit):
         names = {"rounding_mode": self.rounding == PORT, "random": self.random_bits, "select": self.is_selected}
         return [name for name, present in names.items() if present]
 
-    def _operands(self, m: Module, platform: object, pipeline: Pipeline) -> tuple[Operand, Operand]:
+    def _operands(self, m: Module, platform: object, pipeline: Pipeline) -> tuple[RawFloat, RawFloat]:
         subnormals = self.subnormals or "full"
         if self.is_selected:
             a, b = (
-                Operand.select(m, platform, name, getattr(self, name), self.choices.a, subnormals, self.select)
+                decode_selected(m, platform, name, getattr(self, name), self.choices.a, subnormals, self.select)
                 for name in ("a", "b")
             )
         else:
-            a = Operand.unpack(m, platform, "a", self.a, self.a_format, subnormals)
-            b = Operand.unpack(m, platform, "b", self.b, self.b_format, subnormals)
+            a = decode(m, platform, "a", self.a, self.a_format, subnormals)
+            b = decode(m, platform, "b", self.b, self.b_format, subnormals)
         return a.registered(pipeline, 0), b.registered(pipeline, 0)
 
     def _to_binary(self, m: Module, platform: object, pipeline: Pipeline) -> Signal:
@@ -298,41 +299,44 @@ class Multiplier(PipelinedUnit):
             m.d.comb += product.eq(Mux(one, value, -value))
             return product, frac_bits
         x, y = self._operands(m, platform, pipeline)
-        significand, top = significand_product(m, platform, x, y, self.architecture)
-        least, greatest = x.least + y.least, x.greatest + y.greatest
-        magnitude = Signal(len(significand) + greatest - least, name="magnitude")
+        significand = significand_product(m, platform, x, y, self.architecture)
+        shape = product_shape(x.shape, y.shape)
+        magnitude = Signal(len(significand) + shape.span, name="magnitude")
         product = Signal(signed(len(magnitude) + 1), name="fixed_product")
-        shift = Signal(range(greatest - least + 1), name="shift")
+        shift = Signal(range(shape.span + 1), name="shift")
         zero = x.zero | y.zero
         m.d.comb += [
-            shift.eq(x.exponent + y.exponent - least),
+            shift.eq(x.exponent + y.exponent - shape.min_exponent),
             magnitude.eq(Mux(zero, 0, significand << shift)),
             product.eq(Mux(x.sign ^ y.sign, -magnitude, magnitude)),
         ]
-        return product, len(significand) - 1 - top - (least - x.bias - y.bias)
+        return product, -shape.quantum
 
     def _to_unpacked(self, m: Module, platform: object, pipeline: Pipeline) -> dict[str, Signal]:
         x, y = self._operands(m, platform, pipeline)
-        significand, _ = significand_product(m, platform, x, y, self.architecture)
+        significand = significand_product(m, platform, x, y, self.architecture)
         exponent = Signal(len(self.exponent), name="exponent_sum")
         m.d.comb += exponent.eq(x.exponent + y.exponent)
-        classes = product_class(m, x, y, "product_")
-        results = {"sign": classes.pop("sign"), "exponent": exponent, "significand": significand}
-        results |= {name: classes[name] for name in ("zero", "inf", "nan") if hasattr(self, name)}
+        product = exact_product(m, x, y, significand, exponent, "product_")
+        names = ("sign", "exponent", "significand", "zero", "inf", "nan")
+        results = {name: getattr(product, name) for name in names if hasattr(self, name)}
         return pipeline.cut_named(1, results)
 
     def _to_float(self, m: Module, platform: object, pipeline: Pipeline, side: dict[str, Signal]) -> dict[str, Signal]:
         x, y = self._operands(m, platform, pipeline)
-        significand, top = significand_product(m, platform, x, y, self.architecture)
-        ranges = self._exponent_ranges(x, y, top)
+        significand = significand_product(m, platform, x, y, self.architecture)
+        # The significands' product may have its leading one in either of two places, unless one of them is a single bit.
+        slack = 1 not in (x.width, y.width)
+        ranges = self._exponent_ranges(x, y, slack)
         zeros, most_zeros = count_leading_zeros(m, x, y, all(least <= 0 for _, least, _ in ranges))
         least, greatest = min(item[1] for item in ranges), max(item[2] for item in ranges)
         exponent = Signal(range(min(least, 0), max(greatest, 0) + 1), name="exponent")
         offsets = [offset - 1 for offset, _, _ in ranges]
         offset = chosen(side["select"], offsets) if self.is_selected and len(set(offsets)) > 1 else offsets[0]
         m.d.comb += exponent.eq(add_one(x.exponent, y.exponent) + offset)
-        classes = product_class(m, x, y)
-        wires = {"significand": significand, "exponent": exponent, "leading_zeros": zeros, **classes}
+        product = exact_product(m, x, y, significand, exponent)
+        wires: dict[str, Any] = {"significand": significand, "exponent": exponent, "leading_zeros": zeros}
+        wires |= {name: getattr(product, name) for name in ("sign", "zero", "inf", "nan", "invalid")}
         names = {"rounding_mode": "rounding"}
         wires |= {names.get(name, name): value for name, value in side.items()}
         wires = pipeline.cut_named(1, wires)
@@ -341,7 +345,7 @@ class Multiplier(PipelinedUnit):
             "greatest": max(greatest, 0),
             "significand_bits": len(significand),
             "most_zeros": most_zeros,
-            "slack": bool(top),
+            "slack": slack,
             "rounding": self.rounding or "rne",
             "overflow": self.overflow or "ieee",
             "subnormals": self.subnormals,
@@ -361,15 +365,16 @@ class Multiplier(PipelinedUnit):
         place(m, platform, "round", rounder, **{n: w for n, w in (wires | results).items() if n in given})
         return results
 
-    def _exponent_ranges(self, x: Operand, y: Operand, top: int) -> list[tuple[int, int, int]]:
+    def _exponent_ranges(self, x: RawFloat, y: RawFloat, slack: bool) -> list[tuple[int, int, int]]:
         """For each choice of formats: what is added to the operands' exponents to give the product's, biased as in the
         result's format and of the product's second bit from the top; and the bounds of that."""
         if not self.is_selected:
-            offset = top - 1 + self.out_format.bias - x.bias - y.bias
-            return [(offset, x.least + y.least + offset, x.greatest + y.greatest + offset)]
+            shape = product_shape(x.shape, y.shape)
+            offset = slack - 1 + raw_shape(self.out_format).bias - x.shape.bias - y.shape.bias
+            return [(offset, shape.min_exponent + offset, shape.max_exponent + offset)]
         ranges = []
         for fmt, out in zip(self.choices.a, self.choices.out, strict=True):
-            offset = top - 1 + out.bias - 2 * fmt.bias
-            least, greatest = float_bounds(fmt, self.subnormals == "full")
-            ranges.append((offset, 2 * least + offset, 2 * greatest + offset))
+            shape = raw_shape(fmt, self.subnormals)
+            offset = slack - 1 + raw_shape(out).bias - 2 * shape.bias
+            ranges.append((offset, 2 * shape.min_exponent + offset, 2 * shape.max_exponent + offset))
         return ranges
