@@ -1,4 +1,4 @@
-"""The one rounder and packer of every float operation."""
+"""The rounder and packer of every float operation, also of those whose format a port chooses."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ class FloatRound(PipelinedUnit):
     """Rounds an exact result to a float format and packs it; combinational, or with registers.
 
     The result is ``round((-1)**sign * significand * 2**(exponent - bias - (significand_bits - 2)))``: ``exponent``, biased
-    as in ``fmt``, is that of the significand's second bit from the top. ``leading_zeros`` bits above the leading one are
-    zero, or one more than that. One shifter brings the leading one to the top, or as far up as a
+    as in the result's format, is that of the significand's second bit from the top. ``leading_zeros`` bits above the
+    leading one are zero, or one more than that. One shifter brings the leading one to the top, or as far up as a
     subnormal's leading one may go, so that neither operands nor result have a shifter of their own. Or the result is what
-    ``zero``, ``inf`` or ``nan`` say. NaN is always ``fmt.nan_code``. An infinity in a format without one becomes NaN
-    ("ieee", if the format has one) or the largest finite value. Flags are IEEE 754's, tininess being detected after
-    rounding.
+    ``zero``, ``inf`` or ``nan`` say. NaN is always the ``nan_code`` of the format. An infinity in a format without one
+    becomes NaN ("ieee", if the format has one) or the largest finite value. Flags are IEEE 754's, tininess being detected
+    after rounding.
 
     Parameters
     ----------
-    fmt : Format
-        The float format of the result; it has a sign and a zero.
+    fmts : tuple of Format
+        The float format of the result, with a sign and a zero; or several among which ``select`` chooses. The bounds are
+        those over all of them.
     least, greatest : int
         Bounds of ``exponent``.
     significand_bits : int
@@ -49,6 +50,8 @@ class FloatRound(PipelinedUnit):
 
     Members
     -------
+    select : In
+        With several formats: the format's position; the last one for greater numbers.
     sign, zero, inf, nan : In(1)
         The class of the result.
     exponent : In
@@ -59,8 +62,8 @@ class FloatRound(PipelinedUnit):
         If ``rounding`` is "port": the mode's position in ``formats.ROUNDINGS``.
     random : In(random_bits)
         If ``random_bits`` is not 0: a word that is added to the first bits below the last place; its carry rounds up.
-    y : Out(fmt.width)
-        The code.
+    y : Out
+        The code, in the low bits of as many as the widest format has.
     invalid : In(1)
         With ``flags``: the operation is invalid.
     flags : Out(5)
@@ -75,7 +78,7 @@ class FloatRound(PipelinedUnit):
     def __init__(
         self,
         *,
-        fmt: Format,
+        fmts: tuple[Format, ...],
         least: int,
         greatest: int,
         significand_bits: int,
@@ -89,16 +92,16 @@ class FloatRound(PipelinedUnit):
         random_bits: int = 0,
     ) -> None:
         self.mode = rounding
-        self.packing = Packing(fmt, overflow, subnormals == "flush", flags, slack, random_bits)
+        self.packing = Packing(fmts, overflow, subnormals == "flush", flags, slack, random_bits)
         self.normalizer = Normalizer(
-            least, greatest, most_zeros, fmt.frac_bits + self.packing.cut_bits, self.packing.flush
+            least, greatest, most_zeros, self.packing.frac_bits + self.packing.cut_bits, self.packing.flush
         )
         members = self.packing.members(range(min(least, 0), greatest + 1), significand_bits, most_zeros, rounding)
         super().__init__(
-            members | {"y": Out(fmt.width)},
-            formats={"y": (fmt, 1)},
+            members | {"y": Out(max(fmt.width for fmt in fmts))},
+            formats={} if self.packing.is_selected else {"y": (fmts[0], 1)},
             parameters={
-                "fmt": fmt,
+                "fmts": fmts,
                 "least": least,
                 "greatest": greatest,
                 "significand_bits": significand_bits,
@@ -128,11 +131,14 @@ class FloatRound(PipelinedUnit):
         before = sum(pipeline.depths(0, 2))
         base, is_normal = pipeline.delay(before, base, is_normal)
         before += pipeline.depth(2)
-        names = ("sign", "zero", "inf", "nan", *(("invalid",) if packing.flags else ()))
+        names = ["sign", "zero", "inf", "nan"]
+        names += ["invalid"] if packing.flags else []
+        names += ["select"] if packing.is_selected else []
         classes = pipeline.delay_named(before, {name: getattr(self, name) for name in names})
         (mode,) = pipeline.delay(before, self.rounding) if self.mode == PORT else (self.mode,)
         (random,) = pipeline.delay(before, self.random) if packing.random_bits else (None,)
-        cut = Window(*pipeline.cut(2, window, below_window, base, is_normal))
+        window, below_window, base, is_normal = pipeline.cut(2, window, below_window, base, is_normal)
+        cut = Window(window, below_window, base, is_normal, top=window[-1])
         flags = self.flags if packing.flags else None
         packing.build(m, RoundingMode(mode, random), classes, cut, self.y, flags, pipeline)
         return m

@@ -87,7 +87,7 @@ def round_magnitude(
     (mode,) = pipeline.delay(halfway + counted, mode) if mode is not None else (None,)
     stages = pipeline.depths(first + 2, ROUND_PLACES - 2)
     rounder = FloatRound(
-        fmt=how.fmt,
+        fmts=(how.fmt,),
         least=least,
         greatest=greatest,
         significand_bits=len(significand),

@@ -11,14 +11,13 @@ from amaranth.lib.wiring import In, Out
 from ...golden.formats import Format, product_format, unpacked_product
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline, PipelinedUnit
-from ..core.unit import Unit, shape_of
+from ..core.unit import shape_of
 from ..integer.product import Product
 from ..operand.decoders import decode, decode_selected, raw_shape
 from ..operand.raw_float import RawFloat, chosen
 from ..product.significand import add_one, count_leading_zeros, exact_product, product_shape, significand_product
 from ..rounding.fixed_round import round_fixed
 from ..rounding.float_round import FloatRound
-from ..rounding.float_select import FloatSelectRound
 from ..rounding.modes import PORT, PORT_BITS
 from .description import policy
 from .multiplier_options import (
@@ -353,11 +352,8 @@ class Multiplier(PipelinedUnit):
             "stages": pipeline.depth(2),
             "random_bits": self.random_bits,
         }
-        rounder: Unit
-        if len(set(self.choices.out)) > 1:
-            rounder = FloatSelectRound(fmts=self.choices.out, select_bits=len(side["select"]), **options)
-        else:
-            rounder = FloatRound(fmt=self.out_format, **options)
+        fmts = self.choices.out if len(set(self.choices.out)) > 1 else (self.out_format,)
+        rounder = FloatRound(fmts=fmts, **options)
         wires |= {"en": self.en} if self.stages else {}
         results = {"y": Signal(len(self.y), name="result")}
         results |= {"flags": Signal(5, name="result_flags")} if self.with_flags else {}
