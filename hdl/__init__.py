@@ -5,6 +5,7 @@ from .core.unit import Unit
 from .emit.command import command_line
 from .emit.design import Design, generate, generate_all
 from .sums.accumulator import Summation
+from .sums.options import AccumulatorOptions
 from .sums.select import preset_parameters, summation, with_preset
 from .units.dot import Dot
 from .units.mac import Mac
@@ -12,6 +13,7 @@ from .units.multiplier import Multiplier
 from .units.requantizer import Requantizer
 
 __all__ = [
+    "AccumulatorOptions",
     "Array",
     "Design",
     "Dot",

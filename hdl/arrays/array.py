@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from ...golden.formats import BlockFormat, Format, ParameterError, check_int, choose
+from ...golden.formats import ParameterError, check_int, choose
 from ..core.hierarchy import place
 from ..core.pipeline import MAX_STAGES
 from ..core.unit import Unit, shape_of
 from ..sums.accumulator import Field, Summation
 from ..sums.exact import ExactSum
+from ..sums.options import AccumulatorKeywords, AccumulatorOptions, check_without, takes_accumulator_options
 from ..sums.select import summation
 from .output_stationary import output_stationary
 from .skew import MOST_BITS, Skew, skewed
 from .weight_stationary import weight_stationary
 
 MAX_SIDE = 1024
+#: Options of other accumulators that arrays do not have.
+_WITHOUT = ("sparse",)
 #: At least as many control bits as go into the grid for each row, and as many ports of one bit as the array has.
 _MOST_CONTROL = 8
 
@@ -31,6 +34,7 @@ _THROUGHPUTS = {
 }
 
 
+@takes_accumulator_options(*_WITHOUT)
 class Array(Unit):
     """Matrix products on rows × cols processing elements, ``lanes`` products each per clock cycle, in any format.
 
@@ -67,7 +71,7 @@ class Array(Unit):
     lanes : int, optional
         Products per processing element and cycle, 1 … 128. Default: the block of an aligned style, else 1.
     acc, out, overflow, max_k, architecture, force_wide
-        How products are added: see :func:`.styles.summation`.
+        How products are added: see :class:`.AccumulatorOptions`; ``options`` is one, whose fields these replace.
     stages : int
         Pipeline registers between operands and sum in each processing element.
     dataflow : "os" or "ws"
@@ -88,41 +92,26 @@ class Array(Unit):
     ------
     TypeError, ParameterError
         A size out of range or beyond what Amaranth can do, no such dataflow, an exact sum that does not hold rows × lanes
-        products, or see :func:`.styles.summation`.
+        products, or see :func:`.select.summation`.
     """
 
     kind = "array"
 
     def __init__(
         self,
+        options: AccumulatorOptions | None = None,
         *,
-        a: str | Format | BlockFormat,
-        b: str | Format | BlockFormat,
         rows: int,
         cols: int,
-        lanes: int | None = None,
-        acc: str | None = None,
-        out: str | Format | None = None,
-        overflow: str | None = None,
-        max_k: int | None = None,
-        architecture: str | None = None,
-        force_wide: bool = False,
         stages: int = 0,
         dataflow: str = "os",
+        **accumulator: Unpack[AccumulatorKeywords],
     ) -> None:
         self.rows = check_int("rows", rows, 1, MAX_SIDE)
         self.cols = check_int("cols", cols, 1, MAX_SIDE)
-        self.how = how = summation(
-            a=a,
-            b=b,
-            lanes=lanes,
-            acc=acc,
-            out=out,
-            overflow=overflow,
-            max_k=max_k,
-            architecture=architecture,
-            force_wide=force_wide,
-        )
+        chosen = AccumulatorOptions.of(options, accumulator)
+        check_without("array", chosen, *_WITHOUT)
+        self.how = how = summation(chosen)
         self.stages = check_int("stages", stages, 0, MAX_STAGES)
         self.dataflow = choose("dataflow", dataflow, tuple(_DATAFLOWS))
         plane = rows * how.lanes

@@ -192,9 +192,9 @@ class Packing:
             if pipeline is not None:
                 (rounded,) = pipeline.delay(pipeline.depth(4), rounded)
             select = classes.get("select")
-            fields: dict[Format, Value] = {fmt: rounded[fmt.frac_bits :] for fmt in self.fmts}
-            if field.shape().signed:
-                fields = {fmt: value.as_signed() for fmt, value in fields.items()}
+            parts = {fmt: rounded[fmt.frac_bits :] for fmt in self.fmts}
+            is_signed = field.shape().signed
+            fields = {fmt: part.as_signed() if is_signed else part for fmt, part in parts.items()}
         else:
             m.d.comb += [
                 fraction.eq(kept + increment),

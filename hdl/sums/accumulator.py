@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from amaranth.hdl import Module, Mux, Signal, Value
 
 from ...golden.formats import Accumulation, BlockFormat, Format, ParameterError, fixed_point, style_name
 from ..core.delays import ROUTE, balanced
 from ..core.pipeline import Pipeline
+from .options import Request
 
 #: A field of an operand's bits: its name, the format of its elements, and how many it packs.
 Field = tuple[str, Format, int]
@@ -53,6 +54,17 @@ class Summation(ABC):
     out: Format
     sparse: bool
     architecture: str
+
+    @classmethod
+    @abstractmethod
+    def make(cls, request: Request) -> Self:
+        """Check what the user gave and fill in the rest.
+
+        Raises
+        ------
+        ParameterError
+            The request contradicts itself, or asks for what this accumulator does not do.
+        """
 
     @property
     def state_bits(self) -> int:

@@ -15,6 +15,7 @@ from ..operand.raw_float import RawFloat
 from ..product.lane_product import LaneProduct, lane_product
 from .accumulator import Beat, Summation, check_nan, products_of
 from .aligned_add import AlignedAdd, aligned_delays
+from .options import Request
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,7 @@ class AlignedSum(Summation):
     aligned: Aligned
 
     @classmethod
-    def make(
-        cls,
-        a: Format | BlockFormat,
-        b: Format | BlockFormat,
-        lanes: int,
-        sparse: bool,
-        aligned: Aligned,
-        out: Format,
-        overflow: str | None,
-        architecture: str | None,
-    ) -> AlignedSum:
+    def make(cls, request: Request) -> AlignedSum:
         """Check what the user gave and fill in the rest.
 
         Raises
@@ -51,6 +42,10 @@ class AlignedSum(Summation):
             An operand is no float, fractions do not fit, an overflow is asked for, or a beat is not a whole number of
             blocks.
         """
+        options, a, b, lanes = request.options, request.a, request.b, request.lanes
+        sparse, overflow, architecture = options.sparse, options.overflow, options.architecture
+        aligned, out = request.accumulation, request.out
+        assert isinstance(aligned, Aligned) and out is not None
         for argument, fmt in (("a", a), ("b", b)):
             if isinstance(fmt, BlockFormat) or fmt.kind != "float":
                 raise ParameterError(f"{argument} must be a float format for acc={style_name(aligned)}, not {fmt}")

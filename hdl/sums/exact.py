@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 
-from ...golden.formats import FLOAT_OVERFLOWS, BlockFormat, Exact, Format, ParameterError, check_int, choose
+from ...golden.formats import FLOAT_OVERFLOWS, BlockFormat, Exact, ParameterError, check_int, choose
 from ..core.delays import LUT, adder
 from ..core.pipeline import Pipeline
 from ..integer.product import ARCHITECTURES
@@ -17,6 +17,7 @@ from ..rounding.round_magnitude import ROUND_PLACES, Rounding, round_delays, rou
 from .accumulator import MAX_EXACT_BITS, Beat, Summation, check_nan
 from .fixed import block_delays, block_term, check_scales, sum_bits
 from .integer import DEFAULT_MAX_K
+from .options import Request
 
 
 @dataclass(frozen=True)
@@ -45,19 +46,7 @@ class ExactSum(Summation):
     max_k: int
 
     @classmethod
-    def make(
-        cls,
-        a: Format | BlockFormat,
-        b: Format | BlockFormat,
-        lanes: int,
-        sparse: bool,
-        exact: Exact,
-        out: Format,
-        overflow: str | None,
-        max_k: int | None,
-        architecture: str | None,
-        force_wide: bool,
-    ) -> ExactSum:
+    def make(cls, request: Request) -> Self:
         """Check what the user gave and fill in the rest.
 
         Raises
@@ -66,6 +55,12 @@ class ExactSum(Summation):
             ``out`` is no float with a sign and a zero, or has no NaN where it needs one, or the sum has over 256 bits and
             ``force_wide`` is not given.
         """
+        options, a, b, lanes = request.options, request.a, request.b, request.lanes
+        sparse, overflow, architecture = options.sparse, options.overflow, options.architecture
+        exact, out, max_k = request.accumulation, request.out, options.max_k
+        assert isinstance(exact, Exact) and out is not None
+        if request.one_beat and max_k is None:
+            max_k = lanes
         if out.kind != "float" or not (out.signed and out.has_zero):
             raise ParameterError(f"out must be a float format with a sign and a zero for acc=exact, not {out}")
         check_nan("out", out, a, b)
@@ -74,7 +69,7 @@ class ExactSum(Summation):
         architecture = choose("architecture", architecture or "operator", ARCHITECTURES)
         max_k = check_int("max_k", DEFAULT_MAX_K if max_k is None else max_k, 1)
         how = cls(a, b, lanes, out, sparse, architecture, replace(exact, overflow=overflow), max(max_k, lanes))
-        if how.sum_bits > MAX_EXACT_BITS and not force_wide:
+        if how.sum_bits > MAX_EXACT_BITS and not options.force_wide:
             raise ParameterError(
                 f"acc=exact must be asked for with --force-wide where it takes more than {MAX_EXACT_BITS} bits, "
                 f"as for {a} × {b}: {how.sum_bits}"

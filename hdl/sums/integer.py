@@ -27,6 +27,7 @@ from ..integer.sum_of_signs import sum_of_signs
 from ..operand.decoders import decoder
 from ..rounding.fixed_round import saturate
 from .accumulator import Beat, Summation
+from .options import Request
 
 #: The inner dimension that an accumulator is made for where nothing is said: int8 products then get 32 bits.
 DEFAULT_MAX_K = 65536
@@ -49,17 +50,7 @@ class IntegerSum(Summation):
     overflow: str
 
     @classmethod
-    def make(
-        cls,
-        a: Format,
-        b: Format,
-        lanes: int,
-        sparse: bool,
-        acc: Format | None,
-        overflow: str | None,
-        max_k: int | None,
-        architecture: str | None,
-    ) -> IntegerSum:
+    def make(cls, request: Request) -> IntegerSum:
         """Check what the user gave and fill in the rest: a wrapping accumulator for ``max_k`` products.
 
         Raises
@@ -67,6 +58,10 @@ class IntegerSum(Summation):
         ParameterError
             The accumulator is narrower than one product, has other fraction bits, or overflows with ``max_k`` products.
         """
+        options, a, b, lanes = request.options, request.a, request.b, request.lanes
+        sparse, overflow, architecture = options.sparse, options.overflow, options.architecture
+        acc, max_k = request.out, options.max_k
+        assert isinstance(a, Format) and isinstance(b, Format)
         overflow = choose("overflow", "wrap" if overflow is None else overflow, FIXED_OVERFLOWS)
         architecture = choose("architecture", architecture or "operator", ARCHITECTURES)
         product = product_format(as_integer(a), as_integer(b))

@@ -10,7 +10,6 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from ...golden.formats import (
     FLOAT_OVERFLOWS,
     BlockFormat,
-    Format,
     ParameterError,
     Rounded,
     choose,
@@ -26,6 +25,7 @@ from ..rounding.round_magnitude import Rounding
 from .accumulator import MAX_EXACT_BITS, MODE, Beat, Field, Summation, check_nan, products_of
 from .fixed import block_delays, block_term, check_scales, scale_delays, scaled, sum_bits
 from .float_add import add_delays, float_add
+from .options import Request
 
 #: Bits of :class:`formats.Flag`.
 FLAG_BITS = 5
@@ -53,19 +53,7 @@ class RoundedSum(Summation):
     flags: bool = False
 
     @classmethod
-    def make(
-        cls,
-        a: Format | BlockFormat,
-        b: Format | BlockFormat,
-        lanes: int,
-        sparse: bool,
-        rounded: Rounded,
-        out: Format,
-        overflow: str | None,
-        architecture: str | None,
-        port: bool = False,
-        flags: bool = False,
-    ) -> RoundedSum:
+    def make(cls, request: Request) -> RoundedSum:
         """Check what the user gave and fill in the rest.
 
         Raises
@@ -74,6 +62,10 @@ class RoundedSum(Summation):
             The accumulator is no float with a sign and a zero, or has no NaN where it needs one, a beat is not a whole
             number of rounded blocks, or flags are wanted of sums of several products.
         """
+        options, a, b, lanes = request.options, request.a, request.b, request.lanes
+        sparse, overflow, architecture = options.sparse, options.overflow, options.architecture
+        rounded, out, port, flags = request.accumulation, request.out, request.port, request.flags
+        assert isinstance(rounded, Rounded) and out is not None
         if out.kind != "float" or not (out.signed and out.has_zero):
             raise ParameterError(f"acc must be rounded in a float format with a sign and a zero, not {out}")
         check_nan("acc", out, a, b)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import lcm
-from typing import Any
+from typing import Any, Unpack
 
 from ...golden.formats import (
     Aligned,
@@ -29,59 +29,44 @@ from .aligned import AlignedSum
 from .exact import ExactSum
 from .integer import IntegerSum
 from .one_shot import BeatSum
+from .options import AccumulatorKeywords, AccumulatorOptions, Request
 from .rounded import RoundedSum
 
 #: The accumulator of all that is no integer, where nothing is said.
 DEFAULT_ACC = "fp32"
 
 
+#: The accumulator of each kind of accumulation; of None, fixed point. A new accumulation needs an entry here.
+ACCUMULATORS: dict[type, type[Summation]] = {
+    type(None): IntegerSum,
+    Exact: ExactSum,
+    Rounded: RoundedSum,
+    Aligned: AlignedSum,
+}
+#: Those that serve where no sum goes on from one beat to the next.
+ONE_BEAT: dict[type, type[Summation]] = {Exact: BeatSum}
+
+
 def summation(
+    options: AccumulatorOptions | None = None,
     *,
-    a: str | Format | BlockFormat,
-    b: str | Format | BlockFormat,
-    lanes: int | None = None,
-    acc: str | None = None,
-    out: str | Format | None = None,
-    overflow: str | None = None,
-    max_k: int | None = None,
-    sparse: bool = False,
-    architecture: str | None = None,
-    force_wide: bool = False,
     one_beat: bool = False,
     rounding: str | None = None,
     flags: bool = False,
+    **keywords: Unpack[AccumulatorKeywords],
 ) -> Summation:
-    """The summation of those operands in that style.
+    """The accumulator that the options describe.
 
     Parameters
     ----------
-    a, b : str, Format or BlockFormat
-        Formats of the operands, of any mix.
-    lanes : int, optional
-        Elements of the inner dimension in a beat, 1 … 128; of a block format it divides the size of a block. Default: the
-        block of an aligned style, else 1; sparse, the least that has as many products.
-    acc : str, optional
-        A fixed-point format (fixed-point operands: exact in each beat, then it wraps or saturates), or a style as
-        :func:`polymac.golden.accumulate.style` reads it. Default: fixed point for ``max_k`` products, else fp32.
-    out : str or Format, optional
-        Format of the result in the exact and aligned styles, fp32 unless given; the accumulator's else.
-    overflow : str, optional
-        Fixed-point accumulators: "wrap" (default) or "saturate". Others: "ieee" (default) or "saturate".
-    max_k : int, optional
-        Products that the accumulator must add without overflow: the default one, that of the exact style (both 65536
-        unless given, with ``one_beat`` an exact style ``lanes``), and a given fixed-point one.
-    sparse : bool
-        2:4 structured sparsity of a.
-    architecture : str, optional
-        How products are formed, one of :data:`product.ARCHITECTURES`; default "operator".
-    force_wide : bool
-        Accept an exact sum of more than 256 bits.
+    options, **keywords
+        :class:`AccumulatorOptions`, its fields as keywords, or some of them in place of those of ``options``.
     one_beat : bool
         No sum goes on from one beat to the next: an exact one is rounded at once, and scales need no bits in it.
     rounding : "port", optional
-        Rounded styles: each beat brings its rounding mode, in place of the style's.
+        Rounded accumulations: each beat brings its rounding mode, in place of the accumulation's.
     flags : bool
-        Rounded styles, one product each: the state holds the IEEE exceptions of all operations.
+        Rounded accumulations, one product each: the state holds the IEEE exceptions of all operations.
 
     Raises
     ------
@@ -90,38 +75,39 @@ def summation(
     ParameterError
         The parameters contradict each other.
     """
-    fa, fb = any_format(a), any_format(b)
+    options = AccumulatorOptions.of(options, keywords)
+    acc, out, sparse, lanes = options.acc, options.out, options.sparse, options.lanes
+    a, b = any_format(options.a), any_format(options.b)
     check_bool("sparse", sparse)
     fixed = _fixed(acc)
     lanes = _least_lanes(None if fixed else acc, sparse) if lanes is None else check_int("lanes", lanes, 1, MAX_LANES)
     check_bool("flags", flags)
     if rounding is not None:
         choose("rounding", rounding, (PORT,))
-    check_lanes(fa, fb, lanes, sparse)
-    integers = not any(isinstance(fmt, BlockFormat) or fmt.kind == "float" for fmt in (fa, fb))
+    check_lanes(a, b, lanes, sparse)
+    integers = not any(isinstance(fmt, BlockFormat) or fmt.kind == "float" for fmt in (a, b))
     if integers and (acc is None or fixed is not None):
-        for name, value in (("out", out), ("force_wide", force_wide or None)):
+        for name, value in (("out", out), ("force_wide", options.force_wide or None)):
             if value is not None:
                 raise ParameterError(f"{name} must be left out for a fixed-point accumulator, not {value}")
         _only_rounded(acc, rounding, flags)
-        return IntegerSum.make(fa, fb, lanes, sparse, fixed, overflow, max_k, architecture)
-    if fixed is not None:
-        raise ParameterError(f"acc must be exact, rounded or aligned for {fa} × {fb}, not the fixed-point format {acc}")
-    how = style(DEFAULT_ACC if acc is None else acc)
-    if max_k is not None and not isinstance(how, Exact):
-        raise ParameterError(f"max_k must be left out with acc={acc or DEFAULT_ACC}, not {max_k}: it has no bound")
-    if force_wide and not isinstance(how, Exact):
-        raise ParameterError(f"force_wide must be left out with acc={acc or DEFAULT_ACC}: only exact sums are wide")
-    how, result = check_accumulation(how, out)
-    if not isinstance(how, Rounded):
-        _only_rounded(acc, rounding, flags)
-    if isinstance(how, Exact):
-        kind, most = (BeatSum, lanes if max_k is None else max_k) if one_beat else (ExactSum, max_k)
-        return kind.make(fa, fb, lanes, sparse, how, result, overflow, most, architecture, force_wide)
-    if isinstance(how, Rounded):
-        port = rounding is not None
-        return RoundedSum.make(fa, fb, lanes, sparse, how, result, overflow, architecture, port, flags)
-    return AlignedSum.make(fa, fb, lanes, sparse, how, result, overflow, architecture)
+        accumulation, result = None, fixed
+    elif fixed is not None:
+        raise ParameterError(f"acc must be exact, rounded or aligned for {a} × {b}, not the fixed-point format {acc}")
+    else:
+        accumulation = style(DEFAULT_ACC if acc is None else acc)
+        if options.max_k is not None and not isinstance(accumulation, Exact):
+            raise ParameterError(
+                f"max_k must be left out with acc={acc or DEFAULT_ACC}, not {options.max_k}: it has no bound"
+            )
+        if options.force_wide and not isinstance(accumulation, Exact):
+            raise ParameterError(f"force_wide must be left out with acc={acc or DEFAULT_ACC}: only exact sums are wide")
+        accumulation, result = check_accumulation(accumulation, out)
+        if not isinstance(accumulation, Rounded):
+            _only_rounded(acc, rounding, flags)
+    registered = ACCUMULATORS | (ONE_BEAT if one_beat else {})
+    request = Request(options, a, b, lanes, accumulation, result, one_beat, rounding is not None, flags)
+    return registered[type(accumulation)].make(request)
 
 
 def _least_lanes(acc: str | None, sparse: bool) -> int:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value, unsigned
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Member, Out
 
-from ...golden.formats import BlockFormat, Format, check_bool, check_int
+from ...golden.formats import Format, check_bool, check_int
 from ..core.delays import ROUTE, balanced
 from ..core.pipeline import MAX_STAGES, Pipeline, PipelinedUnit
 from ..core.unit import shape_of
 from ..sums.accumulator import MODE, Field, Summation
+from ..sums.options import AccumulatorKeywords, AccumulatorOptions, takes_accumulator_options
 from ..sums.rounded import FLAG_BITS
 from ..sums.select import summation
 
 
+@takes_accumulator_options()
 class Dot(PipelinedUnit):
     """d = c + Σ a·b over ``lanes`` products; one sum per clock cycle, ``stages`` cycles of latency.
 
@@ -27,8 +29,9 @@ class Dot(PipelinedUnit):
     Parameters
     ----------
     a, b, lanes, acc, out, overflow, max_k, sparse, architecture, force_wide
-        As of :func:`.styles.summation`. An exact sum is one of a single beat: ``max_k`` is ``lanes`` unless given, and
-        block formats bring no bits for the range of their scales.
+        As of :class:`.AccumulatorOptions`; ``options`` is one, whose fields these replace. An
+        exact sum is one of a single beat: ``max_k`` is ``lanes`` unless given, and block formats bring no bits for the
+        range of their scales.
     rounding : "port", optional
         Rounded styles: a port says how, beat by beat, in place of the style's rounding mode.
     flags : bool
@@ -60,7 +63,7 @@ class Dot(PipelinedUnit):
     Raises
     ------
     TypeError, ParameterError
-        See :func:`.styles.summation`.
+        See :func:`.select.summation`.
     """
 
     kind = "dot"
@@ -68,36 +71,16 @@ class Dot(PipelinedUnit):
 
     def __init__(
         self,
+        options: AccumulatorOptions | None = None,
         *,
-        a: str | Format | BlockFormat,
-        b: str | Format | BlockFormat,
-        lanes: int | None = None,
-        acc: str | None = None,
-        out: str | Format | None = None,
-        overflow: str | None = None,
-        max_k: int | None = None,
-        sparse: bool = False,
-        architecture: str | None = None,
-        force_wide: bool = False,
         rounding: str | None = None,
         flags: bool = False,
         addend: bool | None = None,
         stages: int = 0,
+        **accumulator: Unpack[AccumulatorKeywords],
     ) -> None:
         self.how = how = summation(
-            a=a,
-            b=b,
-            lanes=lanes,
-            acc=acc,
-            out=out,
-            overflow=overflow,
-            max_k=max_k,
-            sparse=sparse,
-            architecture=architecture,
-            force_wide=force_wide,
-            one_beat=True,
-            rounding=rounding,
-            flags=flags,
+            AccumulatorOptions.of(options, accumulator), one_beat=True, rounding=rounding, flags=flags
         )
         self.stages = check_int("stages", stages, 0, MAX_STAGES)
         self.addend = how.state_is_code if addend is None else check_bool("addend", addend)

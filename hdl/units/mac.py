@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from ...golden.formats import BlockFormat, Format, check_int
+from ...golden.formats import check_int
 from ..core.delays import ROUTE, balanced, segments
 from ..core.pipeline import MAX_STAGES, Pipeline
 from ..core.unit import Unit, shape_of
+from ..sums.options import AccumulatorKeywords, AccumulatorOptions, takes_accumulator_options
 from ..sums.select import summation
 from .dot import operand_bits, operand_formats, operand_members
 
 
+@takes_accumulator_options()
 class Mac(Unit):
     """acc = (0 if clear else acc) + Σ over lanes of a·b; one step per clock cycle, ``stages`` + ``interleave`` of latency.
 
@@ -26,7 +30,7 @@ class Mac(Unit):
     Parameters
     ----------
     a, b, lanes, acc, out, overflow, max_k, sparse, architecture, force_wide
-        As of :func:`.styles.summation`.
+        As of :class:`.AccumulatorOptions`; ``options`` is one, whose fields these replace.
     stages : int
         Pipeline registers between the operands and the addition and, in the exact style, in the rounding of the sum: where
         they balance the estimated delays of the steps.
@@ -50,7 +54,7 @@ class Mac(Unit):
     Raises
     ------
     TypeError, ParameterError
-        See :func:`.styles.summation`.
+        See :func:`.select.summation`.
     """
 
     kind = "mac"
@@ -58,32 +62,13 @@ class Mac(Unit):
 
     def __init__(
         self,
+        options: AccumulatorOptions | None = None,
         *,
-        a: str | Format | BlockFormat,
-        b: str | Format | BlockFormat,
-        lanes: int | None = None,
-        acc: str | None = None,
-        out: str | Format | None = None,
-        overflow: str | None = None,
-        max_k: int | None = None,
-        sparse: bool = False,
-        architecture: str | None = None,
-        force_wide: bool = False,
         stages: int = 0,
         interleave: int = 1,
+        **accumulator: Unpack[AccumulatorKeywords],
     ) -> None:
-        self.how = how = summation(
-            a=a,
-            b=b,
-            lanes=lanes,
-            acc=acc,
-            out=out,
-            overflow=overflow,
-            max_k=max_k,
-            sparse=sparse,
-            architecture=architecture,
-            force_wide=force_wide,
-        )
+        self.how = how = summation(AccumulatorOptions.of(options, accumulator))
         self.stages = check_int("stages", stages, 0, MAX_STAGES)
         self.interleave = check_int("interleave", interleave, 1, MAX_STAGES)
         self.formula = f"acc = (0 if clear else acc) + {how.formula}, {how.policy}"
