@@ -89,7 +89,7 @@ def products(generator: np.random.Generator) -> None:
     small = COUNT // 20
     for name, (dtype, other) in FORMATS.items():
         fmt = golden.format(name)
-        a, b = generator.integers(0, fmt.codes, (2, COUNT)).astype(golden.code_dtype(fmt))
+        a, b = generator.integers(0, fmt.code_count, (2, COUNT)).astype(golden.code_dtype(fmt))
         x, y = a.view(dtype), b.view(dtype)
         peer = "numpy" if dtype is np.float16 else "ml_dtypes"
         compare(f"multiply {name}", lambda a=a, b=b, f=fmt: multiply(a, b, f, f), peer, lambda x=x, y=y: x * y)
@@ -170,7 +170,7 @@ def steps(generator: np.random.Generator) -> None:
     c = generator.integers(0, 1 << 32, COUNT, dtype=np.uint32)
     for name in ("fp16", "bf16", "fp8_e4m3"):
         fmt = golden.format(name)
-        a, b = generator.integers(0, fmt.codes, (2, COUNT)).astype(golden.code_dtype(fmt))
+        a, b = generator.integers(0, fmt.code_count, (2, COUNT)).astype(golden.code_dtype(fmt))
         for rounding in ("rne", "rtz"):
             alone(
                 f"fma {name} + fp32 {rounding}",

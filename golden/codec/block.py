@@ -168,7 +168,7 @@ def decode_blocks(
         steps = steps * decode(tensor_scale, fmt.tensor_scale)
     moved = np.moveaxis(codes, axis, -1)
     if fmt.element.width <= 8:
-        values = decode(np.arange(fmt.element.codes, dtype=code_dtype(fmt.element)), fmt.element)[moved]
+        values = decode(np.arange(fmt.element.code_count, dtype=code_dtype(fmt.element)), fmt.element)[moved]
     else:
         values = decode(moved, fmt.element)
     blocks = values.reshape(*steps.shape, fmt.block_size)

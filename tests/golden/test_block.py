@@ -44,7 +44,7 @@ def floor_log2(x: Fraction) -> int:
 @cache
 def element_values(fmt: Format, without_least: bool = False) -> dict[Fraction, int]:
     """Finite values, in order, and their codes; of two zeros the positive one."""
-    codes = [code for code in range(fmt.codes) if fmt.text(code) not in ("nan", "inf", "-inf")]
+    codes = [code for code in range(fmt.code_count) if fmt.text(code) not in ("nan", "inf", "-inf")]
     values = {fmt.fraction(code): code for code in reversed(codes)}
     return {value: values[value] for value in sorted(values)[int(without_least) :]}
 
@@ -101,7 +101,7 @@ def test_power_of_two_scales_by_the_definition(name, dtype, rng):
 def test_decode_is_the_product(name, rng):
     fmt = block_format(name)
     scales = rng.integers(0, fmt.scale.max_code + 1, (2, 3))
-    elements = rng.integers(0, fmt.element.codes, (2, 3 * fmt.block_size))
+    elements = rng.integers(0, fmt.element.code_count, (2, 3 * fmt.block_size))
     tensor = [] if fmt.tensor_scale is None else [fmt.tensor_scale.encode(1.7e-5)]
     real = fmt.decode(scales, elements, *tensor)
     factor = Fraction(1) if fmt.tensor_scale is None else fmt.tensor_scale.fraction(int(tensor[0]))

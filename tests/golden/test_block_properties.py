@@ -33,7 +33,7 @@ def top_exponent(fmt: BlockFormat) -> int:
 def test_codes_come_back(data):
     """Where the largest element has the largest exponent, encoding what was decoded gives the same codes."""
     fmt = data.draw(block_formats)
-    finite = np.array([code for code in range(fmt.element.codes) if fmt.element.text(code)[-1] not in "nf"])
+    finite = np.array([code for code in range(fmt.element.code_count) if fmt.element.text(code)[-1] not in "nf"])
     values = fmt.element.decode(finite)
     # Zero has one code where blocks are made, and -2 of two's complement has an exponent of its own.
     finite = finite[(values != -(2.0 ** (top_exponent(fmt) + 1))) & ~((values == 0) & np.signbit(values))]

@@ -12,7 +12,7 @@ from polymac.golden.formats import FLOAT_OVERFLOWS, ROUNDINGS
 
 
 def all_codes(fmt: Format) -> np.ndarray:
-    return np.arange(fmt.codes, dtype=np.int64).astype(golden.code_dtype(fmt))
+    return np.arange(fmt.code_count, dtype=np.int64).astype(golden.code_dtype(fmt))
 
 
 def assert_same_reals(found: np.ndarray, expected: np.ndarray) -> None:
@@ -213,7 +213,7 @@ def test_encode_fixed_by_fractions(name, rounding, overflow, rng):
         integer = integer_near(Fraction(value) * 2**fmt.frac_bits, rounding)
         if overflow == "saturate":
             integer = min(max(integer, fmt.min_int), fmt.max_int)
-        expected.append(integer % fmt.codes)
+        expected.append(integer % fmt.code_count)
     found = fmt.encode(x, rounding=rounding, overflow=overflow)
     assert found.dtype == golden.code_dtype(fmt)
     assert found.tolist() == expected

@@ -58,7 +58,7 @@ USER = Format("fnuz", "float", 8, 3, bias=8, negative_zero="nan")
 def patterns(fmt: Format, dtype: type[np.floating], count: int, rng: np.random.Generator) -> np.ndarray:
     """Values of the format, midpoints and their neighbours; random bit patterns; the source's own edges."""
     word, source = (np.uint32, FORMATS["fp32"]) if dtype is np.float32 else (np.uint64, FORMATS["fp64"])
-    codes = np.arange(fmt.codes) if fmt.width <= 16 else rng.integers(0, fmt.codes, count)
+    codes = np.arange(fmt.code_count) if fmt.width <= 16 else rng.integers(0, fmt.code_count, count)
     value = fmt.decode(rng.choice(codes, count) if codes.size > count else codes)
     with np.errstate(all="ignore"):
         half = np.ldexp(1.0, np.maximum(np.frexp(value)[1] - 1, fmt.min_exponent) - 1 - fmt.frac_bits)

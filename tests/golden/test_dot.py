@@ -268,7 +268,7 @@ def test_integers_into_integers(name_a, name_b, name_out, overflow, rng):
     fa, fb, out = (golden.format(name) for name in (name_a, name_b, name_out))
     a, b, c = operands(fa, (30, 9), "any", rng), operands(fb, (30, 9), "any", rng), operands(out, (30,), "any", rng)
     x, y, z = (golden.to_int(codes, fmt).tolist() for codes, fmt in ((a, fa), (b, fb), (c, out)))
-    least, size = out.min_int, out.codes
+    least, size = out.min_int, out.code_count
 
     def narrow(value: int) -> int:
         if overflow == "wrap":

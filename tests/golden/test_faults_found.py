@@ -14,7 +14,8 @@ from polymac.golden import FORMATS, Aligned, BlockFormat, Exact, Format, Paramet
 from polymac.golden.codec import codes
 from polymac.golden.codec.fast import jit_loops as loops
 from polymac.golden.codec.fast import rounding_table as tables
-from polymac.golden.codec.rounding import Target, pack
+from polymac.golden.codec.kinds import pack
+from polymac.golden.codec.rounding import Target
 from polymac.golden.formats.families import sign_magnitude, sum_format
 from polymac.golden.quantization.requantize import rounding_shift
 from polymac.golden.sums import float64_chain as rounded
@@ -171,7 +172,7 @@ def test_exact_sums_down_to_minus_one():
 @pytest.mark.parametrize("name", ["bin1", "int5", "uint8", "uq2.3", "fp4_e2m1", "fp8_e4m3", "fp8_e5m2", "e8m0", "bf16"])
 def test_the_bound_of_magnitudes_is_the_largest(name):
     fmt = golden.format(name)
-    every = np.arange(fmt.codes).astype(codes.code_dtype(fmt))
+    every = np.arange(fmt.code_count).astype(codes.code_dtype(fmt))
     assert codes.max_magnitude(fmt) == codes.unpack(every, fmt).magnitude.max()
 
 
@@ -200,7 +201,7 @@ def test_one_row_whose_sum_takes_64_bits():
 @pytest.mark.parametrize("bias", [-100, 0, 130])
 def test_products_and_sums_of_formats_far_from_one(bias, rng):
     fmt = Format("far", "float", 9, 3, bias=bias)
-    a, b, c = rng.integers(0, fmt.codes, (3, 2000))
+    a, b, c = rng.integers(0, fmt.code_count, (3, 2000))
     x, y, z = (fmt.decode(part) for part in (a, b, c))
     # A float64 holds the products, and the sums but for those of very different numbers, which round alike.
     for found, exact in (
@@ -240,7 +241,7 @@ def test_rounded_sums_by_float64_at_the_bounds_of_its_range(exponent, room, rng,
     else:
         far = far_float(exponent + 20)
         assert near.min_exponent + far.min_exponent - 22 == exponent
-    a, b = (rng.integers(0, fmt.codes, (40, 5)) for fmt in (near, far))
+    a, b = (rng.integers(0, fmt.code_count, (40, 5)) for fmt in (near, far))
     c = rng.integers(0, 1 << 32, 40)
     found = rounded.float64_sum(a.T[:, :, None], b.T[:, :, None], c[:, None], near, far)[:, 0]
     monkeypatch.setattr(importlib.import_module("polymac.golden.sums.dot"), "rounds_as_float64", lambda *_: False)

@@ -7,7 +7,15 @@ import pytest
 
 from polymac import golden
 from polymac.golden import Format, ParameterError
-from polymac.golden.formats import ROUNDINGS, check_int, choose, fixed_point, ieee_float, product_format, sum_format
+from polymac.golden.formats import (
+    ROUNDINGS,
+    check_choice,
+    check_int,
+    fixed_point,
+    ieee_float,
+    product_format,
+    sum_format,
+)
 from polymac.golden.formats.derived import exact_product
 
 
@@ -177,11 +185,11 @@ def test_derived_fixed_point_formats():
 
 def test_checks_of_parameters():
     assert check_int("n", 3, 1, 3) == 3
-    assert choose("mode", "a", ("a", "b")) == "a"
+    assert check_choice("mode", "a", ("a", "b")) == "a"
     with pytest.raises(TypeError, match=r"^n must be an integer, not True$"):
         check_int("n", True, 0)
     with pytest.raises(ParameterError, match=r"^mode must be one of a, b, not 'c'$"):
-        choose("mode", "c", ("a", "b"))
+        check_choice("mode", "c", ("a", "b"))
 
 
 def test_sign_and_magnitude_is_a_float_without_exponent():

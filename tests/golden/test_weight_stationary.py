@@ -142,7 +142,7 @@ def random_inputs(model: WeightStationary, rng: np.random.Generator, cycles: int
     how: Any = model.arithmetic
 
     def codes(fmt: Any, *shape: int) -> np.ndarray:
-        return rng.integers(0, fmt.codes, (cycles, *shape), dtype=np.uint64)
+        return rng.integers(0, fmt.code_count, (cycles, *shape), dtype=np.uint64)
 
     return {
         "a_valid": control(),
