@@ -11,13 +11,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntFlag
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from ..checks import ParameterError, check_bool, check_int, check_text, choose
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
 
 Kind = Literal["float", "fixed", "binary"]
 
@@ -294,18 +290,6 @@ class Format:
         shift = (exponent if exponent or not self.subnormals else 1) - self.bias - self.frac_bits
         value = Fraction(significand << shift) if shift >= 0 else Fraction(significand, 1 << -shift)
         return -value if code & self.sign_mask else value
-
-    def encode(self, x: ArrayLike, **options: Any) -> NDArray[Any]:
-        """Codes of real numbers, rounded once: :func:`polymac.golden.codec.encode` in this format, with its options."""
-        from ..codec.scalar import encode
-
-        return encode(x, self, **options)
-
-    def decode(self, codes: ArrayLike) -> NDArray[np.float64]:
-        """The real numbers that codes stand for: :func:`polymac.golden.codec.decode` in this format."""
-        from ..codec.scalar import decode
-
-        return decode(codes, self)
 
     def text(self, code: int) -> str:
         """One code's value for people: exact where it is finite, else ``inf``, ``-inf`` or ``nan``."""
