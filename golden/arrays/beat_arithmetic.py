@@ -177,4 +177,4 @@ class ArrayArithmetic:
             return operand.codes, fmt
         assert operand.scales is not None
         blocks = replace(fmt, block_size=self.lanes // self.scales(fmt), tensor_scale=None)
-        return encode(decode_blocks(operand.scales, operand.codes, blocks, axis=axis), _FP64), _FP64
+        return encode(decode_blocks((operand.scales, operand.codes), blocks, axis=axis), _FP64), _FP64

@@ -1,22 +1,18 @@
 """Blocks of numbers with a shared scale, as data.
 
-Like :mod:`.scalar` this module needs only the standard library; :mod:`.block_codec` computes.
+Like :mod:`.scalar` this module needs only the standard library; :mod:`polymac.golden.codec.block` computes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from ..checks import ParameterError, check_bool, check_choice, check_int, check_text
 from .floating import FloatFormat
 from .policy import ROUNDINGS
 from .scalar import Format
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
 
 #: How a block's scale comes from its largest magnitude, amax. "floor": the power of two with which amax gets the
 #: exponent of the largest element (OCP MX; the shared exponent of MSFP). "ceil": the least power of two with which amax
@@ -154,45 +150,3 @@ class BlockFormat:
         for factor in factors:
             product *= factor
         return product
-
-    def encode(
-        self,
-        x: ArrayLike,
-        *,
-        axis: int = -1,
-        scale_rule: str | None = None,
-        rounding: str | None = None,
-        overflow: str = "saturate",
-        symmetric: bool | None = None,
-        nonfinite: str = "error",
-        tensor_scale: ArrayLike | None = None,
-        random: int | np.random.Generator | ArrayLike | None = None,
-        random_bits: int = 32,
-    ) -> tuple[NDArray[Any], ...]:
-        """Codes of real numbers: (scales, elements), with a tensor scale (scales, elements, tensor scale).
-
-        :func:`polymac.golden.block_codec.encode_blocks` in this format.
-        """
-        from ..codec.block import encode_blocks
-
-        return encode_blocks(
-            x,
-            self,
-            axis=axis,
-            scale_rule=scale_rule,
-            rounding=rounding,
-            overflow=overflow,
-            symmetric=symmetric,
-            nonfinite=nonfinite,
-            tensor_scale=tensor_scale,
-            random=random,
-            random_bits=random_bits,
-        )
-
-    def decode(
-        self, scales: ArrayLike, elements: ArrayLike, tensor_scale: ArrayLike | None = None, *, axis: int = -1
-    ) -> NDArray[np.float64]:
-        """The real numbers of codes, exactly: :func:`polymac.golden.block_codec.decode_blocks` in this format."""
-        from ..codec.block import decode_blocks
-
-        return decode_blocks(scales, elements, self, tensor_scale, axis=axis)
