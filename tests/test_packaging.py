@@ -69,6 +69,7 @@ def test_wheel_holds_the_package_and_nothing_else(checkout, wheel):
     info = f"{NAME}.dist-info"
     named = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "top_level.txt", "licenses/LICENSE")
     assert set(wheel) == {f"polymac/{path}" for path in _sources(checkout)} | {f"{info}/{name}" for name in named}
+    assert set(wheel) >= {f"polymac/{folder}/py.typed" for folder in FOLDERS}
     for path in _sources(checkout):
         assert wheel[f"polymac/{path}"] == (checkout / path).read_bytes()
     assert wheel[f"{info}/licenses/LICENSE"] == (ROOT / "LICENSE").read_bytes()
