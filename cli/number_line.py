@@ -36,8 +36,10 @@ def draw(formats: Sequence[Format | BlockFormat]) -> str:
         # Only here: it takes long to load, and only pictures need it.
         import matplotlib
         from matplotlib.figure import Figure
-    except ImportError:
-        raise ParameterError("--plot must be left out where matplotlib is not installed") from None
+    except ModuleNotFoundError:
+        raise ParameterError(
+            "--plot must be left out where matplotlib is not installed (pip install 'polymac[plot]')"
+        ) from None
     with matplotlib.rc_context({"svg.hashsalt": "polymac", "font.size": 9}):
         figure = Figure(figsize=(11, 0.7 + 1.15 * len(formats)), layout="constrained")
         for row, axes in zip(formats, figure.subplots(len(formats), 2, squeeze=False), strict=True):

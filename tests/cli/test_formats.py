@@ -231,6 +231,6 @@ def test_without_matplotlib(polymac, monkeypatch):
     result = polymac("formats", "int8", "--plot", "x.svg")
     assert (result.status, result.err) == (
         2,
-        "polymac: --plot must be left out where matplotlib is not installed\n",
+        "polymac: --plot must be left out where matplotlib is not installed (pip install 'polymac[plot]')\n",
     )
     assert not Path("x.svg").exists()
