@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from ...golden.formats import ParameterError, check_int, choose
+from ...golden.formats import ParameterError, check_choice, check_int
 from ..core.hierarchy import place
 from ..core.pipeline import MAX_STAGES
 from ..core.unit import Unit, shape_of
@@ -113,7 +113,7 @@ class Array(Unit):
         check_without("array", chosen, *_WITHOUT)
         self.how = how = summation(chosen)
         self.stages = check_int("stages", stages, 0, MAX_STAGES)
-        self.dataflow = choose("dataflow", dataflow, tuple(_DATAFLOWS))
+        self.dataflow = check_choice("dataflow", dataflow, tuple(_DATAFLOWS))
         plane = rows * how.lanes
         if dataflow == "ws" and isinstance(how, ExactSum) and how.max_k < plane:
             raise ParameterError(

@@ -11,8 +11,8 @@ from ...golden.formats import (
     FIXED_OVERFLOWS,
     Format,
     ParameterError,
+    check_choice,
     check_int,
-    choose,
     fixed_point,
     product_format,
     sum_format,
@@ -62,8 +62,8 @@ class IntegerSum(Summation):
         sparse, overflow, architecture = options.sparse, options.overflow, options.architecture
         acc, max_k = request.out, options.max_k
         assert isinstance(a, Format) and isinstance(b, Format)
-        overflow = choose("overflow", "wrap" if overflow is None else overflow, FIXED_OVERFLOWS)
-        architecture = choose("architecture", architecture or "operator", ARCHITECTURES)
+        overflow = check_choice("overflow", "wrap" if overflow is None else overflow, FIXED_OVERFLOWS)
+        architecture = check_choice("architecture", architecture or "operator", ARCHITECTURES)
         product = product_format(as_integer(a), as_integer(b))
         if acc is None:
             acc = sum_format(product, check_int("max_k", DEFAULT_MAX_K if max_k is None else max_k, 1))
