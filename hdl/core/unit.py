@@ -21,7 +21,7 @@ Role = Literal["data", "flags", "enable", "valid", "ready", "last", "control", "
 
 def shape_of(fmt: Format) -> Shape:
     """The Amaranth shape of a code: signed for two's complement, else unsigned."""
-    return signed(fmt.width) if fmt.kind == "fixed" and fmt.signed else unsigned(fmt.width)
+    return signed(fmt.width) if fmt.twos_complement else unsigned(fmt.width)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,11 @@ def raw_shape(fmt: Format, subnormals: str = "full") -> RawShape:
     return decoder(fmt, subnormals).raw
 
 
+def is_sign(fmt: Format) -> bool:
+    """Whether a code is a sign alone, of the numbers -1 and +1."""
+    return fmt.is_integral and (fmt.min_int, fmt.max_int) == (-1, 1)
+
+
 def decode(m: Module, platform: object, name: str, code: Value, fmt: Format, subnormals: str = "full") -> RawFloat:
     """The number that a code stands for; the names of its signals begin with ``name``."""
     return decoder(fmt, subnormals).decode(m, platform, name, code)

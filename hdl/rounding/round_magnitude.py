@@ -11,7 +11,7 @@ from ..core.delays import LUT, adder
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline
 from ..integer.shifter import count_delays, count_zeros, shift_delays
-from .float_round import FloatRound
+from .encoders import rounder_of
 
 #: Places for registers in :func:`round_magnitude`, each behind a step: halfway through the count of leading zeros, behind
 #: it, and the six of :class:`.float_round.FloatRound`; the last step, packing, has none behind it.
@@ -86,7 +86,7 @@ def round_magnitude(
     classes = pipeline.delay_named(halfway + counted, classes)
     (mode,) = pipeline.delay(halfway + counted, mode) if mode is not None else (None,)
     stages = pipeline.depths(first + 2, ROUND_PLACES - 2)
-    rounder = FloatRound(
+    rounder = rounder_of(how.fmt)(
         fmts=(how.fmt,),
         least=least,
         greatest=greatest,

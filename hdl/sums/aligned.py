@@ -7,7 +7,7 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal, Value
 
-from ...golden.formats import Aligned, BlockFormat, Format, ParameterError, check_choice, ieee_float, style_name
+from ...golden.formats import Aligned, FloatFormat, Format, ParameterError, check_choice, ieee_float, style_name
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline
 from ..integer.product import ARCHITECTURES
@@ -47,7 +47,7 @@ class AlignedSum(Summation):
         aligned, out = request.accumulation, request.out
         assert isinstance(aligned, Aligned) and out is not None
         for argument, fmt in (("a", a), ("b", b)):
-            if isinstance(fmt, BlockFormat) or fmt.kind != "float":
+            if not isinstance(fmt, FloatFormat):
                 raise ParameterError(f"{argument} must be a float format for acc={style_name(aligned)}, not {fmt}")
         if overflow is not None:
             raise ParameterError(f"overflow must be left out with acc={style_name(aligned)}, not {overflow}")

@@ -13,6 +13,7 @@ from ..core.pipeline import Pipeline
 from ..integer.product import ARCHITECTURES
 from ..integer.shifter import shift_delays
 from ..operand.decoders import raw_shape
+from ..rounding.encoders import Path, has_path
 from ..rounding.round_magnitude import ROUND_PLACES, Rounding, round_delays, round_magnitude
 from .accumulator import MAX_EXACT_BITS, Beat, Summation, check_nan
 from .fixed import block_delays, block_term, check_scales, sum_bits
@@ -61,7 +62,7 @@ class ExactSum(Summation):
         assert isinstance(exact, Exact) and out is not None
         if request.one_beat and max_k is None:
             max_k = lanes
-        if out.kind != "float" or not (out.signed and out.has_zero):
+        if not (has_path(out, Path.NORMALIZED) and out.is_result):
             raise ParameterError(f"out must be a float format with a sign and a zero for acc=exact, not {out}")
         check_nan("out", out, a, b)
         check_scales(a, b)

@@ -17,7 +17,7 @@ from ..integer.product_in_steps import product_delays, sum_delays, sum_in_steps,
 from ..integer.shifter import shift_delays
 from ..integer.sum_of_products import sum_in_pairs, sum_of_products
 from ..integer.sum_of_signs import sum_of_signs
-from ..operand.decoders import decode, decoder, raw_shape
+from ..operand.decoders import decode, decoder, is_sign, raw_shape
 from ..operand.raw_float import NEVER, RawFloat, RawShape
 from ..product.lane_product import LaneProduct, lane_product
 from .accumulator import MODE, Beat, Summation
@@ -113,7 +113,7 @@ class FixedSum(PipelinedUnit):
     def _steps(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Estimated delays of the products' steps, and of those behind them."""
         a, b, bits = self.a_format, self.b_format, len(self.sum)
-        if a.kind == b.kind == "binary":
+        if is_sign(a) and is_sign(b):
             return (LUT * self.count.bit_length(),), ()
         if _multiplies_integers(a, b):
             products = product_delays(_bits(a), _bits(b), self.architecture)
@@ -133,7 +133,7 @@ class FixedSum(PipelinedUnit):
         steps = len(self._product_delays)
         passed = 0  # registers that what lies beside the sum has passed
         beside: dict[str, Value] = {}
-        if a.kind == b.kind == "binary":
+        if is_sign(a) and is_sign(b):
             negative = [left.is_negative(x) ^ right.is_negative(y) for x, y in pairs]
             total: Value = sum_of_signs(m, pairs, architecture=self.architecture, width=len(self.sum))
         elif _multiplies_integers(a, b):
@@ -364,16 +364,14 @@ def check_scales(*formats: Format | BlockFormat) -> None:
 
 
 def _multiplies_integers(a: Format, b: Format) -> bool:
-    return all(fmt.kind != "float" or not (fmt.exp_bits or fmt.has_nan) for fmt in (a, b))
+    return a.multiplies_as_integer and b.multiplies_as_integer
 
 
 def _bits(fmt: Format) -> int:
     """Bits of an integer."""
-    return 2 if fmt.kind == "binary" else fmt.width
+    return 2 if is_sign(fmt) else fmt.width
 
 
 def _magnitude(fmt: Format) -> int:
-    """The greatest magnitude of an integer."""
-    if fmt.kind == "float":
-        return (1 << fmt.frac_bits) - 1
-    return 1 if fmt.kind == "binary" else max(fmt.max_int, -fmt.min_int)
+    """A bound of the magnitudes of integers; a float without exponent has no hidden bit."""
+    return fmt.max_significand if fmt.is_integral else fmt.max_significand >> 1

@@ -24,7 +24,8 @@ from ..integer.product import ARCHITECTURES
 from ..integer.product_in_steps import product_delays, sum_delays, sum_of_products_in_steps
 from ..integer.sum_of_products import sum_of_products
 from ..integer.sum_of_signs import sum_of_signs
-from ..operand.decoders import decoder
+from ..operand.decoders import decoder, is_sign
+from ..rounding.encoders import Path, has_path
 from ..rounding.fixed_round import saturate
 from .accumulator import Beat, Summation
 from .options import Request
@@ -68,7 +69,7 @@ class IntegerSum(Summation):
         if acc is None:
             acc = sum_format(product, check_int("max_k", DEFAULT_MAX_K if max_k is None else max_k, 1))
             return cls(a, b, lanes, acc, sparse, architecture, overflow)
-        if acc.kind != "fixed" or acc.frac_bits != product.frac_bits or acc.signed != product.signed:
+        if not has_path(acc, Path.FIXED_POINT) or acc.frac_bits != product.frac_bits or acc.signed != product.signed:
             kind = "a signed" if product.signed else "an unsigned"
             raise ParameterError(
                 f"acc must be {kind} fixed-point format with {product.frac_bits} fraction bits for {a} × {b}, not {acc}"
@@ -86,7 +87,7 @@ class IntegerSum(Summation):
 
     @property
     def exact_k(self) -> int:
-        products = [x * y for x in _extremes(self.a) for y in _extremes(self.b)]
+        products = [x * y for x in (self.a.min_int, self.a.max_int) for y in (self.b.min_int, self.b.max_int)]
         depths = [self.out.max_int // max(products)]
         return min(depths + ([self.out.min_int // min(products)] if min(products) < 0 else []))
 
@@ -104,7 +105,7 @@ class IntegerSum(Summation):
 
     @property
     def feed_delays(self) -> tuple[float, ...]:
-        if self.a.kind == self.b.kind == "binary":
+        if is_sign(self.a) and is_sign(self.b):
             return (LUT * self.products.bit_length(),)
         a, b = (as_integer(fmt).width for fmt in (self.a, self.b))
         return (*product_delays(a, b, self.architecture), *sum_delays(a + b, self.products))
@@ -118,7 +119,7 @@ class IntegerSum(Summation):
     ) -> Value:
         total = Signal(shape_of(self.out), name="total")
         m.d.comb += total.eq(state)
-        if self.a.kind == self.b.kind == "binary":
+        if is_sign(self.a) and is_sign(self.b):
             products = sum_of_signs(m, beat.pairs, architecture=self.architecture)
             products = pipeline.cut(1, products, reset=False)[0]
             return self._in_range(m, pipeline, self._plus(m, total, products), registers)
@@ -158,11 +159,6 @@ class IntegerSum(Summation):
         return pipeline.delay(sum(registers[-1:]), following)[0]
 
 
-def _extremes(fmt: Format) -> tuple[int, int]:
-    """The least and the greatest integer that a code stands for."""
-    return (-1, 1) if fmt.kind == "binary" else (fmt.min_int, fmt.max_int)
-
-
 def as_integer(fmt: Format) -> Format:
     """The fixed-point format of a number: for one bit that of -1 and +1."""
-    return fixed_point(2) if fmt.kind == "binary" else fmt
+    return fixed_point(2) if is_sign(fmt) else fmt

@@ -20,6 +20,7 @@ from ..core.pipeline import Pipeline
 from ..integer.product import ARCHITECTURES
 from ..operand.raw_float import RawFloat
 from ..product.lane_product import LaneProduct, lane_product
+from ..rounding.encoders import Path, has_path
 from ..rounding.modes import PORT, PORT_BITS
 from ..rounding.round_magnitude import Rounding
 from .accumulator import MAX_EXACT_BITS, MODE, Beat, Field, Summation, check_nan, products_of
@@ -66,7 +67,7 @@ class RoundedSum(Summation):
         sparse, overflow, architecture = options.sparse, options.overflow, options.architecture
         rounded, out, port, flags = request.accumulation, request.out, request.port, request.flags
         assert isinstance(rounded, Rounded) and out is not None
-        if out.kind != "float" or not (out.signed and out.has_zero):
+        if not (has_path(out, Path.NORMALIZED) and out.is_result):
             raise ParameterError(f"acc must be rounded in a float format with a sign and a zero, not {out}")
         check_nan("acc", out, a, b)
         check_scales(a, b)

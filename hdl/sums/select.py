@@ -23,6 +23,7 @@ from ...golden.formats import (
     style,
     style_name,
 )
+from ..rounding.encoders import Path, has_path
 from ..rounding.modes import PORT
 from .accumulator import GROUP, KEPT, MAX_LANES, Summation, check_lanes
 from .aligned import AlignedSum
@@ -85,7 +86,7 @@ def summation(
     if rounding is not None:
         check_choice("rounding", rounding, (PORT,))
     check_lanes(a, b, lanes, sparse)
-    integers = not any(isinstance(fmt, BlockFormat) or fmt.kind == "float" for fmt in (a, b))
+    integers = not any(isinstance(fmt, BlockFormat) or not fmt.is_integral for fmt in (a, b))
     if integers and (acc is None or fixed is not None):
         for name, value in (("out", out), ("force_wide", options.force_wide or None)):
             if value is not None:
@@ -136,7 +137,7 @@ def _fixed(acc: str | None) -> Format | None:
         fmt = format(acc) if acc is not None else None
     except ParameterError:
         return None
-    return fmt if fmt is not None and fmt.kind == "fixed" else None
+    return fmt if fmt is not None and has_path(fmt, Path.FIXED_POINT) else None
 
 
 def with_preset(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,7 +168,7 @@ def preset_parameters(name: str) -> dict[str, Any]:
     known = preset(name)
     given: dict[str, Any] = {"a": known.a, "b": known.b, "lanes": known.lanes}
     how = known.accumulate
-    if format(known.out).kind == "fixed":
+    if has_path(format(known.out), Path.FIXED_POINT):
         assert isinstance(how, Exact)
         return given | {"acc": known.out, "overflow": how.overflow}
     return given | {"acc": style_name(how)} | ({} if isinstance(how, Rounded) else {"out": known.out})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...golden.formats import ROUNDINGS, Format
+from ..rounding.encoders import Path, has_path
 from ..rounding.modes import PORT, STOCHASTIC, STOCHASTIC_CODE
 from .multiplier_options import Formats
 
@@ -58,7 +59,7 @@ def _rounding(rounding: str | None, random_bits: int) -> str:
 
 
 def _overflow(out: Format, overflow: str, rounding: str) -> str:
-    if out.kind == "fixed":
+    if has_path(out, Path.FIXED_POINT):
         return "the low bits of the result" if overflow == "wrap" else "the nearest number of the format"
     if overflow == "saturate":
         return "the largest number, for infinite operands as well"

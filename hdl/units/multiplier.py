@@ -13,11 +13,11 @@ from ..core.hierarchy import place
 from ..core.pipeline import Pipeline, PipelinedUnit
 from ..core.unit import shape_of
 from ..integer.product import Product
-from ..operand.decoders import decode, decode_selected, raw_shape
+from ..operand.decoders import decode, decode_selected, is_sign, raw_shape
 from ..operand.raw_float import RawFloat, chosen
 from ..product.significand import add_one, count_leading_zeros, exact_product, product_shape, significand_product
+from ..rounding.encoders import Path, encoder, rounder_of
 from ..rounding.fixed_round import round_fixed
-from ..rounding.float_round import FloatRound
 from ..rounding.modes import PORT, PORT_BITS
 from .description import policy
 from .multiplier_options import (
@@ -210,7 +210,7 @@ class Multiplier(PipelinedUnit):
         parameters |= {"rounding": self.rounding, "overflow": self.overflow}
         parameters |= {"random_bits": self.random_bits} if self.random_bits else {}
         parameters |= {"subnormals": self.subnormals} if self.subnormals else {}
-        parameters |= {"flags": self.with_flags} if self.out_format.kind == "float" and not self.is_unpacked else {}
+        parameters |= {"flags": self.with_flags} if self.out_format.raises_flags and not self.is_unpacked else {}
         parameters |= {"architecture": self.architecture, "stages": self.stages}
         return parameters | ({"valid": True} if self.with_valid else {})
 
@@ -225,20 +225,24 @@ class Multiplier(PipelinedUnit):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         # Places: 0 behind the operands, 1 after the significands' product, 2 inside the rounder, 3 before the output.
-        order = {"float": (1, 2, 0, 3), "fixed": (1, 0) if self.rounding is None else (1, 0, 3), "binary": (0,)}
-        kind = "fixed" if self.is_unpacked else self.out_format.kind
-        pipeline = Pipeline(m, self.stages, order[kind], self.enable)
+        path = Path.FIXED_POINT if self.is_unpacked else encoder(self.out_format).path
+        order = {
+            Path.NORMALIZED: (1, 2, 0, 3),
+            Path.FIXED_POINT: (1, 0) if self.rounding is None else (1, 0, 3),
+            Path.SIGN: (0,),
+        }
+        pipeline = Pipeline(m, self.stages, order[path], self.enable)
         # What comes with the operands: chosen by ports.
         side = {name: getattr(self, name) for name in self._side_ports()}
         side = pipeline.cut_named(0, side)
         if self.is_unpacked:
             results = self._to_unpacked(m, platform, pipeline)
-        elif kind == "float":
-            results = self._to_float(m, platform, pipeline, side)
-        elif kind == "fixed":
+        elif path is Path.NORMALIZED:
+            results = self._to_normalized(m, platform, pipeline, side)
+        elif path is Path.FIXED_POINT:
             results = {"y": self._to_fixed(m, platform, pipeline, side)}
         else:
-            results = {"y": self._to_binary(m, platform, pipeline)}
+            results = {"y": self._to_sign(m, platform, pipeline)}
         results = pipeline.cut_named(3, results)
         if self.with_valid:
             (results["y_valid"],) = pipeline.delay(self.stages, self.valid)
@@ -261,7 +265,7 @@ class Multiplier(PipelinedUnit):
             b = decode(m, platform, "b", self.b, self.b_format, subnormals)
         return a.registered(pipeline, 0), b.registered(pipeline, 0)
 
-    def _to_binary(self, m: Module, platform: object, pipeline: Pipeline) -> Signal:
+    def _to_sign(self, m: Module, platform: object, pipeline: Pipeline) -> Signal:
         """The sign, +1 for zero."""
         x, y = self._operands(m, platform, pipeline)
         result = Signal(name="result")
@@ -282,18 +286,19 @@ class Multiplier(PipelinedUnit):
 
     def _exact_fixed(self, m: Module, platform: object, pipeline: Pipeline) -> tuple[Signal, int]:
         """The exact product as a fixed-point number, and its fraction bits."""
-        kinds = (self.a_format.kind, self.b_format.kind)
-        frac_bits = self.a_format.frac_bits + self.b_format.frac_bits
-        if "float" not in kinds:
+        formats = (self.a_format, self.b_format)
+        signs = tuple(is_sign(fmt) for fmt in formats)
+        frac_bits = -sum(fmt.lsb_exponent for fmt in formats)
+        if all(fmt.is_integral for fmt in formats):
             a, b = pipeline.cut(0, self.a, self.b)
-            if kinds == ("fixed", "fixed"):
+            if not any(signs):
                 product = Signal(shape_of(product_format(self.a_format, self.b_format)), name="product")
                 unit = Product(a=a.shape(), b=b.shape(), architecture=self.architecture)
                 place(m, platform, "multiply", unit, a=a, b=b, y=product)
                 return product, frac_bits
             # One bit is +1 or -1.
-            one, other = (a, b) if kinds[0] == "binary" else (b, a)
-            value = Mux(other, 1, -1) if kinds == ("binary", "binary") else other
+            one, other = (a, b) if signs[0] else (b, a)
+            value = Mux(other, 1, -1) if all(signs) else other
             product = Signal(signed(len(value) + 1), name="product")
             m.d.comb += product.eq(Mux(one, value, -value))
             return product, frac_bits
@@ -321,7 +326,9 @@ class Multiplier(PipelinedUnit):
         results = {name: getattr(product, name) for name in names if hasattr(self, name)}
         return pipeline.cut_named(1, results)
 
-    def _to_float(self, m: Module, platform: object, pipeline: Pipeline, side: dict[str, Signal]) -> dict[str, Signal]:
+    def _to_normalized(
+        self, m: Module, platform: object, pipeline: Pipeline, side: dict[str, Signal]
+    ) -> dict[str, Signal]:
         x, y = self._operands(m, platform, pipeline)
         significand = significand_product(m, platform, x, y, self.architecture)
         # The significands' product may have its leading one in either of two places, unless one of them is a single bit.
@@ -353,7 +360,7 @@ class Multiplier(PipelinedUnit):
             "random_bits": self.random_bits,
         }
         fmts = self.choices.out if len(set(self.choices.out)) > 1 else (self.out_format,)
-        rounder = FloatRound(fmts=fmts, **options)
+        rounder = rounder_of(fmts[0])(fmts=fmts, **options)
         wires |= {"en": self.en} if self.stages else {}
         results = {"y": Signal(len(self.y), name="result")}
         results |= {"flags": Signal(5, name="result_flags")} if self.with_flags else {}

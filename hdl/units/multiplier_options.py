@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from ...golden.formats import (
     BLOCK_FORMATS,
-    FIXED_OVERFLOWS,
-    FLOAT_OVERFLOWS,
-    ROUNDINGS,
     SUBNORMALS,
     BlockFormat,
+    FloatFormat,
     Format,
     ParameterError,
     check_choice,
@@ -23,6 +21,7 @@ from ...golden.formats import (
 from ..core.pipeline import MAX_STAGES
 from ..integer.architecture import AUTO, choose_architecture
 from ..integer.product import ARCHITECTURES
+from ..rounding.encoders import Path, encoder, has_path
 from ..rounding.modes import PORT, STOCHASTIC
 
 #: Values of ``out`` that ask for the exact product: as a number of its format, or as the significands' multiplier leaves
@@ -78,8 +77,8 @@ class Formats:
             raise ParameterError(f"{name} must be given without formats, not {given}")
         fa, fb = _scalar("a", a), _scalar("b", b)
         unpacked = out == UNPACKED
-        fixed = fa.kind == fb.kind == "fixed"
-        if unpacked and "float" not in (fa.kind, fb.kind):
+        fixed = all(has_path(fmt, Path.FIXED_POINT) for fmt in (fa, fb))
+        if unpacked and fa.is_integral and fb.is_integral:
             raise ParameterError(
                 f"out must be exact or a format without a float operand, not unpacked with a={fa} and b={fb}"
             )
@@ -108,21 +107,21 @@ class Formats:
         if not 2 <= len(set(found)) == len(found):
             raise ParameterError(f"formats must be at least two different formats, not {', '.join(map(str, found))}")
         for item in found:
-            if item.kind != "float":
+            if not isinstance(item, FloatFormat):
                 raise ParameterError(f"formats must be float formats, not {item}")
         if out in (EXACT, UNPACKED):
             raise ParameterError(f"out must be a float format or left out with formats, not {out}")
         results = found if out is None else (_scalar("out", out),) * len(found)
         for item, result in zip(found, results, strict=True):
-            if result.kind != "float":
+            if not isinstance(result, FloatFormat):
                 raise ParameterError(f"out must be a float format or left out with formats, not {result}")
             _check_result(result, item, item)
         return cls(found, found, results, True, False, False)
 
     @property
-    def kinds(self) -> set[str]:
-        """The kinds of all formats that there are."""
-        return {item.kind for item in (*self.a, *self.b, *self.out)}
+    def has_float(self) -> bool:
+        """Whether a format is a float."""
+        return any(isinstance(item, FloatFormat) for item in (*self.a, *self.b, *self.out))
 
 
 def _scalar(argument: str, name: str | Format) -> Format:
@@ -138,7 +137,7 @@ def _scalar(argument: str, name: str | Format) -> Format:
 
 
 def _check_result(result: Format, fa: Format, fb: Format) -> None:
-    if result.kind == "float" and not (result.signed and result.has_zero):
+    if not result.is_result:
         raise ParameterError(f"out must be a format with sign and zero, not {result}")
     if (fa.has_specials or fb.has_specials) and not result.has_nan:
         raise ParameterError(f"out must be a format with NaN where a or b has one, not {result} with a={fa} and b={fb}")
@@ -149,58 +148,48 @@ def choose_rounding(
 ) -> tuple[str | None, int, str | None]:
     """Rounding, random bits (0 without) and overflow, checked and completed; None where nothing rounds."""
     out = formats.out[0]
-    if formats.is_exact or out.kind == "binary":
+    if formats.is_exact or has_path(out, Path.SIGN):
         what = "an exact product" if formats.is_exact else f"out={out}"
         for argument, value in (("rounding", rounding), ("random_bits", random_bits), ("overflow", overflow)):
             if value is not None:
                 raise ParameterError(f"{argument} must be left out with {what}, not {value!r}")
         return None, 0, None
-    mode = check_choice("rounding", "rne" if rounding is None else rounding, (*ROUNDINGS, STOCHASTIC, PORT))
+    mode = check_choice("rounding", "rne" if rounding is None else rounding, (*out.roundings, PORT))
     if mode not in (STOCHASTIC, PORT) and random_bits is not None:
         raise ParameterError(f"random_bits must be left out with rounding={mode}, not {random_bits!r}")
     if mode == STOCHASTIC and random_bits is None:
         random_bits = _default_random_bits(formats)
     bits = 0 if random_bits is None else check_int("random_bits", random_bits, 1, 63)
-    allowed = {"float": FLOAT_OVERFLOWS, "fixed": FIXED_OVERFLOWS}[out.kind]
-    name = {"float": "float", "fixed": "fixed-point"}[out.kind]
-    return (
-        mode,
-        bits,
-        check_choice("overflow", allowed[0] if overflow is None else overflow, allowed, f" for {name} formats"),
-    )
+    allowed, note = out.overflows, f" for {encoder(out).family} formats"
+    return mode, bits, check_choice("overflow", allowed[0] if overflow is None else overflow, allowed, note)
 
 
 def _default_random_bits(formats: Formats) -> int:
     """As many as a product has below the last place of a (normal) result, within bounds: all of them decide then."""
     cut = 0
     for a, b, out in zip(formats.a, formats.b, formats.out, strict=True):
-        if out.kind == "float":
+        if has_path(out, Path.NORMALIZED):
             cut = max(cut, a.significand_bits + b.significand_bits - out.significand_bits)
         else:
-            cut = max(cut, sum(_last_place(item) for item in (a, b)) - out.frac_bits)
+            cut = max(cut, out.lsb_exponent - a.lsb_exponent - b.lsb_exponent)
     least, most = _RANDOM_BITS
     return min(max(cut, least), most)
-
-
-def _last_place(fmt: Format) -> int:
-    """Fraction bits of the least number."""
-    return fmt.frac_bits - fmt.min_exponent if fmt.kind == "float" else fmt.frac_bits
 
 
 def choose_float_options(formats: Formats, subnormals: str | None, flags: bool | None) -> tuple[str, bool]:
     """Subnormals (empty without a float) and whether there are flags, checked and completed."""
     out = formats.out[0]
-    if "float" not in formats.kinds and subnormals is not None:
+    if not formats.has_float and subnormals is not None:
         raise ParameterError(
             f"subnormals must be left out without a float format, not {subnormals!r} with a={formats.a[0]}"
         )
     if formats.is_unpacked and flags:
         raise ParameterError(f"flags must be left out with out={UNPACKED}, not {flags!r}")
-    if out.kind != "float" and flags:
+    if not out.raises_flags and flags:
         raise ParameterError(f"flags must be left out where out is no float, not {flags!r} with {out}")
     chosen = check_choice("subnormals", "full" if subnormals is None else subnormals, SUBNORMALS)
-    has_flags = out.kind == "float" and (not formats.is_exact if flags is None else bool(flags))
-    return chosen if "float" in formats.kinds else "", has_flags
+    has_flags = out.raises_flags and (not formats.is_exact if flags is None else bool(flags))
+    return chosen if formats.has_float else "", has_flags
 
 
 def choose_stages(formats: Formats, stages: int, valid: bool) -> int:
@@ -225,5 +214,5 @@ def choose_product(formats: Formats, architecture: str | None, target: str | Non
             raise ParameterError(f"target must be left out unless architecture is auto, not {target!r} with {chosen}")
         return chosen
     widths = (max(item.significand_bits for item in items) for items in (formats.a, formats.b))
-    signed = all(item.kind == "fixed" and item.signed for item in (*formats.a, *formats.b))
+    signed = all(item.twos_complement for item in (*formats.a, *formats.b))
     return choose_architecture("nangate45" if target is None else target, *widths, signed=signed)
