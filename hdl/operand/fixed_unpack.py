@@ -32,7 +32,6 @@ class FixedUnpack(Unit):
         self.fmt = fmt
         super().__init__(
             {"code": In(shape_of(fmt)), "sign": Out(1), "significand": Out(fmt.width), "zero": Out(1)},
-            formats={"code": (fmt, 1)},
             parameters={"fmt": fmt},
             latency=0,
             clocked=False,

@@ -50,7 +50,6 @@ class FloatUnpack(Unit):
                 "significand": Out(fmt.significand_bits),
                 **{name: Out(1) for name in classes},
             },
-            formats={"code": (fmt, 1)},
             parameters={"fmt": fmt, "subnormals": subnormals},
             latency=0,
             clocked=False,

@@ -96,7 +96,6 @@ class FloatRound(PipelinedUnit):
         members = self.packing.members(range(min(least, 0), greatest + 1), significand_bits, most_zeros, rounding)
         super().__init__(
             members | {"y": Out(fmt.width)},
-            formats={"y": (fmt, 1)},
             parameters={
                 "fmt": fmt,
                 "least": least,

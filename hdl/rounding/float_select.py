@@ -73,7 +73,6 @@ class FloatSelectRound(PipelinedUnit):
         )
         super().__init__(
             members | {"y": Out(max(fmt.width for fmt in self.fmts))},
-            formats={},
             parameters={
                 "packings": self.packings,
                 "normalizer": self.normalizer,
