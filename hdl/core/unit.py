@@ -183,6 +183,11 @@ class Unit(wiring.Component):
         return (type(self), *sorted((name, repr(value)) for name, value in self.parameters.items()))
 
     @property
+    def command_parameters(self) -> dict[str, Any]:
+        """The parameters as the constructor, and with it the command line, takes them; None leaves one out."""
+        return self.parameters
+
+    @property
     def formats(self) -> dict[str, tuple[Format, int]]:
         """Format and number of elements of each port with a number format, by its name in the Verilog."""
         return {name: (spec.format, spec.elements) for name, spec in self._declared.items() if spec.format is not None}

@@ -211,6 +211,13 @@ class Multiplier(PipelinedUnit):
         parameters |= {"architecture": self.architecture, "stages": self.stages}
         return parameters | ({"valid": True} if self.with_valid else {})
 
+    @property
+    def command_parameters(self) -> dict[str, Any]:
+        """The parameters with ``out`` as it was asked for: an exact product's format has no name on the command line."""
+        if not self.is_exact or self.is_unpacked:
+            return self.parameters
+        return self.parameters | {"out": None if self.a_format.kind == self.b_format.kind == "fixed" else EXACT}
+
     def _formula(self) -> str:
         if self.is_unpacked:
             bias = unpacked_product(self.a_format, self.b_format, self.subnormals).bias

@@ -26,8 +26,8 @@ from ...hdl.emit.design import write_files
 from ..engine.mismatch import SHOWN, ports_text, results_text
 from ..engine.native import Model
 from ..engine.packing import port_format
-from ..expected.reference import ports_of
 from ..stimulus.boundary import boundary_operands
+from ..units.operands import ports_of
 
 #: Pairs that a process takes at a time; a run that is stopped loses the chunks that are under way.
 CHUNK = 1 << 20

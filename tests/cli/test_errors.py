@@ -52,7 +52,7 @@ ERRORS = {
     "verify mac --preset v100_fp16 --lanes 8": "lanes must be left out or 4 with preset=v100_fp16, not 8",
     "generate multiplier --preset h100_fp16": "--preset belongs to dot and mac and array, not to multiplier",
     "generate dot --addend maybe": "addend must be one of off, on, not 'maybe'",
-    "verify mac --exhaustive": "exhaustive must be left out for mac, it is for multipliers and dot products natively",
+    "verify mac --exhaustive": "exhaustive must be left out for mac, it is for multiplier and dot natively",
     "generate multiplier --rounding rne": ("rounding must be left out with an exact product, not 'rne'"),
     "generate multiplier --out int8 --rounding up": (
         "rounding must be one of rne, rtz, rdn, rup, rna, stochastic, port, not 'up'"
