@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from .. import golden, hdl, synth
-from ..golden.formats import ParameterError, choose
+from ..golden.formats import ParameterError, check_choice
 from ..hdl.integer.product import ARCHITECTURES
 from ..synth import Record, Result, Target
 from .options import comma_list, make_unit, unit_options
@@ -159,7 +159,7 @@ def measure(
     SynthesisError
         No recipe gave a figure.
     """
-    choose("unit", unit, _UNITS)
+    check_choice("unit", unit, _UNITS)
     found = [synth.target(item) for item in targets]
     if max_delay is not None:
         for target in found:

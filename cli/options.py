@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from .. import hdl
-from ..golden.formats import ROUNDINGS, STYLES, ParameterError, choose
+from ..golden.formats import ROUNDINGS, STYLES, ParameterError, check_choice
 from ..hdl.integer.architecture import AUTO, TARGETS
 from ..hdl.integer.product import ARCHITECTURES
 from ..hdl.rounding.modes import PORT, STOCHASTIC
@@ -86,7 +86,7 @@ class Choices(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        choose(self.choice, args[0], tuple(self.list_commands(ctx)))
+        check_choice(self.choice, args[0], tuple(self.list_commands(ctx)))
         return super().resolve_command(ctx, args)
 
 
@@ -119,7 +119,7 @@ def make_unit(kind: str, options: Mapping[str, Any], *, side: int) -> hdl.Unit:
     ParameterError
         There is no such unit, it has no such option, or its own constructor does not accept a value.
     """
-    choose("unit", kind, tuple(UNITS))
+    check_choice("unit", kind, tuple(UNITS))
     given = {name: value for name, value in options.items() if value is not None}
     for name in given:
         if name not in _accepted(kind):
@@ -128,7 +128,7 @@ def make_unit(kind: str, options: Mapping[str, Any], *, side: int) -> hdl.Unit:
     given = _complete(kind, given, side)
     for name in ("flags", "addend"):
         if name in given:
-            given[name] = choose(name, given[name], _SWITCH) == "on"
+            given[name] = check_choice(name, given[name], _SWITCH) == "on"
     return UNITS[kind](**given)
 
 

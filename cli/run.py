@@ -70,7 +70,7 @@ def digits(
     The Verilog is left in the folder. The same command may be repeated there, since it gives the same files; a file
     that is there with other bytes is an error unless --force is given.
     """
-    from ..sim.apps import digits as network
+    from ..sim.apps import digits as network  # of no use to the other commands
 
     with progress("digits") as report:
         staged = None if report is None else lambda stage, done, total: report(done, total, stage)

@@ -4,6 +4,7 @@ from .arithmetic.operations import add, fma, multiply
 from .arithmetic.unpacked import UnpackedProduct, multiply_unpacked
 from .arrays.output_stationary import OutputStationary, Trace
 from .arrays.weight_stationary import WeightStationary
+from .codec.block import decode_blocks, encode_blocks
 from .codec.codes import code_dtype, from_int, to_int
 from .codec.scalar import decode, encode
 from .formats import (
@@ -69,9 +70,11 @@ __all__ = [
     "code_dtype",
     "compress",
     "decode",
+    "decode_blocks",
     "dequantize",
     "dot",
     "encode",
+    "encode_blocks",
     "exact_depth",
     "exact_product",
     "exact_sum",

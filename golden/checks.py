@@ -10,7 +10,7 @@ class ParameterError(ValueError):
     """A parameter that cannot be used; the message names it, what is allowed and what was given, in one line."""
 
 
-def choose(argument: str, value: object, allowed: tuple[str, ...], note: str = "") -> str:
+def check_choice(argument: str, value: object, allowed: tuple[str, ...], note: str = "") -> str:
     """Return ``value`` if it is one of ``allowed``; else raise a ParameterError that names ``argument``."""
     if isinstance(value, str) and value in allowed:
         return value

@@ -10,7 +10,7 @@ from ..codec.fast.floating import Reals, can_round, decoder, holding, is_cut_fp3
 from ..codec.fast.rounding_table import TABLE_SIZE
 from ..codec.rounding import Target
 from ..codec.stochastic import RandomWords
-from ..formats import Flag, Format
+from ..formats import Flag, Format, RoundingMode, RoundingPolicy
 from .exact_add import visible_bits
 from .kernels import Kernel, general_kernel
 from .result_table import table_kernel
@@ -44,14 +44,14 @@ def _real_kernel(
     work = _type(operation, operands, target, random_bits, flags)
     if work is None:
         return None
-    decoders = [decoder(fmt, target.subnormals) for fmt in operands]
+    decoders = [decoder(fmt, target.policy.subnormals) for fmt in operands]
     rounded = rounder(target, work, flags)
 
     def kernel(chunks: list[Integers], random: RandomWords | None, start: int) -> tuple[Integers, Integers | None]:
         terms = [decode(codes).astype(work, copy=False) for decode, codes in zip(decoders, chunks, strict=True)]
         result = terms[0] * terms[1] if operation != "add" else terms[0]
         if operation != "multiply":
-            result = _sum(result, terms[-1], target.rounding)
+            result = _sum(result, terms[-1], target.policy.rounding)
         codes, raised = rounded(result, random)
         if raised is not None:
             raised |= _invalid(chunks, operands, terms, result) * np.uint8(Flag.INVALID)
@@ -71,7 +71,7 @@ def _type(
         (bits_a, place_a, end_a), (bits_b, place_b, end_b), *rest = terms
         terms = [(bits_a + bits_b, place_a + place_b, end_a + end_b), *rest]
     types = [holding(*term) for term in terms]
-    seen = visible_bits(target.out, target.overflow, random_bits)
+    seen = visible_bits(target.out, target.policy.overflow, random_bits)
     if None in types or (len(terms) > 1 and (seen is None or seen > 53)):
         return None
     return np.float64 if len(terms) > 1 else types[0]
@@ -90,7 +90,7 @@ def _rounds_like_float32(operation: str, operands: tuple[Format, ...], target: T
     second rounding takes to 0, its even neighbour, as it takes all below.
     """
     out = target.out
-    if (target.rounding, target.overflow, target.subnormals) != ("rne", "ieee", "full"):
+    if target.policy != RoundingPolicy(RoundingMode.RNE, "ieee", "full"):
         return False
     if operation == "add":
         float32 = is_cut_fp32(out) or holding(*scale(out)) == np.float32

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..codec.codes import FAST_BITS, Integers, Unpacked, max_magnitude, unpack
-from ..codec.rounding import Target, pack
+from ..codec.codes import FAST_BITS, Integers, Unpacked
+from ..codec.kinds import pack, unpack
+from ..codec.rounding import Target
 from ..codec.stochastic import RandomWords
 from ..formats import Flag, Format
 from .exact_add import sum_unpacked, visible_bits
@@ -36,9 +37,9 @@ def general_kernel(operation: str, operands: tuple[Format, ...], target: Target,
         Bits of a random word; 0 where the rounding takes none.
     """
     factors = operands[: 1 if operation == "add" else 2]
-    bound = math.prod(max_magnitude(fmt) for fmt in factors)
+    bound = math.prod(fmt.max_significand for fmt in factors)
     wide = bool(bound >> FAST_BITS)
-    visible = visible_bits(target.out, target.overflow, random_bits)
+    visible = visible_bits(target.out, target.policy.overflow, random_bits)
 
     def exact(*terms: Unpacked) -> Unpacked:
         first, *rest = terms
@@ -46,12 +47,13 @@ def general_kernel(operation: str, operands: tuple[Format, ...], target: Target,
             first, rest = _product(first, rest[0], wide), rest[1:]
         if not rest:
             return first
-        return sum_unpacked(first, rest[0], (bound, max_magnitude(operands[-1])), visible, target.rounding)
+        return sum_unpacked(first, rest[0], (bound, operands[-1].max_significand), visible, target.policy.rounding)
 
     def kernel(chunks: list[Integers], random: RandomWords | None, start: int) -> tuple[Integers, Integers]:
-        result = exact(*(unpack(codes, fmt, target.subnormals) for codes, fmt in zip(chunks, operands, strict=True)))
-        policies = (target.rounding, target.overflow, target.subnormals)
-        codes, raised = pack(OPERATIONS[operation], result, target.out, *policies, random, start)
+        result = exact(
+            *(unpack(codes, fmt, target.policy.subnormals) for codes, fmt in zip(chunks, operands, strict=True))
+        )
+        codes, raised = pack(OPERATIONS[operation], result, target, random, start)
         return codes, raised | result.signaling * np.uint8(Flag.INVALID)
 
     return kernel

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ..codec.codes import CHUNK, Integers, as_codes, code_dtype
 from ..codec.rounding import Target
 from ..codec.stochastic import Random, random_words
-from ..formats import Format, ParameterError, format
+from ..formats import FixedFormat, Format, ParameterError, format
 from ..formats.derived import exact_product, exact_sum
 from .float_kernels import fastest_kernel
 
@@ -101,7 +101,7 @@ def multiply(
         an infinite one that would wrap.
     """
     fa, fb = format(fa), format(fb)
-    exact = exact_product(fa, fb) if fa.kind == fb.kind == "fixed" else None
+    exact = exact_product(fa, fb) if isinstance(fa, FixedFormat) and isinstance(fb, FixedFormat) else None
     target = Target.of(_result_format((fa, fb), out, exact), rounding, overflow, subnormals)
     return _elementwise("multiply", {"a": (a, fa), "b": (b, fb)}, target, flags, random, random_bits)
 
@@ -169,7 +169,7 @@ def add(
     The others, the results and the errors are those of :func:`multiply`.
     """
     fa, fb = format(fa), format(fb)
-    exact = exact_sum(fa, fb) if "float" not in (fa.kind, fb.kind) else None
+    exact = exact_sum(fa, fb) if fa.is_integral and fb.is_integral else None
     target = Target.of(_result_format((fa, fb), out, exact), rounding, overflow, subnormals)
     return _elementwise("add", {"a": (a, fa), "b": (b, fb)}, target, flags, random, random_bits)
 
@@ -245,7 +245,7 @@ def fma(
     The others, the results and the errors are those of :func:`multiply`.
     """
     fa, fb, fc = format(fa), format(fb), format(fc)
-    exact = exact_sum(exact_product(fa, fb), fc) if "float" not in (fa.kind, fb.kind, fc.kind) else None
+    exact = exact_sum(exact_product(fa, fb), fc) if fa.is_integral and fb.is_integral and fc.is_integral else None
     target = Target.of(_result_format((fa, fb, fc), out, exact), rounding, overflow, subnormals)
     return _elementwise("fma", {"a": (a, fa), "b": (b, fb), "c": (c, fc)}, target, flags, random, random_bits)
 
@@ -262,7 +262,7 @@ def _result_format(operands: tuple[Format, ...], out: str | Format | None, exact
             )
         out = operands[0]
     out = format(out)
-    if out.kind == "float" and not (out.signed and out.has_zero):
+    if not out.is_result:
         raise ParameterError(f"out must be a format with a sign and a zero, not {out}")
     return out
 
@@ -286,7 +286,7 @@ def _elementwise(
             f"{', '.join(names[:-1])} and {names[-1]} must have shapes that broadcast, "
             f"not {', '.join(map(str, shapes[:-1]))} and {shapes[-1]}"
         ) from None
-    words = random_words(target.rounding, random, random_bits, shape)
+    words = random_words(target.policy.rounding, random, random_bits, shape)
     flat = [np.broadcast_to(array, shape).reshape(-1) for array in arrays]
     codes = np.empty(flat[0].size, code_dtype(target.out))
     raised = np.empty(codes.size, np.uint8) if flags else None

@@ -21,7 +21,12 @@ def table_kernel(operation: str, operands: tuple[Format, ...], target: Target, f
     None where a code is longer than 8 bits (64 for results), where rounding is stochastic, or where some operands'
     result is an error.
     """
-    if len(operands) != 2 or max(fmt.width for fmt in operands) > 8 or target.out.width > 64 or target.stochastic:
+    if (
+        len(operands) != 2
+        or max(fmt.width for fmt in operands) > 8
+        or target.out.width > 64
+        or target.policy.is_stochastic
+    ):
         return None
     table = _operation_table(operation, operands, target)
     if table is None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..codec.codes import Bools, Integers, as_codes, unpack
+from ..codec.codes import Bools, Integers, as_codes
+from ..codec.kinds import unpack
 from ..formats import Format, ParameterError, format
 from ..formats.derived import UnpackedFormat, unpacked_product
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from ..codec.block import decode_blocks
 from ..codec.codes import Integers, as_codes, check_integral, code_dtype, to_int, wrapped
 from ..codec.scalar import encode
-from ..formats import FIXED_OVERFLOWS, FORMATS, Format, ParameterError, any_format, check_int, choose
+from ..formats import FIXED_OVERFLOWS, FORMATS, Format, ParameterError, any_format, check_choice, check_int
 from ..formats.accumulation import Accumulation, Exact, check_accumulation
 from ..formats.block import BlockFormat
 from ..sums.gemm import check_accumulator, gemm
@@ -77,7 +77,7 @@ class ArrayArithmetic:
         """
         fa, fb = any_format(a), any_format(b)
         check_int("lanes", lanes, 1)
-        choose("overflow", overflow, FIXED_OVERFLOWS)
+        check_choice("overflow", overflow, FIXED_OVERFLOWS)
         if accumulate is None:
             if out is not None:
                 raise ParameterError(f"out must be None without accumulate, not {out}")
@@ -177,4 +177,4 @@ class ArrayArithmetic:
             return operand.codes, fmt
         assert operand.scales is not None
         blocks = replace(fmt, block_size=self.lanes // self.scales(fmt), tensor_scale=None)
-        return encode(decode_blocks(operand.scales, operand.codes, blocks, axis=axis), _FP64), _FP64
+        return encode(decode_blocks((operand.scales, operand.codes), blocks, axis=axis), _FP64), _FP64

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -134,26 +136,31 @@ def encode_blocks(
 
 
 def decode_blocks(
-    scales: ArrayLike,
-    elements: ArrayLike,
+    blocks: Sequence[ArrayLike],
     fmt: str | BlockFormat,
-    tensor_scale: ArrayLike | None = None,
     *,
     axis: int = -1,
 ) -> NDArray[np.float64]:
     """The real numbers of blocks, element · scale (· tensor scale): exact. A scale that is NaN makes its block NaN.
 
-    ``decode_blocks(*encode_blocks(x, fmt), fmt)`` is right for formats without tensor scale,
-    ``fmt.decode(*fmt.encode(x))`` for all.
+    Parameters
+    ----------
+    blocks : sequence of arrays of int
+        (scales, elements), with a tensor scale (scales, elements, tensor scale), as :func:`encode_blocks` gives them.
+    fmt : str or BlockFormat
+        Their format.
+    axis : int
+        The axis of the elements along which blocks run.
 
     Raises
     ------
     TypeError
         Codes are not integers.
     ParameterError
-        A code is out of range, the shapes do not belong together, or the tensor scale is missing or out of place.
+        A code is out of range, the shapes do not belong together, or a part is missing or out of place.
     """
     fmt = block_format(fmt)
+    scales, elements, *tensor_scale = check_parts("blocks", blocks, fmt)
     codes = as_codes("elements", elements, fmt.element)
     scale_codes = as_codes("scales", scales, fmt.scale)
     axis = _axis(codes.shape, axis, fmt, "elements")
@@ -161,20 +168,31 @@ def decode_blocks(
     if scale_codes.shape != shape:
         raise ParameterError(f"scales must have shape {shape} for elements of {codes.shape}, not {scale_codes.shape}")
     steps = decode(np.moveaxis(scale_codes, axis, -1), fmt.scale)
-    if (fmt.tensor_scale is None) != (tensor_scale is None):
-        needed = "None" if fmt.tensor_scale is None else f"a code of {fmt.tensor_scale}"
-        raise ParameterError(f"tensor_scale must be {needed} for {fmt}, not {tensor_scale!r}")
-    if fmt.tensor_scale is not None and tensor_scale is not None:
-        steps = steps * decode(tensor_scale, fmt.tensor_scale)
+    if fmt.tensor_scale is not None:
+        steps = steps * decode(tensor_scale[0], fmt.tensor_scale)
     moved = np.moveaxis(codes, axis, -1)
     if fmt.element.width <= 8:
-        values = decode(np.arange(fmt.element.codes, dtype=code_dtype(fmt.element)), fmt.element)[moved]
+        values = decode(np.arange(fmt.element.code_count, dtype=code_dtype(fmt.element)), fmt.element)[moved]
     else:
         values = decode(moved, fmt.element)
-    blocks = values.reshape(*steps.shape, fmt.block_size)
+    rows = values.reshape(*steps.shape, fmt.block_size)
     with np.errstate(invalid="ignore"):  # an infinite element times a scale of 0 is NaN
-        blocks *= steps[..., None]
+        rows *= steps[..., None]
     return np.moveaxis(values, -1, axis)
+
+
+def check_parts(argument: str, blocks: Sequence[ArrayLike], fmt: BlockFormat) -> Sequence[ArrayLike]:
+    """``blocks``, once it has as many arrays as the format has factors.
+
+    Raises
+    ------
+    ParameterError
+        It has more or fewer.
+    """
+    if len(blocks) != len(fmt.factors):
+        names = "(scales, elements)" if fmt.tensor_scale is None else "(scales, elements, tensor scale)"
+        raise ParameterError(f"{argument} must be {names} for {fmt}, not {len(blocks)} arrays")
+    return blocks
 
 
 def _tensor_code(rows: Reals, fmt: BlockFormat) -> Integers:

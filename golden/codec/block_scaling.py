@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..formats import FLOAT_OVERFLOWS, FORMATS, ROUNDINGS, ParameterError, check_int, choose
+from ..formats import FORMATS, ROUNDINGS, STOCHASTIC, ParameterError, check_choice, check_int
 from ..formats.block import BlockFormat
 from .codes import Integers, code_dtype
 from .fast.jit import compiled
 from .fast.jit_loops import scale_blocks
 from .scalar import decode, encode
-from .stochastic import STOCHASTIC
 
 #: Floats of one dtype, float64 or float32.
 Reals = NDArray[np.floating[Any]]
@@ -50,10 +49,12 @@ class Options:
         random_bits: int,
     ) -> Options:
         rules = ("floor", "ceil") if fmt.power_of_two else ("amax",)
-        rule = choose("scale_rule", fmt.scale_rule if scale_rule is None else scale_rule, rules, f" for {fmt}")
-        mode = choose("rounding", fmt.rounding if rounding is None else rounding, (*ROUNDINGS, STOCHASTIC))
-        choose("overflow", overflow, FLOAT_OVERFLOWS if fmt.element.kind == "float" else ("saturate",), f" for {fmt}")
-        choose("nonfinite", nonfinite, NONFINITE if fmt.scale.has_nan else NONFINITE[:1], f" for {fmt}")
+        rule = check_choice("scale_rule", fmt.scale_rule if scale_rule is None else scale_rule, rules, f" for {fmt}")
+        mode = check_choice("rounding", fmt.rounding if rounding is None else rounding, (*ROUNDINGS, STOCHASTIC))
+        check_choice(
+            "overflow", overflow, tuple(rule for rule in fmt.element.overflows if rule != "wrap"), f" for {fmt}"
+        )
+        check_choice("nonfinite", nonfinite, NONFINITE if fmt.scale.has_nan else NONFINITE[:1], f" for {fmt}")
         if symmetric and not fmt.twos_complement:
             raise ParameterError(f"symmetric must be None or False for {fmt}, not {symmetric!r}")
         if mode == STOCHASTIC and not fmt.power_of_two:

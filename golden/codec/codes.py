@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..formats import Format, ParameterError, format
+from ..formats import BinaryFormat, FixedFormat, Format, ParameterError, format
 
 #: An array whose elements are codes or integers: of a NumPy integer dtype, or of Python integers (dtype object).
 Integers = NDArray[Any]
@@ -103,23 +103,16 @@ def as_codes(argument: str, codes: ArrayLike, fmt: Format) -> Integers:
 
 def check_fixed(argument: str, fmt: Format) -> Format:
     """Return ``fmt`` if it is a fixed-point format; else raise a ParameterError that names ``argument``."""
-    if fmt.kind != "fixed":
+    if not isinstance(fmt, FixedFormat):
         raise ParameterError(f"{argument} must be a fixed-point format, not {fmt}")
     return fmt
 
 
 def check_integral(argument: str, fmt: Format) -> Format:
     """Return ``fmt`` if its codes stand for integers; else raise a ParameterError that names ``argument``."""
-    if fmt.kind == "float":
+    if not fmt.is_integral:
         raise ParameterError(f"{argument} must be a fixed-point or binary format, not {fmt}")
     return fmt
-
-
-def max_magnitude(fmt: Format) -> int:
-    """A bound of the magnitudes that :func:`unpack` gives for the format."""
-    if fmt.kind == "fixed":
-        return max(-fmt.min_int, fmt.max_int)
-    return (1 << fmt.significand_bits) - 1
 
 
 def to_int(codes: ArrayLike, fmt: str | Format) -> Integers:
@@ -136,12 +129,12 @@ def to_int(codes: ArrayLike, fmt: str | Format) -> Integers:
     """
     fmt = check_integral("fmt", format(fmt))
     array = as_codes("codes", codes, fmt)
-    if fmt.kind == "binary":
+    if isinstance(fmt, BinaryFormat):
         return 2 * array.astype(np.int64) - 1
     if fmt.width > 64 or (fmt.width == 64 and not fmt.signed):
         # At least one dimension, or NumPy would turn a lone Python integer into a scalar.
         wide = np.atleast_1d(array.astype(object))
-        return np.where((wide & fmt.sign_mask) != 0, wide - fmt.codes, wide).reshape(array.shape)
+        return np.where((wide & fmt.sign_mask) != 0, wide - fmt.code_count, wide).reshape(array.shape)
     # Shifted to the top of an int64 and back, the sign bit fills the upper bits.
     unused = 64 - fmt.width if fmt.signed else 0
     return (array.astype(np.uint64) << np.uint64(unused)).astype(np.int64) >> unused
@@ -172,42 +165,3 @@ def wrapped(values: Integers, fmt: Format) -> Integers:
         low = np.atleast_1d(values.astype(object)) & fmt.code_mask
         return low.reshape(values.shape).astype(code_dtype(fmt))
     return (values.astype(np.uint64) & np.uint64(fmt.code_mask)).astype(code_dtype(fmt))
-
-
-def unpack(codes: Integers, fmt: Format, subnormals: str = "full") -> Unpacked:
-    """Sign, integer magnitude and exponent of codes; with ``subnormals="flush"`` a subnormal is a zero of its sign.
-
-    ``codes`` are checked codes with at least one dimension: NumPy would turn a lone Python integer into a scalar.
-    """
-    never = np.zeros(1, bool)
-    if fmt.kind != "float":
-        integers = to_int(codes, fmt)
-        if max_magnitude(fmt) >> FAST_BITS:
-            integers = integers.astype(object)
-        magnitude = np.abs(integers)
-        magnitude = magnitude if magnitude.dtype == object else magnitude.view(np.uint64)
-        return Unpacked(integers < 0, magnitude, np.array([-fmt.frac_bits]), never, never, never)
-    wide = fmt.width > 64 or fmt.significand_bits > FAST_BITS
-    bits = codes.astype(object if wide else np.uint64)
-
-    def constant(value: int) -> Any:
-        return value if wide else np.uint64(value)
-
-    magnitude_code = bits & constant(fmt.magnitude_mask)
-    field = (magnitude_code >> constant(fmt.frac_bits)).astype(np.int64)
-    hidden = constant(1 << fmt.frac_bits)
-    significand = magnitude_code & constant((1 << fmt.frac_bits) - 1)
-    if fmt.subnormals:
-        significand = np.where(field > 0, significand | hidden, constant(0) if subnormals == "flush" else significand)
-        field = np.maximum(field, 1)
-    else:
-        significand = significand | hidden
-    negative = (bits & constant(fmt.sign_mask)) != 0
-    inf = magnitude_code == constant(fmt.inf_code) if fmt.inf_code is not None else never
-    nan = magnitude_code >= constant(fmt.nan_codes[0]) if fmt.nan_codes else never
-    signaling = nan & ((magnitude_code & constant(1 << fmt.frac_bits >> 1)) == 0) if fmt.has_signaling_nan else never
-    if fmt.negative_zero == "nan":
-        nan = nan | (bits == constant(fmt.sign_mask))
-    if fmt.has_specials:
-        significand = np.where(inf | nan, constant(0), significand)
-    return Unpacked(negative, significand, field - (fmt.bias + fmt.frac_bits), inf, nan, signaling)

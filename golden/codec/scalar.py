@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..formats import FORMATS, Format, ParameterError, choose, format
-from .codes import CHUNK, Integers, Unpacked, as_array, as_codes, as_integers, code_dtype, to_int, unpack
+from ..formats import FORMATS, Format, ParameterError, check_choice, format
+from .codes import CHUNK, Integers, Unpacked, as_array, as_codes, as_integers, code_dtype, to_int
 from .fast.fixed import can_round_fixed, fixed_rounder
 from .fast.floating import Reals, can_round, code_values, holding, round_in_loop, rounder, scale
 from .fast.rounding_table import TABLE_SIZE, rounded_by_table, rounds_by_table
-from .rounding import Target, pack
+from .kinds import pack, unpack
+from .rounding import Target
 from .stochastic import Random, RandomWords, random_words
 
 #: What NaN and infinity become in a format that has no code for them.
@@ -23,6 +24,7 @@ NONFINITES = ("error", "substitute")
 _Convert = Callable[[NDArray[Any], RandomWords | None, int], Integers]
 
 _FP64 = FORMATS["fp64"]
+_TO_FP64 = Target(_FP64, _FP64.policy())
 
 
 def encode(
@@ -78,7 +80,7 @@ def encode(
     """
     fmt = format(fmt)
     target = Target.of(fmt, rounding, overflow, subnormals)
-    choose("nonfinite", nonfinite, NONFINITES)
+    check_choice("nonfinite", nonfinite, NONFINITES)
     array = as_array(x)
     words = random_words(rounding, random, random_bits, array.shape)
     if array.dtype.kind == "f" and array.dtype.itemsize <= 8:
@@ -120,7 +122,7 @@ def _finite(x: Reals, fmt: Format, nonfinite: str) -> Reals:
             f"x must be {rule} for {fmt} unless nonfinite is 'substitute', not {float(x[index])} at index {index}"
         )
     # In a float without NaN the largest value stands for infinity too, unless that has a code.
-    return x if fmt.has_nan else np.where(np.isnan(x), x.dtype.type(0 if fmt.kind == "fixed" else np.inf), x)
+    return x if fmt.has_nan else np.where(np.isnan(x), x.dtype.type(0 if fmt.nan_becomes_zero else np.inf), x)
 
 
 def _from_reals(target: Target, work: type[np.floating]) -> _Convert:
@@ -138,8 +140,7 @@ def _from_reals(target: Target, work: type[np.floating]) -> _Convert:
 
 def _from_unpacked(target: Target, unpacked: Callable[[Integers], Unpacked]) -> _Convert:
     """The conversion by the general rounder."""
-    policies = (target.out, target.rounding, target.overflow, target.subnormals)
-    return lambda x, random, start: pack("x", unpacked(x), *policies, random, start)[0]
+    return lambda x, random, start: pack("x", unpacked(x), target, random, start)[0]
 
 
 def _unpack_integers(integers: Integers) -> Unpacked:
@@ -174,19 +175,19 @@ def decode(codes: ArrayLike, fmt: str | Format) -> NDArray[np.float64]:
     """
     fmt = format(fmt)
     array = as_codes("codes", codes, fmt)
-    if fmt.kind != "float" and fmt.width <= 1024 and fmt.frac_bits <= 1022:
+    if fmt.is_integral and fmt.width <= 1024 and fmt.frac_bits <= 1022:
         # The conversion of an integer is correctly rounded, and the scaling by a power of two stays among the normals.
         return np.ldexp(to_int(array, fmt).astype(np.float64), -fmt.frac_bits)
     flat = array.reshape(-1)
-    if fmt.kind == "float" and fmt.width <= 16 and flat.size >= TABLE_SIZE and holding(*scale(fmt)) is not None:
+    if fmt.width <= 16 and flat.size >= TABLE_SIZE and holding(*scale(fmt)) is not None:
         values = code_values(fmt, "full").take(flat.astype(np.intp), mode="wrap")
         return values.astype(np.float64, copy=False).reshape(array.shape)
     value = unpack(flat, fmt)
-    if fmt.significand_bits <= 53 and fmt.min_exponent - fmt.frac_bits >= -1074 and fmt.max_exponent <= 1023:
+    if fmt.significand_bits <= 53 and fmt.lsb_exponent >= -1074 and fmt.max_exponent <= 1023:
         # Every finite value is a float64, so that scaling rounds nothing.
         real = np.ldexp(value.magnitude.astype(np.float64), value.exponent)
         real = np.where(value.nan, np.nan, np.where(value.inf, np.inf, real))
         real = np.where(value.negative & ~value.nan, -real, real)
     else:
-        real = pack("codes", value, _FP64, "rne", "ieee", "full")[0].view(np.float64)
+        real = pack("codes", value, _TO_FP64)[0].view(np.float64)
     return real.reshape(array.shape)

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..formats import ParameterError, check_int
+from ..formats import STOCHASTIC, ParameterError, check_int
 from .codes import Bools, Integers, as_integers
 
-#: Rounds the magnitude up with the probability of its rest. It stands beside ROUNDINGS, whose positions are port codes.
-STOCHASTIC = "stochastic"
 #: What ``random`` may be: a seed, a generator, or the words themselves.
 Random = int | np.random.Generator | ArrayLike
 

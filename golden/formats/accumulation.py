@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..checks import ParameterError, check_int, choose
+from ..checks import ParameterError, check_choice, check_int
+from .floating import FloatFormat
+from .policy import ROUNDINGS, SUBNORMALS, RoundingPolicy
 from .registry import format
-from .scalar import ROUNDINGS, SUBNORMALS, Format
+from .scalar import Format
 
 #: Aligned terms stay below 2^(this + 2), so that sums of up to 512 of them are exact in a float64.
 MAX_ALIGNED_FRAC_BITS = 40
@@ -28,8 +30,18 @@ class Exact:
     subnormals: str = "full"
 
     def __post_init__(self) -> None:
-        choose("rounding", self.rounding, ROUNDINGS)
-        choose("subnormals", self.subnormals, SUBNORMALS)
+        check_choice("rounding", self.rounding, ROUNDINGS)
+        check_choice("subnormals", self.subnormals, SUBNORMALS)
+
+    def policy(self, out: Format) -> RoundingPolicy:
+        """How results are rounded to ``out``.
+
+        Raises
+        ------
+        ParameterError
+            A value has no meaning in ``out``.
+        """
+        return out.policy(self.rounding, self.overflow, self.subnormals)
 
 
 @dataclass(frozen=True)
@@ -57,9 +69,19 @@ class Rounded:
 
     def __post_init__(self) -> None:
         format(self.format)
-        choose("rounding", self.rounding, ROUNDINGS)
-        choose("subnormals", self.subnormals, SUBNORMALS)
+        check_choice("rounding", self.rounding, ROUNDINGS)
+        check_choice("subnormals", self.subnormals, SUBNORMALS)
         check_int("block", self.block, 1)
+
+    def policy(self, out: Format) -> RoundingPolicy:
+        """How results are rounded to ``out``.
+
+        Raises
+        ------
+        ParameterError
+            A value has no meaning in ``out``.
+        """
+        return out.policy(self.rounding, self.overflow, self.subnormals)
 
 
 @dataclass(frozen=True)
@@ -137,7 +159,7 @@ def style(text: str | Accumulation) -> Accumulation:
         fmt = format(text)
     except ParameterError:
         fmt = None
-    if fmt is None or fmt.kind != "float":
+    if fmt is None or fmt.is_integral:
         raise ParameterError(f"accumulate must be {STYLES}, not {text!r}")
     return Rounded(fmt.name)
 
@@ -173,7 +195,9 @@ def check_accumulation(accumulate: object, out: str | Format | None) -> tuple[Ac
             raise ParameterError(f"out must be {own}, the accumulator's format, or None, not {format(out)}")
         return accumulate, own
     out = format("fp32" if out is None else out)
-    if isinstance(accumulate, Aligned) and not (out.kind == "float" and out.frac_bits >= accumulate.out_frac_bits):
+    if isinstance(accumulate, Aligned) and not (
+        isinstance(out, FloatFormat) and out.frac_bits >= accumulate.out_frac_bits
+    ):
         least = accumulate.out_frac_bits
         raise ParameterError(f"out must be a float format with at least {least} fraction bits, not {out}")
     return accumulate, out

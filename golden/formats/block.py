@@ -1,20 +1,18 @@
 """Blocks of numbers with a shared scale, as data.
 
-Like :mod:`.scalar` this module needs only the standard library; :mod:`.block_codec` computes.
+Like :mod:`.scalar` this module needs only the standard library; :mod:`polymac.golden.codec.block` computes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
-from ..checks import ParameterError, check_bool, check_int, check_text, choose
-from .scalar import ROUNDINGS, Format
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
+from ..checks import ParameterError, check_bool, check_choice, check_int, check_text
+from .floating import FloatFormat
+from .policy import ROUNDINGS
+from .scalar import Format
 
 #: How a block's scale comes from its largest magnitude, amax. "floor": the power of two with which amax gets the
 #: exponent of the largest element (OCP MX; the shared exponent of MSFP). "ceil": the least power of two with which amax
@@ -79,8 +77,8 @@ class BlockFormat:
         if not isinstance(self.tensor_scale, Format | None):
             raise TypeError(f"tensor_scale must be a Format or None, not {self.tensor_scale!r}")
         check_int("block_size", self.block_size, 1, 1 << 20)
-        choose("scale_rule", self.scale_rule, SCALE_RULES)
-        choose("rounding", self.rounding, ROUNDINGS)
+        check_choice("scale_rule", self.scale_rule, SCALE_RULES)
+        check_choice("rounding", self.rounding, ROUNDINGS)
         check_bool("symmetric", self.symmetric)
         check_bool("zero_scale", self.zero_scale)
         if not self.element.has_zero:
@@ -95,13 +93,13 @@ class BlockFormat:
     def _check_scales(self) -> None:
         scale, tensor_scale = self.scale, self.tensor_scale
         if self.power_of_two:
-            if scale.kind != "float" or scale.frac_bits or scale.subnormals:
+            if not isinstance(scale, FloatFormat) or scale.frac_bits or scale.subnormals:
                 raise ParameterError(f"scale must be a format of powers of two under {self.scale_rule}, not {scale}")
             if tensor_scale is not None:
                 raise ParameterError(f"tensor_scale must be None under {self.scale_rule}, not {tensor_scale}")
             return
         for argument, fmt in (("scale", scale), ("tensor_scale", tensor_scale)):
-            if fmt is not None and not (fmt.kind == "float" and fmt.has_zero):
+            if fmt is not None and not (isinstance(fmt, FloatFormat) and fmt.has_zero):
                 raise ParameterError(f"{argument} must be a float format with a zero under amax, not {fmt}")
         if self.zero_scale:
             raise ParameterError("zero_scale must be False under amax, not True")
@@ -129,7 +127,7 @@ class BlockFormat:
     @property
     def twos_complement(self) -> bool:
         """Whether elements are two's complement integers times a power of two."""
-        return self.element.kind == "fixed" and self.element.signed
+        return self.element.twos_complement
 
     @property
     def bits_per_element(self) -> Fraction:
@@ -152,45 +150,3 @@ class BlockFormat:
         for factor in factors:
             product *= factor
         return product
-
-    def encode(
-        self,
-        x: ArrayLike,
-        *,
-        axis: int = -1,
-        scale_rule: str | None = None,
-        rounding: str | None = None,
-        overflow: str = "saturate",
-        symmetric: bool | None = None,
-        nonfinite: str = "error",
-        tensor_scale: ArrayLike | None = None,
-        random: int | np.random.Generator | ArrayLike | None = None,
-        random_bits: int = 32,
-    ) -> tuple[NDArray[Any], ...]:
-        """Codes of real numbers: (scales, elements), with a tensor scale (scales, elements, tensor scale).
-
-        :func:`polymac.golden.block_codec.encode_blocks` in this format.
-        """
-        from ..codec.block import encode_blocks
-
-        return encode_blocks(
-            x,
-            self,
-            axis=axis,
-            scale_rule=scale_rule,
-            rounding=rounding,
-            overflow=overflow,
-            symmetric=symmetric,
-            nonfinite=nonfinite,
-            tensor_scale=tensor_scale,
-            random=random,
-            random_bits=random_bits,
-        )
-
-    def decode(
-        self, scales: ArrayLike, elements: ArrayLike, tensor_scale: ArrayLike | None = None, *, axis: int = -1
-    ) -> NDArray[np.float64]:
-        """The real numbers of codes, exactly: :func:`polymac.golden.block_codec.decode_blocks` in this format."""
-        from ..codec.block import decode_blocks
-
-        return decode_blocks(scales, elements, self, tensor_scale, axis=axis)

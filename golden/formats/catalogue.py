@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from .binary import BinaryFormat
 from .block import BlockFormat
 from .families import fixed_point, ieee_float, sign_magnitude
+from .floating import FloatFormat
 from .scalar import Format
 
 _OFP8 = "OCP 8-bit Floating Point (OFP8) 1.0"
@@ -15,15 +17,15 @@ _MSFP = "Pushing the Limits of Narrow Precision Inferencing (NeurIPS 2020)"
 
 
 def _shared_exponent(bits: int, bias: int, source: str) -> Format:
-    return Format(f"exp{bits}", "float", bits, signed=False, bias=bias, subnormals=False, source=source)
+    return FloatFormat(f"exp{bits}", "float", bits, signed=False, bias=bias, subnormals=False, source=source)
 
 
 def _float(name: str, width: int, frac_bits: int, bias: int, source: str, nan_codes: range = range(0)) -> Format:
-    return Format(name, "float", width, frac_bits, bias=bias, nan_codes=nan_codes, source=source)
+    return FloatFormat(name, "float", width, frac_bits, bias=bias, nan_codes=nan_codes, source=source)
 
 
 def _fnuz(name: str, frac_bits: int, bias: int) -> Format:
-    return Format(name, "float", 8, frac_bits, bias=bias, negative_zero="nan", source=_FNUZ)
+    return FloatFormat(name, "float", 8, frac_bits, bias=bias, negative_zero="nan", source=_FNUZ)
 
 
 def _scalars() -> dict[str, Format]:
@@ -40,7 +42,7 @@ def _scalars() -> dict[str, Format]:
         _float("fp6_e3m2", 6, 2, 3, _MX),
         _float("fp6_e2m3", 6, 3, 1, _MX),
         _float("fp4_e2m1", 4, 1, 1, _MX),
-        Format(
+        FloatFormat(
             "e8m0", "float", 8, 0, signed=False, bias=127, subnormals=False, nan_codes=range(0xFF, 0x100), source=_MX
         ),
         _shared_exponent(8, 127, f"the shared exponent of {_MSFP}"),
@@ -52,7 +54,7 @@ def _scalars() -> dict[str, Format]:
             for signed in (True, False)
             for bits in (4, 8, 16, 32)
         ),
-        Format("bin1", "binary", 1, source="XNOR networks: codes 0 and 1 are -1 and +1"),
+        BinaryFormat("bin1", "binary", 1, source="XNOR networks: codes 0 and 1 are -1 and +1"),
     ]
     return {item.name: item for item in formats}
 
@@ -73,7 +75,7 @@ def _blocks() -> dict[str, BlockFormat]:
     }
     formats = [
         *(
-            BlockFormat(name, element, e8m0, 32, symmetric=element.kind == "fixed", source=_MX)
+            BlockFormat(name, element, e8m0, 32, symmetric=element.twos_complement, source=_MX)
             for name, element in mx_elements.items()
         ),
         BlockFormat(

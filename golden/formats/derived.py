@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..checks import ParameterError, choose
+from ..checks import ParameterError, check_choice
+from .binary import BinaryFormat
 from .families import fixed_point, ieee_float, product_format
+from .policy import SUBNORMALS
 from .registry import format
-from .scalar import SUBNORMALS, Format
+from .scalar import Format
 
 
 @dataclass(frozen=True)
@@ -49,18 +51,18 @@ def unpacked_product(fa: str | Format, fb: str | Format, subnormals: str = "full
         Neither is a float, whose product is an integer as it is; or ``subnormals`` is unknown.
     """
     fa, fb = format(fa), format(fb)
-    choose("subnormals", subnormals, SUBNORMALS)
-    if "float" not in (fa.kind, fb.kind):
+    check_choice("subnormals", subnormals, SUBNORMALS)
+    if fa.is_integral and fb.is_integral:
         raise ParameterError(f"fa or fb must be a float format, not {fa} and {fb}")
     # A significand of one bit only gates the other one.
     widths = fa.significand_bits, fb.significand_bits
-    greatest = sum(fmt.max_exponent + fmt.bias for fmt in (fa, fb) if fmt.kind == "float")
+    greatest = sum(fmt.max_exponent + fmt.exponent_bias for fmt in (fa, fb))
     has_inf = fa.has_inf or fb.has_inf
     return UnpackedFormat(
         significand_bits=sum(widths) - (1 in widths),
         exp_bits=max(greatest.bit_length(), 1),
-        bias=sum(fmt.bias + fmt.frac_bits for fmt in (fa, fb)),
-        has_zero=subnormals == "flush" and any(fmt.kind == "float" and fmt.subnormals for fmt in (fa, fb)),
+        bias=sum(fmt.exponent_bias + fmt.significand_bits - 1 for fmt in (fa, fb)),
+        has_zero=subnormals == "flush" and any(fmt.has_subnormals for fmt in (fa, fb)),
         has_inf=has_inf,
         # Infinity times zero is one where the other operand has a zero.
         has_nan=fa.has_nan or fb.has_nan or (has_inf and (fa.has_zero or fb.has_zero)),
@@ -83,9 +85,9 @@ def exact_product(fa: str | Format, fb: str | Format) -> Format:
         ``fa`` or ``fb`` is no format.
     """
     fa, fb = format(fa), format(fb)
-    if fa.kind == fb.kind == "binary":
+    if isinstance(fa, BinaryFormat) and isinstance(fb, BinaryFormat):
         return fa
-    if "float" not in (fa.kind, fb.kind):
+    if fa.is_integral and fb.is_integral:
         return product_format(fa, fb)
     (bits_a, quantum_a, max_a), (bits_b, quantum_b, max_b) = _scale(fa), _scale(fb)
     frac_bits, quantum, largest = bits_a + bits_b - 1, quantum_a + quantum_b, max_a * max_b
@@ -109,10 +111,10 @@ def exact_sum(fa: str | Format, fb: str | Format) -> Format:
     """
     fa, fb = format(fa), format(fb)
     for argument, fmt in (("fa", fa), ("fb", fb)):
-        if fmt.kind == "float":
+        if not fmt.is_integral:
             raise ParameterError(f"{argument} must be a fixed-point or binary format, not {fmt}")
     frac_bits = max(fa.frac_bits, fb.frac_bits)
-    ranges = [[extreme << (frac_bits - fmt.frac_bits) for extreme in _extremes(fmt)] for fmt in (fa, fb)]
+    ranges = [[extreme << (frac_bits - fmt.frac_bits) for extreme in (fmt.min_int, fmt.max_int)] for fmt in (fa, fb)]
     least, greatest = (sum(extremes) for extremes in zip(*ranges, strict=True))
     signed = least < 0
     width = max(greatest.bit_length(), (-least - 1).bit_length() if signed else 0) + signed
@@ -121,13 +123,8 @@ def exact_sum(fa: str | Format, fb: str | Format) -> Format:
 
 def _scale(fmt: Format) -> tuple[int, int, Fraction]:
     """Significant bits of a value, exponent of the least one's last bit, and the largest magnitude."""
-    if fmt.kind == "float":
-        return fmt.significand_bits - (not fmt.exp_bits), fmt.min_exponent - fmt.frac_bits, fmt.max
-    largest = max(abs(extreme) for extreme in _extremes(fmt))
-    # One that is a power of two has a single significant bit; all others are below it.
-    return max((largest - 1).bit_length(), 1), -fmt.frac_bits, Fraction(largest, 1 << fmt.frac_bits)
-
-
-def _extremes(fmt: Format) -> tuple[int, int]:
-    """The least and the greatest integer that a code stands for."""
-    return (-1, 1) if fmt.kind == "binary" else (fmt.min_int, fmt.max_int)
+    if fmt.is_integral:
+        # A largest integer that is a power of two has a single significant bit; all others are below it.
+        largest = fmt.max_significand
+        return max((largest - 1).bit_length(), 1), fmt.lsb_exponent, Fraction(largest, 1 << fmt.frac_bits)
+    return fmt.significand_bits - fmt.multiplies_as_integer, fmt.lsb_exponent, fmt.max

@@ -1,152 +1,102 @@
 """One number: what every code of a scalar format means, as data.
 
 A :class:`Format` says everything that the codec, the hardware, the test benches and the reports need to know of a
-scalar format; nothing else in the project may test a format's name. This module holds no arithmetic and needs only
-the standard library, so that hardware generation and the golden model share it without sharing an implementation.
+scalar format; nothing else in the project may test a format's name. Each kind of format is a subclass in a module of its
+own. Formats hold no arithmetic and need only the standard library, so that hardware generation and the golden model share
+them without sharing an implementation.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import IntFlag
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ..checks import ParameterError, check_bool, check_int, check_text, choose
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
-
-Kind = Literal["float", "fixed", "binary"]
-
-#: Rounding modes: to nearest with ties to even, toward zero, toward +inf, toward -inf, to nearest with ties away from
-#: zero. The position in this tuple is the code of the mode on a hardware port (and that of RISC-V's ``frm``).
-ROUNDINGS = ("rne", "rtz", "rdn", "rup", "rna")
-#: What becomes of a result beyond the largest value. "ieee" is for floats: infinity where the format has one, else NaN
-#: where it has one, else the largest value; a mode that rounds toward zero on that side always gives the largest value.
-FLOAT_OVERFLOWS = ("ieee", "saturate")
-#: The same for integers and fixed point.
-FIXED_OVERFLOWS = ("saturate", "wrap")
-#: Subnormal operands and results: kept, or flushed to a zero of the same sign.
-SUBNORMALS = ("full", "flush")
+from ..checks import ParameterError, check_choice, check_int, check_text
+from .policy import SUBNORMALS, RoundingMode, RoundingPolicy
 
 #: Bounds that keep every value of a format a number of a sensible size; the exact products and sums of fp64 are within.
 MAX_WIDTH, MAX_EXP_BITS, MAX_BIAS = 1 << 14, 16, 1 << 16
 
 
-class Flag(IntFlag):
-    """IEEE 754 exceptions as bits of a flags word (RISC-V's ``fflags`` order; nothing here divides by zero)."""
-
-    INEXACT = 1
-    UNDERFLOW = 2
-    OVERFLOW = 4
-    INVALID = 16
-
-
 @dataclass(frozen=True)
-class Format:
+class Format(ABC):
     """A scalar number format.
 
-    A *fixed* code is an integer i (two's complement where ``signed``) of value ``i * 2**-frac_bits``. A *float* code is
-    sign (where ``signed``), exponent field e and fraction field f, from the most significant bit; with ``subnormals``
-    its value is ``±2**(e-bias) * (1 + f/2**frac_bits)`` for e > 0 and ``±2**(1-bias) * f/2**frac_bits`` for e = 0;
-    without, e = 0 is an exponent like any other and the format has no zero. A float without exponent bits is all
-    subnormals: sign and magnitude, fixed point without a hidden one. The *binary* codes 0 and 1 are -1 and +1.
+    ``Format(name, kind, width, …)`` makes a format of the class of that kind, which documents the other parameters:
+    :class:`.floating.FloatFormat`, :class:`.fixed.FixedFormat`, :class:`.binary.BinaryFormat`.
+
+    Every finite value is ``(-1)**sign * significand * 2**(exponent - (significand_bits - 1))`` with an integer
+    ``significand`` of at most :attr:`significand_bits` bits and an ``exponent`` in :attr:`min_exponent` …
+    :attr:`max_exponent`, and a multiple of ``2**lsb_exponent``.
 
     Parameters
     ----------
     name : str
-        The name by which :func:`format` finds it.
-    kind : "float", "fixed" or "binary"
-        What a code is made of.
+        The name by which :func:`.registry.format` finds it.
+    kind : str
+        What a code is made of: a key of :attr:`KINDS`.
     width : int
-        Bits of a code, sign included.
-    frac_bits : int
-        Float: stored fraction bits, without the hidden one. Fixed: bits after the binary point.
-    signed : bool
-        Float: has a sign bit. Fixed: two's complement.
-    bias : int
-        Float: the exponent bias.
-    subnormals : bool
-        Float: exponent field 0 holds zero and the subnormals.
-    inf_code : int or None
-        Float: the code of +infinity.
-    nan_codes : range
-        Float: the codes that are NaN, sign bit apart.
-    negative_zero : "zero" or "nan"
-        Float: what the code of sign 1 and all else 0 is ("nan" in the formats named fnuz).
+        Bits of a code.
     source : str
         Where the definition comes from.
 
     Raises
     ------
     TypeError
-        A parameter is of a wrong kind.
+        A parameter is of a wrong type.
     ParameterError
         One is out of range, or they contradict each other.
+
+    Examples
+    --------
+    >>> e4m3b11 = Format("float8_e4m3b11", "float", 8, 3, bias=11, nan_codes=range(0x7F, 0x80))
+    >>> e4m3b11.max, e4m3b11.min_positive
+    (Fraction(28, 1), Fraction(1, 8192))
     """
 
     name: str
-    kind: Kind
+    kind: str
     width: int
-    frac_bits: int = 0
-    signed: bool = True
-    bias: int = 0
-    subnormals: bool = True
-    inf_code: int | None = None
-    nan_codes: range = range(0)
-    negative_zero: Literal["zero", "nan"] = "zero"
-    source: str = "user"
+    if TYPE_CHECKING:  # fields of some kinds; elsewhere they do not exist
+        frac_bits: int = 0
+        signed: bool = True
+        bias: int = 0
+        subnormals: bool = True
+        inf_code: int | None = None
+        nan_codes: range = range(0)
+        negative_zero: Literal["zero", "nan"] = "zero"
+
+        @property
+        def exp_bits(self) -> int: ...
+
+    source: str = field(default="user", kw_only=True)
+
+    #: The classes of formats, by kind.
+    KINDS: ClassVar[dict[str, type[Format]]] = {}
+
+    def __init_subclass__(cls, kind: str) -> None:
+        Format.KINDS[kind] = cls
+
+    def __new__(cls, *args: Any, **fields: Any) -> Format:
+        if cls is Format:
+            kind = args[1] if len(args) > 1 else fields.get("kind")
+            cls = Format.KINDS[check_choice("kind", kind, tuple(Format.KINDS))]
+            known = {item.name for item in dataclasses.fields(cls)}
+            for name, value in fields.items():
+                if name not in known:
+                    raise ParameterError(f"{name} must be left out in a {kind} format, not {value!r}")
+        return object.__new__(cls)
 
     def __post_init__(self) -> None:
         check_text("name", self.name)
         check_text("source", self.source)
-        choose("kind", self.kind, ("float", "fixed", "binary"))
         check_int("width", self.width, 1, MAX_WIDTH)
-        check_int("frac_bits", self.frac_bits, 0, MAX_WIDTH)
-        check_int("bias", self.bias, -MAX_BIAS, MAX_BIAS)
-        check_bool("signed", self.signed)
-        check_bool("subnormals", self.subnormals)
-        choose("negative_zero", self.negative_zero, ("zero", "nan"))
-        if self.inf_code is not None:
-            check_int("inf_code", self.inf_code, 1)
-        if not isinstance(self.nan_codes, range):
-            raise TypeError(f"nan_codes must be a range, not {self.nan_codes!r}")
-        if self.kind == "float":
-            self._check_float()
-        elif self.inf_code is not None or self.nan_codes or self.negative_zero != "zero" or self.bias:
-            raise ParameterError(
-                f"bias, inf_code, nan_codes and negative_zero belong to float formats, not {self.kind}"
-            )
-        elif self.kind == "binary" and (self.width != 1 or self.frac_bits):
-            raise ParameterError(
-                f"width must be 1 and frac_bits 0 in a binary format, not {self.width} and {self.frac_bits}"
-            )
-
-    def _check_float(self) -> None:
-        if not 0 <= self.exp_bits <= MAX_EXP_BITS or not self.magnitude_mask:
-            raise ParameterError(
-                f"width must leave 0 … {MAX_EXP_BITS} exponent bits, and at least one bit beside the sign, "
-                f"not {self.width} with frac_bits={self.frac_bits}"
-            )
-        if not self.exp_bits and not self.subnormals:
-            raise ParameterError("subnormals must be True in a float without exponent bits, not False")
-        specials = [*([] if self.inf_code is None else [self.inf_code]), *self.nan_codes[:1], *self.nan_codes[-1:]]
-        for code in specials:
-            if not 0 < code <= self.magnitude_mask:
-                raise ParameterError(f"inf_code and nan_codes must be in 1 … {self.magnitude_mask:#x}, not {code:#x}")
-        if self.inf_code is not None and self.inf_code in self.nan_codes:
-            raise ParameterError(f"inf_code must not be in nan_codes, not {self.inf_code:#x}")
-        if specials and max(specials) != self.magnitude_mask:
-            raise ParameterError(f"inf_code and nan_codes must end at {self.magnitude_mask:#x}, not {max(specials):#x}")
-        # Not by len(), which fails beyond 2^63 codes.
-        run = range(self.max_code + 1 + self.has_inf, self.codes >> self.signed)
-        if self.nan_codes != run and specials:
-            raise ParameterError("inf_code and nan_codes must be one run of codes, inf_code first")
-        if self.negative_zero == "nan" and not self.signed:
-            raise ParameterError("negative_zero must be 'zero' in a format without sign, not 'nan'")
+        if Format.KINDS.get(self.kind) is not type(self):
+            raise ParameterError(f"kind must be that of a {type(self).__name__}, not {self.kind!r}")
 
     def __str__(self) -> str:
         return self.name
@@ -154,29 +104,24 @@ class Format:
     # What codes are made of.
 
     @property
-    def exp_bits(self) -> int:
-        """Bits of the exponent field (0 where there is none)."""
-        return self.width - self.signed - self.frac_bits if self.kind == "float" else 0
-
-    @property
+    @abstractmethod
     def significand_bits(self) -> int:
-        """Bits of a significand, with the place of the hidden one; for fixed and binary formats, of a code."""
-        return self.frac_bits + 1 if self.kind == "float" else self.width
+        """The most bits of a significand, with the place of the hidden one."""
 
     @property
-    def codes(self) -> int:
-        """How many codes there are."""
+    def code_count(self) -> int:
+        """The number of codes."""
         return 1 << self.width
 
     @property
     def code_mask(self) -> int:
         """All bits of a code."""
-        return self.codes - 1
+        return self.code_count - 1
 
     @property
     def sign_mask(self) -> int:
-        """The sign bit, or 0 where there is none."""
-        return 1 << (self.width - 1) if self.signed and self.kind != "binary" else 0
+        """The bit that is set in exactly the codes of negative numbers (and of zeros of negative sign), or 0."""
+        return 0
 
     @property
     def magnitude_mask(self) -> int:
@@ -188,12 +133,12 @@ class Format:
     @property
     def has_inf(self) -> bool:
         """Whether a code is infinite."""
-        return self.inf_code is not None
+        return False
 
     @property
     def has_nan(self) -> bool:
         """Whether a code is NaN."""
-        return bool(self.nan_codes) or self.negative_zero == "nan"
+        return self.nan_code is not None
 
     @property
     def has_specials(self) -> bool:
@@ -201,57 +146,61 @@ class Format:
         return self.has_inf or self.has_nan
 
     @property
+    @abstractmethod
     def has_zero(self) -> bool:
         """Whether a code is zero."""
-        return self.kind == "fixed" or (self.kind == "float" and self.subnormals)
+
+    @property
+    def has_negative_zero(self) -> bool:
+        """Whether there are two zeros, of either sign."""
+        return False
 
     @property
     def has_signaling_nan(self) -> bool:
-        """Whether a NaN's most significant fraction bit tells quiet (1) from signaling (0), as in IEEE 754-2008."""
-        quiet = 1 << (self.frac_bits - 1) if self.frac_bits else 0
-        return quiet > 0 and bool(self.nan_codes[1:]) and not self.nan_codes[0] & quiet
+        """Whether some NaNs raise the invalid exception when they are used."""
+        return False
 
     @property
     def nan_code(self) -> int | None:
-        """The quiet NaN that operations deliver: positive, only the quiet bit set in the fraction (RISC-V's choice)."""
-        if self.nan_codes:
-            first = self.nan_codes[0]
-            return (
-                (first | 1 << (self.frac_bits - 1)) & ~((1 << (self.frac_bits - 1)) - 1)
-                if self.has_signaling_nan
-                else first
-            )
-        return self.sign_mask if self.negative_zero == "nan" else None
+        """The NaN that operations deliver, or None."""
+        return None
+
+    @property
+    def nan_becomes_zero(self) -> bool:
+        """Whether zero stands for NaN where a format without one is to substitute it; elsewhere the largest value does."""
+        return False
 
     # The range of finite values.
 
     @property
+    @abstractmethod
     def max_code(self) -> int:
         """The code of the largest finite value."""
-        if self.kind == "fixed":
-            return self.magnitude_mask
-        specials = [*([] if self.inf_code is None else [self.inf_code]), *self.nan_codes[:1]]
-        return min(specials) - 1 if specials else self.magnitude_mask
 
     @property
+    @abstractmethod
     def min_exponent(self) -> int:
-        """Exponent of the least normal value, 2**min_exponent; subnormals are scaled by it too."""
-        return (1 if self.subnormals else 0) - self.bias
+        """The least exponent: that of the least normal value; subnormals are scaled by it too."""
 
     @property
+    @abstractmethod
     def max_exponent(self) -> int:
-        """Exponent that the largest finite value is scaled by: its own, unless all values are subnormals."""
-        return max(self.max_code >> self.frac_bits, int(self.subnormals)) - self.bias
+        """The greatest exponent."""
 
     @property
-    def min_int(self) -> int:
-        """Fixed: the least integer that a code stands for."""
-        return -self.sign_mask
+    def exponent_bias(self) -> int:
+        """What exponents are biased by where they must not be negative, as in hardware."""
+        return -self.min_exponent
 
     @property
-    def max_int(self) -> int:
-        """Fixed: the greatest integer that a code stands for."""
-        return self.magnitude_mask
+    def lsb_exponent(self) -> int:
+        """Every finite value is a multiple of ``2**lsb_exponent``."""
+        return self.min_exponent - (self.significand_bits - 1)
+
+    @property
+    def max_significand(self) -> int:
+        """A bound of the significands."""
+        return (1 << self.significand_bits) - 1
 
     @property
     def max(self) -> Fraction:
@@ -259,19 +208,92 @@ class Format:
         return self.fraction(self.max_code)
 
     @property
+    @abstractmethod
     def min_normal(self) -> Fraction:
         """The least positive value with full precision."""
-        if self.kind == "float" and not self.exp_bits:
-            return self.fraction(1 << (self.frac_bits - 1))
-        if self.kind == "float":
-            return self.fraction(1 << self.frac_bits if self.subnormals else 0)
-        return Fraction(1, 1 << self.frac_bits)
 
     @property
+    @abstractmethod
     def min_positive(self) -> Fraction:
         """The least positive value: the least subnormal where there are subnormals."""
-        return self.fraction(1 if self.has_zero or self.kind == "binary" else 0)
 
+    # What can be done with it.
+
+    @property
+    def is_integral(self) -> bool:
+        """Whether every value is an integer of :attr:`min_int` … :attr:`max_int` times ``2**lsb_exponent``, and every code
+        is one of these: two's complement, unsigned, or -1 and +1."""
+        return False
+
+    @property
+    def multiplies_as_integer(self) -> bool:
+        """Whether codes multiply as integers in units of ``2**lsb_exponent``: no exponent, no infinity, no NaN."""
+        return self.is_integral
+
+    @property
+    def twos_complement(self) -> bool:
+        """Whether a code is a signed integer in two's complement."""
+        return False
+
+    @property
+    def min_int(self) -> int:
+        """The least integer that a code stands for; of integral formats."""
+        raise ParameterError(f"min_int must be asked of an integral format, not {self}")
+
+    @property
+    def max_int(self) -> int:
+        """The greatest integer that a code stands for; of integral formats."""
+        raise ParameterError(f"max_int must be asked of an integral format, not {self}")
+
+    @property
+    @abstractmethod
+    def is_result(self) -> bool:
+        """Whether operations can deliver any result in it: it has a sign and a zero, or integers or signs alone."""
+
+    @property
+    @abstractmethod
+    def roundings(self) -> tuple[RoundingMode, ...]:
+        """The rounding modes that have a meaning, the default first."""
+
+    @property
+    @abstractmethod
+    def overflows(self) -> tuple[str, ...]:
+        """The overflow policies that have a meaning, the default first."""
+
+    @property
+    def has_subnormals(self) -> bool:
+        """Whether subnormals can be flushed to zero."""
+        return False
+
+    @property
+    def raises_flags(self) -> bool:
+        """Whether hardware reports IEEE 754 exceptions for results."""
+        return False
+
+    def policy(
+        self,
+        rounding: str | None = None,
+        overflow: str | None = None,
+        subnormals: str | None = None,
+    ) -> RoundingPolicy:
+        """The policy for results in this format, checked; None is the format's default.
+
+        Raises
+        ------
+        ParameterError
+            A value is unknown or has no meaning in this format.
+        """
+        modes = self.roundings
+        note = "" if set(modes) == set(RoundingMode) else f" for {self}"
+        mode = check_choice("rounding", modes[0] if rounding is None else rounding, modes, note)
+        chosen = check_choice("subnormals", "full" if subnormals is None else subnormals, SUBNORMALS)
+        overflows = self.overflows
+        limit = check_choice("overflow", overflows[0] if overflow is None else overflow, overflows, f" for {self}")
+        return RoundingPolicy(RoundingMode(mode), limit, chosen)
+
+    # One code.
+
+    @abstractmethod
     def fraction(self, code: int) -> Fraction:
         """The exact value of one finite code.
 
@@ -280,45 +302,10 @@ class Format:
         ParameterError
             The code is out of range, infinite or NaN.
         """
-        check_int("code", code, 0, self.code_mask)
-        if self.kind == "binary":
-            return Fraction(2 * code - 1)
-        if self.kind == "fixed":
-            return Fraction(code - (self.codes if code & self.sign_mask else 0), 1 << self.frac_bits)
-        magnitude = code & self.magnitude_mask
-        if magnitude > self.max_code or (self.negative_zero == "nan" and code == self.sign_mask):
-            raise ParameterError(f"code must be that of a finite value of {self.name}, not {code:#x}")
-        exponent, significand = magnitude >> self.frac_bits, magnitude & ((1 << self.frac_bits) - 1)
-        if exponent or not self.subnormals:
-            significand |= 1 << self.frac_bits
-        shift = (exponent if exponent or not self.subnormals else 1) - self.bias - self.frac_bits
-        value = Fraction(significand << shift) if shift >= 0 else Fraction(significand, 1 << -shift)
-        return -value if code & self.sign_mask else value
-
-    def encode(self, x: ArrayLike, **options: Any) -> NDArray[Any]:
-        """Codes of real numbers, rounded once: :func:`polymac.golden.codec.encode` in this format, with its options."""
-        from ..codec.scalar import encode
-
-        return encode(x, self, **options)
-
-    def decode(self, codes: ArrayLike) -> NDArray[np.float64]:
-        """The real numbers that codes stand for: :func:`polymac.golden.codec.decode` in this format."""
-        from ..codec.scalar import decode
-
-        return decode(codes, self)
 
     def text(self, code: int) -> str:
-        """One code's value for people: exact where it is finite, else ``inf``, ``-inf`` or ``nan``."""
-        magnitude = code & self.magnitude_mask
-        if self.kind == "float":
-            if magnitude in self.nan_codes or (self.negative_zero == "nan" and code == self.sign_mask):
-                return "nan"
-            if magnitude == self.inf_code:
-                return "-inf" if code & self.sign_mask else "inf"
-            if magnitude == 0 and self.has_zero:
-                return "-0.0" if code & self.sign_mask else "0.0"
-        value = self.fraction(code)
-        return str(value) if self.kind != "float" and value.denominator == 1 else decimal_text(value)
+        """The value of one code for people: exact where it is finite, else ``inf``, ``-inf`` or ``nan``."""
+        return decimal_text(self.fraction(code))
 
 
 def decimal_text(value: Fraction) -> str:

@@ -26,11 +26,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..checks import ParameterError, choose
+from ..checks import ParameterError, check_choice
 from .block import BlockFormat
 from .scalar import Format
 
-_SCALAR_KINDS = ("float", "fixed", "binary")
 _FORMAT_KEYS = ("element", "scale", "tensor_scale")
 
 
@@ -52,9 +51,9 @@ def read_formats(path: Path, find: Callable[[str], Format | None]) -> list[Forma
         if not isinstance(table, dict):
             raise ParameterError(f"{path}: {name} must be the table of a format, not {table!r}")
     scalars = {
-        name: _build(path, name, table, Format)
+        name: _build(path, name, table, Format.KINDS[table["kind"]])
         for name, table in tables.items()
-        if _kind(path, name, table) in _SCALAR_KINDS
+        if _kind(path, name, table) in Format.KINDS
     }
 
     def named(key: str, value: object) -> Format:
@@ -71,7 +70,7 @@ def read_formats(path: Path, find: Callable[[str], Format | None]) -> list[Forma
 
 def _kind(path: Path, name: str, table: dict[str, Any]) -> str:
     try:
-        return choose("kind", table.get("kind"), (*_SCALAR_KINDS, "block"))
+        return check_choice("kind", table.get("kind"), (*Format.KINDS, "block"))
     except ParameterError as error:
         raise ParameterError(f"{path}: in [{name}], {error}") from None
 
@@ -91,7 +90,7 @@ def _build(
     fields = {item.name: item for item in dataclasses.fields(build) if item.name != "name"}  # pyright: ignore[reportArgumentType]
     try:
         for key in table:
-            choose("key", key, tuple(fields))
+            check_choice("key", key, tuple(fields))
         for key, item in fields.items():
             if item.default is dataclasses.MISSING and key not in table:
                 raise ParameterError(f"{key} must be given, not left out")

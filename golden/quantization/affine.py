@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..codec.codes import Integers, as_integers, check_fixed, from_int, to_int
-from ..formats import Format, ParameterError, choose, format
+from ..formats import Format, ParameterError, check_choice, format
 from ..sums.gemm import gemm
 from .requantize import MODES, check_per_channel, clamped, float_scale, nearest_integer, real_scale, requantize
 
@@ -133,7 +133,7 @@ def qgemm(
     ParameterError
         Codes are out of range, shapes do not match, or the mode is unknown or cannot hold a scale or an accumulator.
     """
-    choose("mode", mode, MODES)
+    check_choice("mode", mode, MODES)
     if qa.scale.ndim or qa.zero_point.ndim:
         raise ParameterError(
             f"qa must be of the whole tensor, scale and zero_point of shape (),"

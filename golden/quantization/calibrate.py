@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..codec.codes import Integers, check_fixed
 from ..codec.scalar import decode, encode
-from ..formats import Format, ParameterError, check_int, format
+from ..formats import FixedFormat, Format, ParameterError, check_int, format
 from .affine import Quantization, dequantize, finite, quantize
 from .entropy import check_details, entropy_bins
 from .histogram import Histogram, check_bins
@@ -94,9 +94,9 @@ class Calibration(ABC):
             only.
         """
         fmt = format(fmt)
-        if fmt.kind == "fixed":
+        if isinstance(fmt, FixedFormat):
             return self.quantization(fmt, symmetric=True).scale
-        if fmt.kind != "float" or not (fmt.signed and fmt.has_zero):
+        if fmt.is_integral or not fmt.is_result:
             raise ParameterError(f"fmt must be a fixed-point format or a float with a sign and a zero, not {fmt}")
         self._check_data()
         scale = _symmetric_scale(*self._range(fmt, True), float(fmt.max))
@@ -290,7 +290,7 @@ class MeanSquareError(_HistogramCalibration):
         bounds = histogram.max_magnitude * (np.arange(1, self.candidates + 1) / self.candidates)
         least, greatest = np.maximum(-bounds, histogram.least), np.minimum(bounds, histogram.greatest)
         each = np.broadcast_to(values[:, None], (len(values), self.candidates))
-        if fmt.kind == "fixed":
+        if isinstance(fmt, FixedFormat):
             scale, zero_point = _affine(least, greatest, fmt, symmetric)
             back = dequantize(quantize(each, scale, zero_point, fmt), scale, zero_point, fmt)
         else:
@@ -339,7 +339,7 @@ class Entropy(_HistogramCalibration):
         one_sided = histogram.least >= 0 or histogram.greatest <= 0
         kept = entropy_bins(
             histogram.magnitudes,
-            levels=fmt.max_int + 1 if symmetric else fmt.codes if one_sided else fmt.codes // 2,
+            levels=fmt.max_int + 1 if symmetric else fmt.code_count if one_sided else fmt.code_count // 2,
             start=self.start,
             first_bin=self.first_bin,
             support=self.support,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..codec.codes import as_integers
-from ..formats import ParameterError, check_int, choose
+from ..formats import ParameterError, check_choice, check_int
 
 #: What bin 0 counts: what it does, or as much as bin 1. Behind a ReLU most numbers are zero. They lose nothing by
 #: quantization, yet "keep" spreads them over a level, whose cost pulls the threshold down: of max(x - 1.3, 0), x normal,
@@ -22,9 +22,9 @@ TIES = ("first", "last")
 
 def check_details(first_bin: str, support: str, ties: str) -> None:
     """Raise a ParameterError if a detail of :func:`entropy_bins` is none of those allowed."""
-    choose("first_bin", first_bin, FIRST_BINS)
-    choose("support", support, SUPPORTS)
-    choose("ties", ties, TIES)
+    check_choice("first_bin", first_bin, FIRST_BINS)
+    check_choice("support", support, SUPPORTS)
+    check_choice("ties", ties, TIES)
 
 
 def divergences(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..codec.codes import Integers, check_fixed, to_int
-from ..formats import Format, ParameterError, choose, format
+from ..formats import Format, ParameterError, check_choice, format
 from ..sums.gemm import gemm as golden_gemm
 from .affine import Quantization, quantize
 from .calibrate import Calibration, MinMax
@@ -150,7 +150,7 @@ def quantize_mlp(
         the zero point's term needs more than 32 bits.
     """
     activation, weight = check_fixed("activation", format(activation)), check_fixed("weight", format(weight))
-    choose("mode", mode, MODES)
+    check_choice("mode", mode, MODES)
     layers = []
     for layer, data in zip(mlp.layers, _activations(mlp, calibration), strict=False):
         quantization = method(per_channel=False).update(data).quantization(activation)
@@ -194,7 +194,7 @@ def forward(
         ``x`` has another shape or is not finite, or ``requantize`` is given for a network of mode "float".
     """
     if requantize is not None:
-        choose("mode", mlp.mode, FIXED_MODES, " where requantize is given")
+        check_choice("mode", mlp.mode, FIXED_MODES, " where requantize is given")
 
     def model_gemm(a: Integers, b: Integers) -> Integers:
         return golden_gemm(a, b, mlp.activation, mlp.weight)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..codec.codes import Integers, as_integers, check_fixed, to_int, wrapped
 from ..codec.scalar import encode
-from ..formats import Format, ParameterError, check_int, choose, fixed_point, format
+from ..formats import Format, ParameterError, check_choice, check_int, fixed_point, format
 
 #: How scale · acc is computed, with a 31-bit multiplier and a shift. "single": one rounding, ties toward +infinity
 #: (TFLite's single-rounding rule). "gemmlowp": a high multiply that rounds, then a shift that rounds again.
@@ -145,7 +145,7 @@ def rescale(
     ParameterError
         One is out of range, a channel's parameter does not match ``acc``, or ``out`` is no fixed-point format.
     """
-    choose("mode", mode, FIXED_MODES)
+    check_choice("mode", mode, FIXED_MODES)
     out = check_fixed("out", format(out))
     acc = as_integers("acc", acc)
     zeros = _per_channel_integers("zero_point", zero_point, acc.shape, out.min_int, out.max_int)
@@ -297,7 +297,7 @@ def requantize(
     TypeError, ParameterError
         As in the functions named; and for an unknown mode.
     """
-    choose("mode", mode, MODES)
+    check_choice("mode", mode, MODES)
     scales = real_scale(scale)
     check_per_channel("scale", scales.shape, np.shape(acc))
     if mode == "float":

@@ -12,7 +12,7 @@ from ..codec.codes import Integers
 from ..codec.fast.jit import compiled
 from ..codec.fast.jit_loops import ZERO_EXPONENT, aligned_chain
 from ..codec.scalar import decode, encode
-from ..formats import Format, ParameterError
+from ..formats import FloatFormat, Format, ParameterError
 from ..formats.accumulation import Aligned
 
 Reals = NDArray[np.float64]
@@ -38,7 +38,7 @@ def rows_of(matrix: NDArray, rows: slice) -> NDArray:
 def check_aligned(fa: Format, fb: Format, out: Format) -> None:
     """Raise a ParameterError unless a float64 holds the products of ``fa`` and ``fb``, and ``out``, exactly."""
     for argument, fmt in (("fa", fa), ("fb", fb)):
-        if fmt.kind != "float":
+        if not isinstance(fmt, FloatFormat):
             raise ParameterError(f"{argument} must be a float format for aligned accumulation, not {fmt}")
     bits = fa.significand_bits + fb.significand_bits
     if bits > 53:
@@ -48,7 +48,7 @@ def check_aligned(fa: Format, fb: Format, out: Format) -> None:
         ("fb", fb, _MAX_EXPONENT // 2),
         ("out", out, _MAX_EXPONENT),
     ):
-        if fmt.min_exponent - fmt.frac_bits < -limit or fmt.max_exponent >= limit:
+        if fmt.lsb_exponent < -limit or fmt.max_exponent >= limit:
             raise ParameterError(f"{argument} must have values in 2^-{limit} … 2^{limit} to be aligned, not {fmt}")
 
 

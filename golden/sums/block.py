@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
-from ..codec.block import decode_blocks
+from ..codec.block import check_parts, decode_blocks
 from ..codec.codes import Integers
 from ..codec.scalar import encode
 from ..formats import FORMATS, Format, ParameterError
@@ -42,7 +42,7 @@ def block_gemm(
     Parameters
     ----------
     a, b : sequence of arrays
-        Scales and elements (and the tensor's scale where the format has one), as :meth:`.block.BlockFormat.encode`
+        Scales and elements (and the tensor's scale where the format has one), as :func:`.codec.block.encode_blocks`
         gives them for shapes (M, K) with ``axis=1`` and (K, N) with ``axis=0``.
     fa, fb : str or BlockFormat
         Their formats.
@@ -53,7 +53,7 @@ def block_gemm(
     ------
     TypeError, ParameterError
         A format is no block format, an operand has not the parts that its format asks for, the style is Aligned or
-        rounds after what neither is whole blocks nor divides one, or what :func:`.block_codec.decode_blocks` and
+        rounds after what neither is whole blocks nor divides one, or what :func:`.codec.block.decode_blocks` and
         :func:`.gemm.gemm` raise.
     """
     x, y = _operands(a, b, fa, fb, accumulate, (1, 0))
@@ -96,8 +96,5 @@ def _operands(
                 )
     operands = []
     for argument, parts, fmt, axis in zip("ab", (a, b), formats, axes, strict=True):
-        if len(parts) != len(fmt.factors):
-            names = "(scales, elements)" if fmt.tensor_scale is None else "(scales, elements, tensor scale)"
-            raise ParameterError(f"{argument} must be {names} for {fmt}, not {len(parts)} arrays")
-        operands.append(encode(decode_blocks(parts[0], parts[1], fmt, *parts[2:], axis=axis), _FP64))
+        operands.append(encode(decode_blocks(check_parts(argument, parts, fmt), fmt, axis=axis), _FP64))
     return operands

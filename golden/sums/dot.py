@@ -7,9 +7,10 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..codec.codes import Integers, Unpacked, as_codes, code_dtype, unpack
-from ..codec.rounding import check_policies, pack
-from ..formats import Format, ParameterError, format
+from ..codec.codes import Integers, Unpacked, as_codes, code_dtype
+from ..codec.kinds import pack, unpack
+from ..codec.rounding import Target
+from ..formats import Format, ParameterError, RoundingMode, format
 from ..formats.accumulation import Accumulation, Aligned, Exact, Rounded, check_accumulation
 from .aligned import aligned_sum, check_aligned
 from .float64_chain import float64_sum, rounds_as_float64
@@ -81,19 +82,19 @@ def dot(
 def check_style(fa: Format, fb: Format, accumulate: object, out: str | Format | None) -> tuple[Accumulation, Format]:
     """The style and the output format, if they have a meaning for these operands; else raise an error that says why."""
     accumulate, out = check_accumulation(accumulate, out)
-    if out.kind == "float" and not (out.signed and out.has_zero):
+    if not out.is_result:
         raise ParameterError(f"out must be a format with a sign and a zero, not {out}")
     if isinstance(accumulate, Aligned):
         check_aligned(fa, fb, out)
     else:
-        check_policies(out, accumulate.rounding, accumulate.overflow, accumulate.subnormals)
+        accumulate.policy(out)
     return accumulate, out
 
 
 def as_addend(c: ArrayLike | None, out: Format, shape: tuple[int, ...]) -> Integers:
     """The codes of c in the shape of the result; None is +0 (code 0, in binary formats no zero but -1)."""
     if c is None:
-        if out.kind == "binary":
+        if not out.has_zero:
             raise ParameterError(f"c must be given where out is {out}, which has no zero, not None")
         return np.zeros(shape, code_dtype(out))
     codes = as_codes("c", c, out)
@@ -140,15 +141,14 @@ def _limb_sums(
 def _rounded_step(
     left: Unpacked, right: Unpacked, part: slice, c: Integers, accumulate: Exact | Rounded, out: Format
 ) -> Integers:
-    rounding, subnormals = accumulate.rounding, accumulate.subnormals
+    target = Target(out, accumulate.policy(out))
     total = sum_of_products(
         mapped(left, lambda x: x[..., part]),
         mapped(right, lambda x: x[..., part, :]),
-        in_full_shape(unpack(c, out, subnormals), c.shape),
+        in_full_shape(unpack(c, out, target.policy.subnormals), c.shape),
         # Fixed point rounds at a fixed place, and wraps: it needs every bit.
-        reduce=out.kind == "float" and out.significand_bits <= REDUCED_BITS - 2,
-        down=rounding == "rdn",
+        reduce=not out.is_integral and out.significand_bits <= REDUCED_BITS - 2,
+        down=target.policy.rounding is RoundingMode.RDN,
     )
     flat = mapped(in_full_shape(total, c.shape), lambda x: x.reshape(-1))
-    overflow = check_policies(out, rounding, accumulate.overflow, subnormals)
-    return pack("the sum", flat, out, rounding, overflow, subnormals)[0].reshape(c.shape)
+    return pack("the sum", flat, target)[0].reshape(c.shape)

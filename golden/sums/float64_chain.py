@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..codec.codes import Integers
 from ..codec.scalar import decode, encode
-from ..formats import FORMATS, Format
+from ..formats import FORMATS, FloatFormat, Format
 from ..formats.accumulation import Rounded
 from .aligned import rows_of, tiles
 
@@ -24,12 +24,13 @@ def rounds_as_float64(fa: Format, fb: Format, accumulate: Rounded, out: Format) 
     at 2^(t-23)), or p is at least 2^128 and overflows with the other term or without. Numbers next to it in fp32, and
     midpoints, are 2^(t-25) or more away: both roundings give the larger term.
     """
-    lowest = fa.min_exponent - fa.frac_bits + fb.min_exponent - fb.frac_bits
+    lowest = fa.lsb_exponent + fb.lsb_exponent
     return (
         out == _FP32
         and (accumulate.rounding, accumulate.subnormals, accumulate.block) == ("rne", "full", 1)
         and accumulate.overflow in (None, "ieee")
-        and fa.kind == fb.kind == "float"
+        and isinstance(fa, FloatFormat)
+        and isinstance(fb, FloatFormat)
         and fa.significand_bits + fb.significand_bits <= 24
         and lowest >= -1022
         and fa.max_exponent + fb.max_exponent + 2 <= 1023

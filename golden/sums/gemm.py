@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..codec.codes import Integers, as_codes, check_fixed, check_integral, code_dtype, max_magnitude, to_int, wrapped
-from ..formats import FIXED_OVERFLOWS, Format, ParameterError, check_int, choose, format
+from ..codec.codes import Integers, as_codes, check_fixed, check_integral, code_dtype, to_int, wrapped
+from ..formats import FIXED_OVERFLOWS, Format, ParameterError, check_choice, check_int, format
 from ..formats.accumulation import Accumulation, Exact
 from .dot import as_addend, check_style, sum_codes
 from .limbs import LIMB_BITS
@@ -95,17 +95,17 @@ def gemm(
         raise ParameterError(
             f"{name} must be {default} where c, accumulate or out is given, not {integer_options[name]!r}"
         )
-    if styled or (not given and "float" in (fa.kind, fb.kind)):
+    if styled or (not given and not (fa.is_integral and fb.is_integral)):
         return _styled(a, b, fa, fb, c, Exact() if accumulate is None else accumulate, out)
     check_integral("fa", fa)
     check_integral("fb", fb)
     lanes = check_int("lanes", lanes, 1)
-    overflow = choose("overflow", "wrap" if overflow is None else overflow, FIXED_OVERFLOWS)
+    overflow = check_choice("overflow", "wrap" if overflow is None else overflow, FIXED_OVERFLOWS)
     for argument, zero, fmt in (("zero_a", zero_a, fa), ("zero_b", zero_b, fb)):
-        check_int(argument, zero, *_extremes(fmt))
+        check_int(argument, zero, fmt.min_int, fmt.max_int)
     acc = None if acc is None else check_accumulator(acc, fa, fb)
     left, right = _operands(a, b, fa, fb)
-    bounds = (max_magnitude(fa), max_magnitude(fb))
+    bounds = (fa.max_significand, fb.max_significand)
     # Every term of the sum, and every sum of terms, is within this bound.
     wide = left.shape[1] * (bounds[0] + abs(zero_a)) * (bounds[1] + abs(zero_b)) >= 1 << 63
     result = np.zeros(
@@ -161,7 +161,7 @@ def _style_bytes(fa: Format, fb: Format, out: Format) -> tuple[int, int]:
 
 def _span(fmt: Format) -> int:
     """Bits from the last one of the least number to the first one of the largest."""
-    return fmt.max_exponent - fmt.min_exponent + fmt.significand_bits if fmt.kind == "float" else fmt.width
+    return fmt.max_exponent + 1 - fmt.lsb_exponent
 
 
 def _tiles(
@@ -217,15 +217,10 @@ def exact_depth(fa: str | Format, fb: str | Format, acc: str | Format) -> int:
     """
     fa, fb = check_integral("fa", format(fa)), check_integral("fb", format(fb))
     acc = check_accumulator(acc, fa, fb)
-    products = [x * y for x in _extremes(fa) for y in _extremes(fb)]
+    products = [x * y for x in (fa.min_int, fa.max_int) for y in (fb.min_int, fb.max_int)]
     greatest, least = max(products), min(products)
     depths = [acc.max_int // greatest] if greatest > 0 else []
     return min(depths + ([acc.min_int // least] if least < 0 else []))
-
-
-def _extremes(fmt: Format) -> tuple[int, int]:
-    """The least and the greatest integer of a fixed-point or binary format."""
-    return (-1, 1) if fmt.kind == "binary" else (fmt.min_int, fmt.max_int)
 
 
 def check_accumulator(acc: str | Format, fa: Format, fb: Format) -> Format:

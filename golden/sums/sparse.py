@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..codec.codes import Bools, Integers, as_codes, unpack
-from ..formats import Format, ParameterError, choose, format
+from ..codec.codes import Bools, Integers, as_codes
+from ..codec.kinds import unpack
+from ..formats import FloatFormat, Format, ParameterError, check_choice, format
 from .gemm import gemm
 
 GROUP, KEPT = 4, 2
@@ -114,7 +115,7 @@ def compress(codes: ArrayLike, fmt: str | Format, keep: str | ArrayLike = "nonze
 def _positions(groups: Integers, fmt: Format, keep: str | ArrayLike) -> NDArray[np.int64]:
     """The positions that are kept, shape (M, K/4, 2), increasing."""
     if isinstance(keep, str):
-        choose("keep", keep, ("nonzero", "largest"), " or a mask")
+        check_choice("keep", keep, ("nonzero", "largest"), " or a mask")
         if keep == "largest":
             order = _magnitude_order(groups, fmt)
         else:
@@ -137,11 +138,11 @@ def _positions(groups: Integers, fmt: Format, keep: str | ArrayLike) -> NDArray[
 
 def _magnitude_order(groups: Integers, fmt: Format) -> Integers:
     """Numbers that are less the larger a code's magnitude is."""
-    if fmt.kind == "float":
+    if isinstance(fmt, FloatFormat):
         # Magnitudes are in code order, infinity and NaN above them; a NaN in the place of -0 has magnitude code 0.
         magnitude = groups.astype(np.int64) & fmt.magnitude_mask
         if fmt.negative_zero == "nan":
-            magnitude = np.where(groups == fmt.sign_mask, fmt.codes, magnitude)
+            magnitude = np.where(groups == fmt.sign_mask, fmt.code_count, magnitude)
         return -magnitude
     magnitude = unpack(groups.reshape(-1), fmt).magnitude.reshape(groups.shape)
     return -magnitude.astype(np.int64 if magnitude.dtype != object else object)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from ...golden.formats import BlockFormat, Format, ParameterError, check_int, choose
+from ...golden.formats import BlockFormat, Format, ParameterError, check_choice, check_int
 from ..core.hierarchy import place
 from ..core.pipeline import MAX_STAGES
 from ..core.unit import PortSpec, StreamSpec, Unit, control, numbers
@@ -121,7 +121,7 @@ class Array(Unit):
             force_wide=force_wide,
         )
         self.stages = check_int("stages", stages, 0, MAX_STAGES)
-        self.dataflow = choose("dataflow", dataflow, tuple(_DATAFLOWS))
+        self.dataflow = check_choice("dataflow", dataflow, tuple(_DATAFLOWS))
         plane = rows * how.lanes
         if dataflow == "ws" and isinstance(how, ExactSum) and how.max_k < plane:
             raise ParameterError(

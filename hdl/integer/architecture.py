@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...golden.formats import choose
+from ...golden.formats import check_choice
 
 #: Value of ``architecture`` that leaves the choice to :func:`choose_architecture`.
 AUTO = "auto"
@@ -29,7 +29,7 @@ def choose_architecture(target: str, a_bits: int, b_bits: int, *, signed: bool) 
     ParameterError
         There is no such target.
     """
-    choose("target", target, TARGETS)
+    check_choice("target", target, TARGETS)
     if target in CELLS:
         return "booth" if min(a_bits, b_bits) >= BOOTH_BITS[signed] else "row_adders"
     return "row_adders" if target in FPGAS else "operator"

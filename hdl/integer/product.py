@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth.hdl import Module, Shape, Value
 from amaranth.lib.wiring import In, Out
 
-from ...golden.formats import choose
+from ...golden.formats import check_choice
 from ..core.unit import PortSpec, Unit
 from .bit_matrix import BitMatrix
 from .partial_products import add_bit_products, add_booth_products, add_rows
@@ -48,7 +48,7 @@ class Product(Unit):
 
     def __init__(self, *, a: Shape, b: Shape, architecture: str) -> None:
         self.a_shape, self.b_shape = a, b
-        self.architecture = choose("architecture", architecture, ARCHITECTURES)
+        self.architecture = check_choice("architecture", architecture, ARCHITECTURES)
         super().__init__(
             {
                 "a": PortSpec(In(a), "data"),

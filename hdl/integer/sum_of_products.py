@@ -7,7 +7,7 @@ from itertools import product
 
 from amaranth.hdl import Cat, Const, Module, Shape, Signal, Value
 
-from ...golden.formats import ParameterError, choose
+from ...golden.formats import ParameterError, check_choice
 from .bit_matrix import BitMatrix
 from .product import ADD_PRODUCTS, ARCHITECTURES, product_of
 
@@ -53,7 +53,7 @@ def sum_of_products(
     ParameterError
         There is no such architecture, or no pair.
     """
-    choose("architecture", architecture, ARCHITECTURES)
+    check_choice("architecture", architecture, ARCHITECTURES)
     if not pairs:
         raise ParameterError("pairs must be at least one pair of operands, not an empty sequence")
     prefix = f"{name}_" if name else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal, Value
 
-from ...golden.formats import Aligned, BlockFormat, Format, ParameterError, choose, ieee_float, style_name
+from ...golden.formats import Aligned, BlockFormat, Format, ParameterError, check_choice, ieee_float, style_name
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline
 from ..integer.product import ARCHITECTURES
@@ -74,7 +74,7 @@ class AlignedSum(Summation):
                 f"acc must keep all {out.frac_bits} fraction bits of {out}, or no fewer than the "
                 f"{aligned.frac_bits} it aligns, not {aligned.out_frac_bits} ({style_name(aligned)})"
             )
-        architecture = choose("architecture", architecture or "operator", ARCHITECTURES)
+        architecture = check_choice("architecture", architecture or "operator", ARCHITECTURES)
         return cls(a, b, lanes, out, sparse, architecture, aligned)
 
     @property

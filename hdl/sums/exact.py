@@ -7,7 +7,7 @@ from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 
-from ...golden.formats import FLOAT_OVERFLOWS, BlockFormat, Exact, Format, ParameterError, check_int, choose
+from ...golden.formats import FLOAT_OVERFLOWS, BlockFormat, Exact, Format, ParameterError, check_choice, check_int
 from ..core.delays import LUT, adder
 from ..core.pipeline import Pipeline
 from ..integer.product import ARCHITECTURES
@@ -70,8 +70,8 @@ class ExactSum(Summation):
             raise ParameterError(f"out must be a float format with a sign and a zero for acc=exact, not {out}")
         check_nan("out", out, a, b)
         check_scales(a, b)
-        overflow = choose("overflow", "ieee" if overflow is None else overflow, FLOAT_OVERFLOWS)
-        architecture = choose("architecture", architecture or "operator", ARCHITECTURES)
+        overflow = check_choice("overflow", "ieee" if overflow is None else overflow, FLOAT_OVERFLOWS)
+        architecture = check_choice("architecture", architecture or "operator", ARCHITECTURES)
         max_k = check_int("max_k", DEFAULT_MAX_K if max_k is None else max_k, 1)
         how = cls(a, b, lanes, out, sparse, architecture, replace(exact, overflow=overflow), max(max_k, lanes))
         if how.sum_bits > MAX_EXACT_BITS and not force_wide:

@@ -11,8 +11,8 @@ from ...golden.formats import (
     FIXED_OVERFLOWS,
     Format,
     ParameterError,
+    check_choice,
     check_int,
-    choose,
     fixed_point,
     product_format,
     sum_format,
@@ -67,8 +67,8 @@ class IntegerSum(Summation):
         ParameterError
             The accumulator is narrower than one product, has other fraction bits, or overflows with ``max_k`` products.
         """
-        overflow = choose("overflow", "wrap" if overflow is None else overflow, FIXED_OVERFLOWS)
-        architecture = choose("architecture", architecture or "operator", ARCHITECTURES)
+        overflow = check_choice("overflow", "wrap" if overflow is None else overflow, FIXED_OVERFLOWS)
+        architecture = check_choice("architecture", architecture or "operator", ARCHITECTURES)
         product = product_format(as_integer(a), as_integer(b))
         if acc is None:
             acc = sum_format(product, check_int("max_k", DEFAULT_MAX_K if max_k is None else max_k, 1))

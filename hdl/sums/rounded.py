@@ -13,7 +13,7 @@ from ...golden.formats import (
     Format,
     ParameterError,
     Rounded,
-    choose,
+    check_choice,
     fixed_point,
     style_name,
 )
@@ -77,8 +77,8 @@ class RoundedSum(Summation):
             raise ParameterError(f"acc must be rounded in a float format with a sign and a zero, not {out}")
         check_nan("acc", out, a, b)
         check_scales(a, b)
-        overflow = choose("overflow", "ieee" if overflow is None else overflow, FLOAT_OVERFLOWS)
-        architecture = choose("architecture", architecture or "operator", ARCHITECTURES)
+        overflow = check_choice("overflow", "ieee" if overflow is None else overflow, FLOAT_OVERFLOWS)
+        architecture = check_choice("architecture", architecture or "operator", ARCHITECTURES)
         products = products_of(lanes, sparse)
         if any(isinstance(fmt, BlockFormat) for fmt in (a, b)):
             # A block, or what a beat holds of it, has one scale, and is one exact term.

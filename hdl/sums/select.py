@@ -16,8 +16,8 @@ from ...golden.formats import (
     any_format,
     check_accumulation,
     check_bool,
+    check_choice,
     check_int,
-    choose,
     format,
     preset,
     style,
@@ -96,7 +96,7 @@ def summation(
     lanes = _least_lanes(None if fixed else acc, sparse) if lanes is None else check_int("lanes", lanes, 1, MAX_LANES)
     check_bool("flags", flags)
     if rounding is not None:
-        choose("rounding", rounding, (PORT,))
+        check_choice("rounding", rounding, (PORT,))
     check_lanes(fa, fb, lanes, sparse)
     integers = not any(isinstance(fmt, BlockFormat) or fmt.kind == "float" for fmt in (fa, fb))
     if integers and (acc is None or fixed is not None):

@@ -14,8 +14,8 @@ from ...golden.formats import (
     BlockFormat,
     Format,
     ParameterError,
+    check_choice,
     check_int,
-    choose,
     exact_product,
     format,
     load_environment,
@@ -155,7 +155,7 @@ def choose_rounding(
             if value is not None:
                 raise ParameterError(f"{argument} must be left out with {what}, not {value!r}")
         return None, 0, None
-    mode = choose("rounding", "rne" if rounding is None else rounding, (*ROUNDINGS, STOCHASTIC, PORT))
+    mode = check_choice("rounding", "rne" if rounding is None else rounding, (*ROUNDINGS, STOCHASTIC, PORT))
     if mode not in (STOCHASTIC, PORT) and random_bits is not None:
         raise ParameterError(f"random_bits must be left out with rounding={mode}, not {random_bits!r}")
     if mode == STOCHASTIC and random_bits is None:
@@ -163,7 +163,11 @@ def choose_rounding(
     bits = 0 if random_bits is None else check_int("random_bits", random_bits, 1, 63)
     allowed = {"float": FLOAT_OVERFLOWS, "fixed": FIXED_OVERFLOWS}[out.kind]
     name = {"float": "float", "fixed": "fixed-point"}[out.kind]
-    return mode, bits, choose("overflow", allowed[0] if overflow is None else overflow, allowed, f" for {name} formats")
+    return (
+        mode,
+        bits,
+        check_choice("overflow", allowed[0] if overflow is None else overflow, allowed, f" for {name} formats"),
+    )
 
 
 def _default_random_bits(formats: Formats) -> int:
@@ -194,7 +198,7 @@ def choose_float_options(formats: Formats, subnormals: str | None, flags: bool |
         raise ParameterError(f"flags must be left out with out={UNPACKED}, not {flags!r}")
     if out.kind != "float" and flags:
         raise ParameterError(f"flags must be left out where out is no float, not {flags!r} with {out}")
-    chosen = choose("subnormals", "full" if subnormals is None else subnormals, SUBNORMALS)
+    chosen = check_choice("subnormals", "full" if subnormals is None else subnormals, SUBNORMALS)
     has_flags = out.kind == "float" and (not formats.is_exact if flags is None else bool(flags))
     return chosen if "float" in formats.kinds else "", has_flags
 
@@ -216,7 +220,7 @@ def choose_stages(formats: Formats, stages: int, valid: bool) -> int:
 def choose_product(formats: Formats, architecture: str | None, target: str | None) -> str:
     """The architecture, which a target chooses with "auto"."""
     if architecture != AUTO:
-        chosen = choose("architecture", architecture or "operator", (*ARCHITECTURES, AUTO))
+        chosen = check_choice("architecture", architecture or "operator", (*ARCHITECTURES, AUTO))
         if target is not None:
             raise ParameterError(f"target must be left out unless architecture is auto, not {target!r} with {chosen}")
         return chosen

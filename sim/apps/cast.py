@@ -104,7 +104,7 @@ def _affine(x: Reals, fmt: Format | BlockFormat, columns: bool = False) -> Affin
         if fmt.tensor_scale is None:
             return Affine(np.ones(1))
         # The scale of the tensor, of which the array knows nothing: the same for all inputs.
-        code = fmt.encode(_padded(x, fmt, 1), axis=1)[2]
+        code = golden.encode_blocks(_padded(x, fmt, 1), fmt, axis=1)[2]
         return Affine(np.asarray(golden.decode(code, fmt.tensor_scale)))
     if fmt.kind == "binary":
         if columns:
@@ -121,21 +121,21 @@ def _encode(x: Reals, fmt: Format | BlockFormat, how: Affine, axis: int) -> Oper
     if isinstance(fmt, BlockFormat):
         x = _padded(x, fmt, axis)
         if fmt.tensor_scale is None:
-            return fmt.encode(x, axis=axis)
-        return fmt.encode(x, axis=axis, tensor_scale=fmt.tensor_scale.encode(how.scale))[:2]
+            return golden.encode_blocks(x, fmt, axis=axis)
+        return golden.encode_blocks(x, fmt, axis=axis, tensor_scale=golden.encode(how.scale, fmt.tensor_scale))[:2]
     if fmt.kind == "binary":
         return (x > how.offset).astype(golden.code_dtype(fmt))
     scaled = (x - how.offset) / how.scale
     if not fmt.has_zero:
         scaled = np.maximum(scaled, float(fmt.min_positive))
-    return fmt.encode(scaled, overflow="saturate")
+    return golden.encode(scaled, fmt, overflow="saturate")
 
 
 def _decode(operand: Operand, fmt: Format | BlockFormat, axis: int) -> Reals:
     if not isinstance(fmt, BlockFormat):
         return golden.decode(operand, fmt)
-    tensor_scale = () if fmt.tensor_scale is None else (fmt.tensor_scale.encode(1.0),)
-    return fmt.decode(*operand, *tensor_scale, axis=axis)
+    tensor_scale = () if fmt.tensor_scale is None else (golden.encode(1.0, fmt.tensor_scale),)
+    return golden.decode_blocks((*operand, *tensor_scale), fmt, axis=axis)
 
 
 def _padded(x: Reals, fmt: BlockFormat, axis: int) -> Reals:

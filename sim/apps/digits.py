@@ -13,13 +13,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
-from sklearn.neural_network import MLPClassifier
 
 from ... import golden, hdl
-from ...golden.formats import BlockFormat, Format, fixed_point
+from ...golden.formats import BlockFormat, Format, ParameterError, fixed_point
 from ...hdl.emit.design import write_files
 from ..engine.native import Model
 from .cast import cast_mlp, forward
@@ -65,7 +61,23 @@ class DigitsResult:
 
 
 def train(seed: int) -> tuple[golden.FloatMlp, NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """A 64-64-10 MLP trained on half of the digits; with it a calibration part of that half, and the other half."""
+    """A 64-64-10 MLP trained on half of the digits; with it a calibration part of that half, and the other half.
+
+    Raises
+    ------
+    ParameterError
+        scikit-learn is not installed.
+    """
+    try:
+        # Only here: polymac is installed without it unless the extra "digits" is asked for.
+        from sklearn.datasets import load_digits
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.model_selection import train_test_split
+        from sklearn.neural_network import MLPClassifier
+    except ModuleNotFoundError:
+        raise ParameterError(
+            "digits must be left out where scikit-learn is not installed (pip install 'polymac[digits]')"
+        ) from None
     images, labels = load_digits(return_X_y=True)
     halves = train_test_split(images / 16.0, labels, test_size=0.5, random_state=seed)
     train_x, test_x, train_y, test_y = map(np.asarray, halves)
@@ -109,7 +121,7 @@ def run(
     Raises
     ------
     ParameterError
-        No such format, a size out of range, a folder that cannot be written to,
+        No such format, a size out of range, scikit-learn is not installed, a folder that cannot be written to,
         or a file there with other bytes while ``force`` is not given.
     """
 

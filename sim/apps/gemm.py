@@ -68,7 +68,7 @@ def gemm(
     unit : Array
         The array.
     a, b : arrays of int; for a block format (scales, elements)
-        Codes as :meth:`BlockFormat.encode` gives them along K; the tensor's scale is left to the caller.
+        Codes as :func:`polymac.golden.encode_blocks` gives them along K; the tensor's scale is left to the caller.
     model : Model, optional
         Built of the array's design; by default it is built here, and kept for the next call.
     progress : callable, optional

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...golden.codec.codes import as_codes, code_dtype
-from ...golden.formats import ParameterError, choose
+from ...golden.formats import ParameterError, check_choice
 from . import cache, runtime
 from .native_source import PREFIX, TOP, Member, top_verilog, wrapper
 from .packing import port_format
@@ -76,7 +76,7 @@ class Model:
         SimulationError
             Verilator or the compiler fails.
         """
-        choose("opt", opt, tuple(OPTIMIZATIONS))
+        check_choice("opt", opt, tuple(OPTIMIZATIONS))
         listed = list(designs) if isinstance(designs, Iterable) else [designs]
         _check_modules(listed)
         members = [_member(index, design) for index, design in enumerate(listed)]

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...golden.formats import ParameterError, choose
+from ...golden.formats import ParameterError, check_choice
 
 #: The names that :func:`find` knows.
 SIMULATORS = ("icarus", "verilator")
@@ -67,7 +67,7 @@ def find(name: str | None = None) -> Simulator:
         There is no such simulator, or it is missing or too old.
     """
     if name is not None:
-        choose("simulator", name, SIMULATORS)
+        check_choice("simulator", name, SIMULATORS)
     return _find_icarus() if name == "icarus" else _find_verilator()
 
 

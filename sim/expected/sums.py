@@ -85,7 +85,7 @@ def _scalars(how: Summation, side: str, fields: dict[str, Codes]) -> tuple[Codes
     if not isinstance(fmt, BlockFormat):
         return codes, fmt
     blocks = replace(fmt, block_size=codes.shape[-1], tensor_scale=None)
-    return golden.encode(blocks.decode(fields[f"{side}_scale"], codes), "fp64"), golden.format("fp64")
+    return golden.encode(golden.decode_blocks((fields[f"{side}_scale"], codes), blocks), "fp64"), golden.format("fp64")
 
 
 def dot_reference(unit: hdl.Dot, inputs: dict[str, Codes]) -> dict[str, Codes]:

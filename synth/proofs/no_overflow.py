@@ -90,7 +90,7 @@ class _Values:
     @classmethod
     def of(cls, fmt: Format) -> _Values:
         finite = {}
-        for code in range(fmt.codes):
+        for code in range(fmt.code_count):
             try:
                 finite[code] = fmt.fraction(code)
             except ParameterError:  # NaN or infinite

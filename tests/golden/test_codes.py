@@ -6,7 +6,8 @@ import pytest
 from polymac import golden
 from polymac.golden import ParameterError
 from polymac.golden.codec.codes import Unpacked
-from polymac.golden.codec.rounding import bit_length, pack
+from polymac.golden.codec.kinds import pack
+from polymac.golden.codec.rounding import bit_length
 from polymac.golden.formats import fixed_point
 
 

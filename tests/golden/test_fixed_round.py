@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from polymac import golden
-from polymac.golden.codec.codes import unpack
 from polymac.golden.codec.fast.fixed import can_round_fixed, fixed_rounder
-from polymac.golden.codec.rounding import Target, pack
+from polymac.golden.codec.kinds import pack, unpack
+from polymac.golden.codec.rounding import Target
 from polymac.golden.formats import ROUNDINGS
 
 

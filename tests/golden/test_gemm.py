@@ -14,16 +14,18 @@ from polymac.golden.sums.dot import dot
 
 def codes_of(fmt: golden.Format, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Random codes, half of them those of the least and the greatest integer."""
-    random = np.array([int.from_bytes(rng.bytes(9), "little") % fmt.codes for _ in range(int(np.prod(shape)))], object)
-    ends = rng.choice(np.array([fmt.min_int % fmt.codes, fmt.max_int], object), random.shape)
+    random = np.array(
+        [int.from_bytes(rng.bytes(9), "little") % fmt.code_count for _ in range(int(np.prod(shape)))], object
+    )
+    ends = rng.choice(np.array([fmt.min_int % fmt.code_count, fmt.max_int], object), random.shape)
     return np.where(rng.random(random.shape) < 0.5, ends, random).reshape(shape).astype(golden.code_dtype(fmt))
 
 
 def integers(codes: np.ndarray, fmt: golden.Format) -> list[list[int]]:
     if fmt.kind == "binary":
         return [[2 * code - 1 for code in row] for row in codes.tolist()]
-    half = fmt.codes >> 1
-    return [[code - fmt.codes if fmt.signed and code >= half else code for code in row] for row in codes.tolist()]
+    half = fmt.code_count >> 1
+    return [[code - fmt.code_count if fmt.signed and code >= half else code for code in row] for row in codes.tolist()]
 
 
 def slow_gemm(a: list[list[int]], b: list[list[int]], lanes: int, narrow) -> list[list[int]]:
@@ -121,7 +123,7 @@ def test_accumulators_in_k_order(name_a, name_b, name_acc, overflow, lanes, rng)
     def narrow(value: int) -> int:
         if overflow == "saturate":
             return min(max(value, acc.min_int), acc.max_int)
-        return (value - acc.min_int) % acc.codes + acc.min_int
+        return (value - acc.min_int) % acc.code_count + acc.min_int
 
     found = golden.gemm(a, b, fa, fb, acc=acc, overflow=overflow, lanes=lanes)
     assert found.dtype == golden.code_dtype(acc)
@@ -199,7 +201,7 @@ def test_styles_like_inner_products(name_a, name_b, options, rng, monkeypatch):
     if "accumulate" in options:
         out = golden.format(options.get("out") or getattr(options["accumulate"], "format", "fp32"))
     out = golden.format(options.get("out", out))
-    a, b = (rng.integers(0, fmt.codes, shape) for fmt, shape in ((fa, (40, 21)), (fb, (21, 30))))
+    a, b = (rng.integers(0, fmt.code_count, shape) for fmt, shape in ((fa, (40, 21)), (fb, (21, 30))))
     for fmt, codes in ((fa, a), (fb, b)):
         if fmt.kind == "float":
             codes[(codes & fmt.magnitude_mask) > fmt.max_code] = 0

@@ -115,7 +115,7 @@ def test_all_pairs_like_gfloat(name, rounding):
     # A float64 holds every product and every sum of these formats.
     gfloat = pytest.importorskip("gfloat", reason="gfloat, of the extra 'oracles', is not installed")
     fmt = golden.format(name)
-    a, b = (codes.ravel() for codes in np.meshgrid(np.arange(fmt.codes), np.arange(fmt.codes)))
+    a, b = (codes.ravel() for codes in np.meshgrid(np.arange(fmt.code_count), np.arange(fmt.code_count)))
     x, y = golden.decode(a, fmt), golden.decode(b, fmt)
     mode = gfloat.RoundMode[GFLOAT_MODES[rounding]]
     with np.errstate(all="ignore"):

@@ -14,8 +14,8 @@ def codes(name: str, shape: tuple[int, int], rng: np.random.Generator) -> np.nda
     """Random codes of finite numbers."""
     fmt = golden.format(name)
     if fmt.kind == "float":
-        return fmt.encode(rng.standard_normal(shape))
-    return rng.integers(0, fmt.codes, shape).astype(golden.code_dtype(fmt))
+        return golden.encode(rng.standard_normal(shape), fmt)
+    return rng.integers(0, fmt.code_count, shape).astype(golden.code_dtype(fmt))
 
 
 def test_positions_and_metadata():

@@ -10,7 +10,7 @@ from polymac import golden
 from polymac.golden import ParameterError
 from polymac.golden.arithmetic.operations import add, fma, multiply
 from polymac.golden.codec.codes import CHUNK, Unpacked
-from polymac.golden.codec.rounding import pack
+from polymac.golden.codec.kinds import pack
 from polymac.golden.codec.stochastic import RandomWords, random_words
 from polymac.golden.formats import FLOAT_OVERFLOWS, ROUNDINGS, SUBNORMALS
 

@@ -249,7 +249,7 @@ def test_sparse_operands_like_sparse_gemm() -> None:
     unit = hdl.Dot(a="fp8_e4m3", b="fp8_e4m3", lanes=8, sparse=True, acc="exact")
     generator = np.random.default_rng(1)
     fmt = golden.format("fp8_e4m3")
-    dense, b = fmt.encode(generator.standard_normal((2, 500, 8)))
+    dense, b = golden.encode(generator.standard_normal((2, 500, 8)), fmt)
     kept = golden.compress(dense, fmt, keep="largest")
     expected = np.diagonal(golden.sparse_gemm(kept, b.T, fmt))
     inputs = {
@@ -267,7 +267,7 @@ def test_block_formats_like_block_dot() -> None:
     unit = hdl.Dot(a="mxfp6_e2m3", b="mxfp6_e2m3", lanes=8, acc="fp32")
     fmt = golden.block_format("mxfp6_e2m3")
     generator = np.random.default_rng(1)
-    (scales_a, a), (scales_b, b) = (fmt.encode(x) for x in generator.standard_normal((2, 300, 32)))
+    (scales_a, a), (scales_b, b) = (golden.encode_blocks(x, fmt) for x in generator.standard_normal((2, 300, 32)))
     expected = golden.block_dot((scales_a, a), (scales_b, b), fmt, fmt, accumulate=golden.Rounded("fp32", block=8))
     model = sim.Model.build(hdl.generate(unit, "block_dot"))
     sums = np.zeros(300, np.uint32)

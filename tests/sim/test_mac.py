@@ -72,7 +72,7 @@ def test_steps_of_operands_as_unlike_as_can_be(name: str) -> None:
         unit = hdl.Mac(a=a, b=b, acc="fp32")
         inputs = steps(unit, 4_000, np.random.default_rng(1))
         for port, fmt in (("a", unit.how.a_element), ("b", unit.how.b_element)):
-            assert inputs[port].max() < fmt.codes
+            assert inputs[port].max() < fmt.code_count
 
 
 def test_sums_are_those_of_gemm() -> None:
@@ -85,7 +85,7 @@ def test_sums_are_those_of_gemm() -> None:
         unit = hdl.Mac(**options)
         how = unit.how
         generator = np.random.default_rng(3)
-        a, b = (generator.integers(0, fmt.codes, (7, how.lanes)) for fmt in (how.a_element, how.b_element))
+        a, b = (generator.integers(0, fmt.code_count, (7, how.lanes)) for fmt in (how.a_element, how.b_element))
         inputs = {
             "a": to_bus(a.astype(np.uint32), how.a_element),
             "b": to_bus(b.astype(np.uint32), how.b_element),

@@ -36,7 +36,7 @@ def test_recorded_on_gpus(name: str, gpus: sim.Model) -> None:
     preset = golden.preset(name.lower())
     fmt, lanes = golden.format(preset.a), preset.lanes
     with np.load(path) as recorded:
-        a, b = (fmt.encode(recorded[side].view(np.float32)) for side in "ab")
+        a, b = (golden.encode(recorded[side].view(np.float32), fmt) for side in "ab")
         sums, expected = recorded["c"], recorded["d"]
     depth = -(-a.shape[1] // lanes) * lanes
     a, b = (np.pad(codes, ((0, 0), (0, depth - codes.shape[1]))) for codes in (a, b))

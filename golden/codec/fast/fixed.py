@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ...formats import FixedFormat
 from ..codes import Integers, code_dtype
 from ..rounding import Target
 from .floating import Reals
@@ -16,11 +17,11 @@ def can_round_fixed(target: Target, dtype: type[np.floating]) -> bool:
     out = target.out
     integer_bits = 24 if dtype == np.float32 else 53
     return (
-        out.kind == "fixed"
+        isinstance(out, FixedFormat)
         and out.width <= min(integer_bits, 32)
         and out.frac_bits <= 64
-        and target.overflow == "saturate"
-        and not target.stochastic
+        and target.policy.overflow == "saturate"
+        and not target.policy.is_stochastic
     )
 
 
@@ -38,7 +39,7 @@ def fixed_rounder(target: Target, dtype: type[np.floating]) -> Callable[[Reals],
 
     def rounded(x: Reals) -> Integers:
         units = x * scale
-        units = np.clip(_INTEGERS[target.rounding](units), low, high, out=units)
+        units = np.clip(_INTEGERS[target.policy.rounding](units), low, high, out=units)
         return (units.astype(integer).view(unsigned) & unsigned(out.code_mask)).astype(code_dtype(out))
 
     return rounded

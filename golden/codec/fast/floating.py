@@ -9,9 +9,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ...formats import FORMATS, Format, ieee_float
-from ..codes import Integers, code_dtype, to_int, unpack
-from ..rounding import Target, exceptions, with_specials
+from ...formats import FORMATS, FloatFormat, Format, RoundingMode, ieee_float
+from ..codes import Integers, code_dtype, to_int
+from ..floating import with_specials
+from ..kinds import unpack
+from ..rounding import Target, exceptions
 from ..stochastic import RandomWords
 from .jit import compiled
 from .jit_loops import cut_words, round_words
@@ -35,21 +37,19 @@ def same_codes(fmt: Format, other: Format) -> bool:
 @lru_cache(maxsize=256)
 def is_cut_fp32(fmt: Format) -> bool:
     """Whether a format is fp32 without some of its last fraction bits, as bf16 is, or fp32 itself."""
-    return fmt.kind == "float" and fmt.frac_bits <= 23 and same_codes(fmt, ieee_float(8, fmt.frac_bits))
+    return isinstance(fmt, FloatFormat) and fmt.frac_bits <= 23 and same_codes(fmt, ieee_float(8, fmt.frac_bits))
 
 
 def scale(fmt: Format) -> tuple[int, int, int]:
     """Bits of a significand, exponent of the least one's last bit, and a power of two that no value reaches."""
-    if fmt.kind == "float":
-        return fmt.significand_bits, fmt.min_exponent - fmt.frac_bits, fmt.max_exponent + 1
-    return fmt.width, -fmt.frac_bits, fmt.width - fmt.frac_bits
+    return fmt.significand_bits, fmt.lsb_exponent, fmt.max_exponent + 1
 
 
 def holding(bits: int, last_place: int, end: int) -> type[np.floating] | None:
     """The NumPy type that holds every ``bits``-bit significand whose last place counts 2^last_place or more and whose
     value is below 2^end; None if there is none."""
     for dtype, fmt in ((np.float32, _FP32), (np.float64, _FP64)):
-        if bits <= fmt.significand_bits and last_place >= fmt.min_exponent - fmt.frac_bits and end <= fmt.max_exponent:
+        if bits <= fmt.significand_bits and last_place >= fmt.lsb_exponent and end <= fmt.max_exponent:
             return dtype
     return None
 
@@ -59,7 +59,7 @@ def decoder(fmt: Format, subnormals: str) -> Callable[[Integers], Reals]:
 
     Whatever depends on the format alone is decided here, once, and not for each chunk of codes.
     """
-    if fmt.kind != "float":
+    if fmt.is_integral:
         # Both the integers and their scaling are exact.
         return lambda codes: np.ldexp(to_int(codes, fmt).astype(np.float64), -fmt.frac_bits)
     if subnormals == "full":
@@ -79,7 +79,7 @@ def decoder(fmt: Format, subnormals: str) -> Callable[[Integers], Reals]:
 @lru_cache(maxsize=16)
 def code_values(fmt: Format, subnormals: str) -> Reals:
     """The values of all codes of at most 16 bits: at most 512 KiB."""
-    return _decoded(np.arange(fmt.codes, dtype=np.uint32).astype(code_dtype(fmt)), fmt, subnormals)
+    return _decoded(np.arange(fmt.code_count, dtype=np.uint32).astype(code_dtype(fmt)), fmt, subnormals)
 
 
 def _decoded(codes: Integers, fmt: Format, subnormals: str) -> Reals:
@@ -95,11 +95,11 @@ def can_round(target: Target) -> bool:
     """Whether :func:`rounder` knows the format: a float of precision and range well within float64's."""
     out = target.out
     return (
-        out.kind == "float"
+        isinstance(out, FloatFormat)
         and out.signed
         and out.has_zero
         and out.significand_bits <= 50
-        and out.min_exponent - out.frac_bits >= -1000
+        and out.lsb_exponent >= -1000
         and out.max_exponent <= 1000
     )
 
@@ -132,9 +132,9 @@ def round_in_loop(x: Reals, target: Target) -> Integers | None:
     loop, constants = round_words, rounding_constants
     if (
         dtype == np.float32
-        and target.overflow == "ieee"
+        and target.policy.overflow == "ieee"
         and is_cut_fp32(target.out)
-        and target.rounding in _CUT_ADDENDS
+        and target.policy.rounding in _CUT_ADDENDS
     ):
         loop, constants = cut_words, _cutting_constants
     fast = compiled(loop, x.size)
@@ -150,8 +150,8 @@ def rounds_in_loop(target: Target, dtype: type[np.floating]) -> bool:
     """Whether :func:`.loops.round_words` knows the target: the numbers' subnormals are at most its least binade's."""
     source = _FP32 if dtype == np.float32 else _FP64
     return (
-        not target.stochastic
-        and target.subnormals == "full"
+        not target.policy.is_stochastic
+        and target.policy.subnormals == "full"
         and target.out.frac_bits <= source.frac_bits
         and target.out.min_exponent >= source.min_exponent
     )
@@ -168,8 +168,13 @@ def rounding_constants(target: Target, dtype: type[np.floating]) -> Integers:
     """
     out, source = target.out, _FP32 if dtype == np.float32 else _FP64
     every = source.code_mask
-    away = {"rup": (every, 0), "rdn": (0, every)}.get(target.rounding, (0, 0))
-    nearest = every * (target.rounding in ("rne", "rna"))
+    away, nearest = {
+        RoundingMode.RNE: ((0, 0), every),
+        RoundingMode.RNA: ((0, 0), every),
+        RoundingMode.RTZ: ((0, 0), 0),
+        RoundingMode.RUP: ((every, 0), 0),
+        RoundingMode.RDN: ((0, every), 0),
+    }[target.policy.rounding]
     # One number of each sign that is beyond the range, one that is infinite.
     size = np.ldexp(1.0, out.max_exponent + 1)
     extremes = np.array([size, -size, np.inf, -np.inf])
@@ -177,9 +182,9 @@ def rounding_constants(target: Target, dtype: type[np.floating]) -> Integers:
     constants = [
         *(source.magnitude_mask, source.frac_bits, source.frac_bits - out.frac_bits),
         *(out.min_exponent + source.bias, out.frac_bits),
-        *(*away, nearest, target.rounding == "rna"),
+        *(*away, nearest, target.policy.rounding is RoundingMode.RNA),
         *specials,
-        *(out.nan_code or 0, out.sign_mask, out.negative_zero == "zero", out.max_code),
+        *(out.nan_code or 0, out.sign_mask, out.has_negative_zero, out.max_code),
     ]
     return np.array(constants, np.uint32 if dtype == np.float32 else np.uint64)
 
@@ -189,23 +194,23 @@ def _cutting_constants(target: Target, _: type[np.floating]) -> Integers:
     """What :func:`.loops.cut_words` needs to know of a target whose format is fp32 without its last bits."""
     cut = 23 - target.out.frac_bits
     half = 1 << cut >> 1
-    even = target.rounding == "rne" and cut > 0
-    addend = 0 if target.rounding == "rtz" else half - even
+    even = target.policy.rounding is RoundingMode.RNE and cut > 0
+    addend = {RoundingMode.RNE: half - even, RoundingMode.RNA: half, RoundingMode.RTZ: 0}[target.policy.rounding]
     return np.array([cut, addend, even, _EXPONENT, target.out.nan_code], np.uint32)
 
 
 def _numpy_rounder(target: Target, dtype: type[np.floating], flags: bool) -> Rounder:
     """:func:`rounder` with NumPy alone."""
     out = target.out
-    plain = (target.overflow, target.subnormals, flags) == ("ieee", "full", False)
+    plain = (target.policy.overflow, target.policy.subnormals, flags) == ("ieee", "full", False)
     if dtype == np.float32:
         if rounds_by_table(target):
             return lambda x, random: rounded_by_table(x, target, flags)
-        if plain and is_cut_fp32(out) and target.rounding in _CUT_ADDENDS:
+        if plain and is_cut_fp32(out) and target.policy.rounding in _CUT_ADDENDS:
             return lambda x, random: (_cut(x, target), None)
-        if plain and target.rounding == "rne" and _rounds_by_addition(out):
+        if plain and target.policy.rounding == "rne" and _rounds_by_addition(out):
             return lambda x, random: (_round_by_addition(x, out), None)
-    elif plain and target.rounding == "rne" and same_codes(out, _FP32):
+    elif plain and target.policy.rounding == "rne" and same_codes(out, _FP32):
         # The processor's conversion rounds once, to nearest even.
         return lambda x, random: (_canonical(x.astype(np.float32).view(np.uint32), x, out), None)
     return lambda x, random: _round_float64(x.astype(np.float64, copy=False), target, random, flags)
@@ -251,7 +256,7 @@ def _round_by_addition(x: NDArray[np.float32], out: Format) -> Integers:
 
 #: What is added, of the bits that are cut off, before they are: all below one half for "rne", where a tie gets the last
 #: kept bit as well; the half for "rna"; nothing for "rtz". The other modes depend on the sign.
-_CUT_ADDENDS = {"rne": -1, "rna": 0, "rtz": None}
+_CUT_ADDENDS = {RoundingMode.RNE: -1, RoundingMode.RNA: 0, RoundingMode.RTZ: None}
 
 
 def _cut(x: NDArray[np.float32], target: Target) -> Integers:
@@ -264,7 +269,7 @@ def _cut(x: NDArray[np.float32], target: Target) -> Integers:
     out = target.out
     bits, cut = x.view(np.uint32), np.uint32(23 - out.frac_bits)
     half = 1 << int(cut) >> 1
-    addend = _CUT_ADDENDS[target.rounding]
+    addend = _CUT_ADDENDS[target.policy.rounding]
     if addend is None or not cut:
         kept = bits >> cut
     elif addend:
@@ -291,12 +296,12 @@ def _round_float64(
     size = np.abs(x)
     exponent = (size.view(np.int64) >> 52) - 1023
     nonzero = size != 0
-    flush = target.subnormals == "flush"
+    flush = target.policy.flushes
     # With "flush" a tiny number is rounded in its own binade, as if there were no least exponent; all that matters is
     # whether it becomes the least normal, which it can from the binade below alone.
     binade = np.clip(exponent, out.min_exponent - flush, out.max_exponent + 1)
     ulps = _in_ulps(size, binade, out)
-    kept = _whole(ulps, x, target.rounding, random)
+    kept = _whole(ulps, x, target.policy.rounding, random)
     codes = kept.astype(np.int64) + ((binade - out.min_exponent) << out.frac_bits)
     beyond = codes > out.max_code
     raised = None
@@ -315,12 +320,11 @@ def _round_float64(
             (near,) = np.nonzero(underflow & (exponent == out.min_exponent - 1))
             # Rounded to full precision, as if there were no least exponent, some of these become the least normal.
             own = _in_ulps(size[near], exponent[near], out)
-            rounded = _whole(own, x[near], target.rounding, None if random is None else random[near])
+            rounded = _whole(own, x[near], target.policy.rounding, None if random is None else random[near])
             underflow[near] = rounded < 2 << out.frac_bits
         raised = exceptions(inexact, underflow, beyond_finite)
-    policies = (out, target.rounding, target.overflow)
     beyond &= ~(inf | nan)
-    codes = with_specials(codes, np.signbit(x), beyond, inf, nan, nonzero, *policies)
+    codes = with_specials(codes, np.signbit(x), beyond, inf, nan, nonzero, target)
     return codes.astype(code_dtype(out)), raised
 
 
@@ -331,18 +335,23 @@ def _in_ulps(size: NDArray[np.float64], binade: Integers, out: Format) -> NDArra
 
 
 def _whole(
-    ulps: NDArray[np.float64], x: NDArray[np.float64], rounding: str, random: RandomWords | None
+    ulps: NDArray[np.float64], x: NDArray[np.float64], rounding: RoundingMode, random: RandomWords | None
 ) -> NDArray[np.float64]:
     """Magnitudes rounded to whole numbers; ``x`` has their signs."""
-    if rounding == "rne":
+    if rounding is RoundingMode.RNE:
         return np.rint(ulps)
     kept = np.floor(ulps)
-    if rounding == "rtz":
+    if rounding is RoundingMode.RTZ:
         return kept
     rest = ulps - kept
-    if rounding == "rna":
-        return kept + (rest >= 0.5)
-    if random is not None:
-        carry = np.floor(np.ldexp(rest, random.bits)).astype(np.uint64) + random.words
-        return kept + (carry >> np.uint64(random.bits)).astype(np.float64)
-    return kept + ((rest > 0) & (np.signbit(x) == (rounding == "rdn")))
+    match rounding:
+        case RoundingMode.RNA:
+            return kept + (rest >= 0.5)
+        case RoundingMode.RDN:
+            return kept + ((rest > 0) & np.signbit(x))
+        case RoundingMode.RUP:
+            return kept + ((rest > 0) & ~np.signbit(x))
+        case RoundingMode.STOCHASTIC:
+            assert random is not None
+            carry = np.floor(np.ldexp(rest, random.bits)).astype(np.uint64) + random.words
+            return kept + (carry >> np.uint64(random.bits)).astype(np.float64)

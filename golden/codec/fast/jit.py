@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from ...formats import choose
+from ...formats import check_choice
 
 #: The environment variable: "1" (the default) or "0".
 SWITCH = "POLYMAC_NUMBA"
@@ -30,7 +30,7 @@ def compiled(loop: Callable[..., Any], count: int) -> Callable[..., Any] | None:
     ParameterError
         POLYMAC_NUMBA is neither 0 nor 1.
     """
-    if count < LEAST or choose(SWITCH, os.environ.get(SWITCH, "1"), ("0", "1")) == "0":
+    if count < LEAST or check_choice(SWITCH, os.environ.get(SWITCH, "1"), ("0", "1")) == "0":
         return None
     return _compile(loop)
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...formats import FORMATS
-from ..codes import Integers, unpack
-from ..rounding import Target, pack
+from ..codes import Integers
+from ..kinds import pack, unpack
+from ..rounding import Target
 
 #: Results from which on a table is worth its making, which takes as long as 2^16 results of the general path.
 TABLE_SIZE = 1 << 12
@@ -29,8 +30,12 @@ def rounds_by_table(target: Target) -> bool:
     number next to the least normal is tiny, which is decided one place further down.
     """
     out = target.out
-    last_place = (out.min_exponent if out.kind == "float" else 0) - out.frac_bits
-    return not target.stochastic and target.overflow != "wrap" and out.significand_bits <= 6 and last_place >= -130
+    return (
+        not target.policy.is_stochastic
+        and target.policy.overflow != "wrap"
+        and out.significand_bits <= 6
+        and out.lsb_exponent >= -130
+    )
 
 
 def rounded_by_table(x: NDArray[np.float32], target: Target, flags: bool) -> tuple[Integers, Integers | None]:
@@ -47,4 +52,4 @@ def _rounding_table(target: Target) -> tuple[Integers, NDArray[np.uint8]]:
     bits = np.arange(1 << 16, dtype=np.uint32) << np.uint32(16)
     if not target.out.has_nan:
         bits[(bits & np.uint32(_FP32.magnitude_mask)) >= np.uint32(_FP32.nan_codes[0])] = 0
-    return pack("x", unpack(bits, _FP32), target.out, target.rounding, target.overflow, target.subnormals)
+    return pack("x", unpack(bits, _FP32), target)
