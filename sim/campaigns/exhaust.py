@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ... import golden, hdl
 from ...golden.codec.codes import code_dtype
-from ...golden.formats import ROUNDINGS, ParameterError, check_int
+from ...golden.formats import ROUNDINGS, ParameterError, RoundingMode, check_int
 from ...hdl.emit.design import write_files
 from ..engine.mismatch import SHOWN, ports_text, results_text
 from ..engine.native import Model
@@ -297,7 +297,7 @@ class _Worker:
         for mode in self.plan.modes or (None,):
             inputs = {"a": a, "b": b}
             if mode is not None:
-                inputs["rounding_mode"] = np.full(len(a), ROUNDINGS.index(mode), np.uint8)
+                inputs["rounding_mode"] = np.full(len(a), RoundingMode(mode).port_code, np.uint8)
             outputs = self.model.evaluate(inputs)
             policies = {"rounding": mode or "rne", "overflow": unit.overflow, "subnormals": unit.subnormals or "full"}
             formats = (unit.a_format, unit.b_format)

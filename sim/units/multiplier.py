@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import golden, hdl
-from ...golden.formats import ROUNDINGS, Format
+from ...golden.formats import Format
 from ...hdl.rounding.modes import PORT, STOCHASTIC
 from ..engine.packing import operand_pairs
+from ..expected.rounding import modes_by_code
 from ..stimulus.operands import operands, port_dtype
 from .entry import UnitEntry
 from .operands import CHUNK, Codes, draw, operand_names, ports_of, random_valid
@@ -91,14 +92,13 @@ def reference(unit: hdl.Multiplier, inputs: dict[str, Codes]) -> dict[str, Codes
 def _roundings(
     unit: hdl.Multiplier, inputs: dict[str, Codes], here: NDArray[np.bool_]
 ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Each rounding, and where it is asked for; with a port, the codes that stand for no mode round toward zero."""
+    """Each rounding mode, and where it is asked for."""
     if unit.rounding != PORT:
         yield unit.rounding or "rne", here
         return
-    names = [*ROUNDINGS, *([STOCHASTIC] if unit.random_bits else [])]
-    for code in np.unique(inputs["rounding_mode"][here]):
-        name = names[code] if code < len(names) else "rtz"
-        yield name, here & (inputs["rounding_mode"] == code)
+    modes = modes_by_code(stochastic=unit.random_bits > 0)
+    for code in np.unique(inputs["rounding_mode"][here]).tolist():
+        yield modes[code], here & (inputs["rounding_mode"] == code)
 
 
 def _unpacked_reference(unit: hdl.Multiplier, a: Codes, b: Codes) -> dict[str, Codes]:

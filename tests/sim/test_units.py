@@ -92,7 +92,9 @@ def test_the_regression_of_faults_runs_on_it(design: Any, found: bool) -> None:
 
 def test_a_unit_without_an_entry_is_refused() -> None:
     del sim.UNITS["adder"]
-    with pytest.raises(golden.ParameterError, match=r"^unit must be of a kind in sim.UNITS \(multiplier, .*\), not Adder$"):
+    with pytest.raises(
+        golden.ParameterError, match=r"^unit must be of a kind in sim.UNITS \(multiplier, .*\), not Adder$"
+    ):
         sim.verify(Adder())
     sim.UNITS["adder"] = sim.UnitEntry(Adder, add)
 
