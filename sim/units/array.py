@@ -13,7 +13,7 @@ from ... import golden, hdl
 from ...golden.formats import Format
 from ..engine.packing import pack
 from ..stimulus.operands import operands, tiles
-from .entry import UnitEntry
+from .entry import Option, UnitEntry
 
 #: Cycles for which a stream is as slow or as quick as it is.
 _SPELL = 10
@@ -165,4 +165,9 @@ ARRAY = UnitEntry(
     job=array_job,
     resets_show=lambda unit: True,
     accumulator=lambda unit: unit.how,
+    options={
+        "rows": Option("Rows of processing elements.", "N"),
+        "cols": Option("Columns of processing elements.", "N"),
+        "dataflow": Option("Output stationary (os) or weight stationary (ws).  [default: os]", "os|ws"),
+    },
 )

@@ -6,7 +6,7 @@ from ... import hdl
 from ..expected.fused import fused_reference, is_fused
 from ..expected.sums import dot_reference
 from ..stimulus.dots import random_dots
-from .entry import UnitEntry
+from .entry import Option, UnitEntry
 from .operands import Codes, all_operands
 
 
@@ -22,4 +22,7 @@ DOT = UnitEntry(
     all_inputs=all_operands,
     products=lambda unit: unit.how.products,
     accumulator=lambda unit: unit.how,
+    options={
+        "addend": Option("Input port c that is added to the sum.  [default: on; with --acc exact: off]", "on|off")
+    },
 )

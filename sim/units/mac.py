@@ -7,7 +7,7 @@ import numpy as np
 from ... import hdl
 from ..expected.sums import bus_values, mac_reference
 from ..stimulus.macs import random_steps, steps
-from .entry import UnitEntry
+from .entry import Option, UnitEntry
 from .job import Motion, UnitJob
 from .operands import Codes, ports_of
 
@@ -47,4 +47,10 @@ MAC = UnitEntry(
     job=mac_job,
     resets_show=lambda unit: True,
     accumulator=lambda unit: unit.how,
+    options={
+        "interleave": Option(
+            "Number of independent sums that take turns; as many registers go into the accumulator's loop.  [default: 1]",
+            "N",
+        )
+    },
 )

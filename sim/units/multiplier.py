@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from ... import golden, hdl
 from ...golden.formats import Format
+from ...hdl.integer.architecture import TARGETS
 from ...hdl.rounding.modes import PORT, STOCHASTIC
 from ..engine.packing import operand_pairs
 from ..expected.rounding import modes_by_code
 from ..stimulus.operands import operands, port_dtype
-from .entry import UnitEntry
+from .entry import Option, UnitEntry
 from .operands import CHUNK, Codes, draw, operand_names, ports_of, random_valid
 
 
@@ -129,4 +130,11 @@ MULTIPLIER = UnitEntry(
     # With valid, a reset shows: the products of operands from before it do not come.
     resets_show=lambda unit: unit.with_valid,
     partial_products=_partial_products,
+    options={
+        "formats": Option("Formats among which the port select chooses, in place of a and b.", "A,B,…"),
+        "valid": Option("Ports valid and y_valid, which mark the operands and results that count.", is_flag=True),
+        "random_bits": Option("Random bits of stochastic rounding.  [default: as many as are cut off, 8 … 32]", "N"),
+        "subnormals": Option("Subnormal floats: kept, or flushed to zero.  [default: full]", "full|flush"),
+        "target": Option("What --architecture auto selects for.  [default: nangate45]", "|".join(TARGETS)),
+    },
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ... import golden, hdl
-from .entry import UnitEntry
+from .entry import Option, UnitEntry
 from .operands import CHUNK, Codes, draw
 
 
@@ -28,4 +28,9 @@ def reference(unit: hdl.Requantizer, inputs: dict[str, Codes]) -> dict[str, Code
     return {"y": golden.rescale(total, multiplier, shift, zero_point, unit.out_format, relu=unit.relu)}
 
 
-REQUANTIZER = UnitEntry(hdl.Requantizer, reference, random_inputs=random_inputs)
+REQUANTIZER = UnitEntry(
+    hdl.Requantizer,
+    reference,
+    random_inputs=random_inputs,
+    options={"relu": Option("Replace negative results by zero.", is_flag=True)},
+)

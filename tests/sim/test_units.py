@@ -13,6 +13,7 @@ from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
 from polymac import golden, hdl, sim
+from polymac.cli.options import make_unit
 from polymac.hdl.core.pipeline import Pipeline, PipelinedUnit
 from polymac.hdl.core.unit import number
 from polymac.sim.campaigns import regression
@@ -88,6 +89,12 @@ def test_the_regression_of_faults_runs_on_it(design: Any, found: bool) -> None:
     wrong = model.evaluate(inputs)["y"] != entry_of(unit).expected(unit, inputs)["y"]
     assert bool(np.any(wrong)) is found
     assert next(regression.traces(unit, model, 1)).length > regression.CYCLES
+
+
+def test_the_command_line_makes_it() -> None:
+    assert make_unit("adder", {"stages": 2}, side=2).latency == 2
+    with pytest.raises(golden.ParameterError, match=r"^--relu belongs to requantizer, not to adder$"):
+        make_unit("adder", {"relu": True}, side=2)
 
 
 def test_a_unit_without_an_entry_is_refused() -> None:
