@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from polymac.sim.expected.rounding import modes_by_code
 
-
 IEEE = {0: "rne", 1: "rtz", 2: "rdn", 3: "rup", 4: "rna"}
 NONE = {5: "rtz", 6: "rtz", 7: "rtz"}
 
