@@ -65,12 +65,12 @@ def check_new_file(option: str, path: Path, *, force: bool) -> None:
     Raises
     ------
     ParameterError
-        ``path`` is a folder, or is a file and ``force`` is not given.
+        ``path`` is a folder, or is a file and ``force`` is False.
     """
     if path.is_dir():
         raise ParameterError(f"{option} must be a file, not the folder {path}")
     if path.exists() and not force:
-        raise ParameterError(f"{option} must be a new file unless --force is given, not {path}")
+        raise ParameterError(f"{option} must be a new file unless force is True, not {path}")
 
 
 def write_file(path: Path, text: str, *, force: bool) -> None:

@@ -74,7 +74,7 @@ def verify(
 
 
 def _print(unit: str, result: Verification) -> None:
-    click.echo(f"{'PASSED' if result.passed else 'FAILED'}: {unit}, {result.how}")
+    click.echo(f"{'PASSED' if result.passed else 'FAILED'}: {unit}, {result.coverage}")
     lines(
         checked=f"{result.checked:,}",
         mismatches=f"{result.mismatches:,}",

@@ -1,7 +1,7 @@
 """Hardware: Amaranth components of multiply-accumulate units, and the Verilog made of them."""
 
 from .arrays.array import Array
-from .core.unit import Unit
+from .core.unit import PortSpec, StreamSpec, Unit
 from .emit.command import command_line
 from .emit.design import Design, generate, generate_all
 from .sums.accumulator import Summation
@@ -19,7 +19,9 @@ __all__ = [
     "Dot",
     "Mac",
     "Multiplier",
+    "PortSpec",
     "Requantizer",
+    "StreamSpec",
     "Summation",
     "Unit",
     "command_line",

@@ -6,8 +6,10 @@ from .campaigns.verify import Verification, verify
 from .engine.native import Model
 from .engine.simulators import SimulationError, Simulator, find
 from .engine.streams import Sink, Source, run_streams
+from .units import UNITS, UnitEntry
 
 __all__ = [
+    "UNITS",
     "Exhaustion",
     "GemmRun",
     "Model",
@@ -15,6 +17,7 @@ __all__ = [
     "Simulator",
     "Sink",
     "Source",
+    "UnitEntry",
     "Verification",
     "exhaust",
     "find",

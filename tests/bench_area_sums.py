@@ -65,10 +65,12 @@ class IntegerMac(hdl.Unit):
 
     def __init__(self, *, registers: bool, architecture: str) -> None:
         self.registers, self.architecture = registers, architecture
-        ports = {"clear": In(1)} if registers else {"c": In(signed(32))}
+        ports = {name: hdl.PortSpec(In(signed(8)), "data") for name in "ab"} | {
+            "y": hdl.PortSpec(Out(signed(32)), "data")
+        }
         super().__init__(
-            {"a": In(signed(8)), "b": In(signed(8)), "y": Out(signed(32))} | ports,
-            formats={},
+            ports
+            | ({"clear": hdl.PortSpec(In(1), "control")} if registers else {"c": hdl.PortSpec(In(signed(32)), "data")}),
             parameters={"registers": registers, "architecture": architecture},
             latency=2 * registers,
             clocked=registers,

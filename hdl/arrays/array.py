@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from amaranth.hdl import Cat, Module, Signal, Value
-from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import ParameterError, check_choice, check_int
 from ..core.hierarchy import place
 from ..core.pipeline import MAX_STAGES
-from ..core.unit import Unit, shape_of
+from ..core.unit import PortSpec, StreamSpec, Unit, control, numbers
 from ..sums.accumulator import Field, Summation
 from ..sums.exact import ExactSum
 from ..sums.options import AccumulatorKeywords, AccumulatorOptions, check_without, takes_accumulator_options
@@ -128,20 +127,15 @@ class Array(Unit):
             )
         self.formula = _FORMULAS[dataflow]
         self.throughput = _THROUGHPUTS[dataflow]
-        sums = data.ArrayLayout(shape_of(how.out), cols)
-        last, add = {"last": 1}, {"add": 1} if self.takes_partial_sums else {}
-        members = {
-            "a": In(_stream(_payload(how.a_fields, rows) | add | last)),
-            "b": In(_stream(_payload(how.b_fields, cols))),
-        }
-        if self.takes_partial_sums:
-            members["p"] = In(_stream({"data": sums}))
-        members["c"] = Out(_stream({"data": sums} | last))
+        last, add = {"last": PortSpec(In(1), "last")}, {"add": control(1)} if self.takes_partial_sums else {}
+        sums = {"data": numbers(In, how.out, cols)}
         super().__init__(
-            members,
-            formats={f"a_{name}": (fmt, count * rows) for name, fmt, count in how.a_fields}
-            | {f"b_{name}": (fmt, count * cols) for name, fmt, count in how.b_fields}
-            | {"p_data": (how.out, cols), "c_data": (how.out, cols)},
+            {
+                "a": StreamSpec(In, _payload(how.a_fields, rows) | add | last),
+                "b": StreamSpec(In, _payload(how.b_fields, cols)),
+                **({"p": StreamSpec(In, sums)} if self.takes_partial_sums else {}),
+                "c": StreamSpec(Out, sums | last),
+            },
             parameters=how.parameters | {"rows": rows, "cols": cols, "stages": stages, "dataflow": dataflow},
             latency=rows + cols + stages + 1,
             clocked=True,
@@ -230,7 +224,6 @@ class Result(Unit):
         self.how = how
         super().__init__(
             {"state": In(how.state_bits), "code": Out(how.out.width)},
-            formats={"code": (how.out, 1)},
             parameters=how.parameters,
             latency=0,
             clocked=False,
@@ -242,9 +235,5 @@ class Result(Unit):
         return m
 
 
-def _payload(fields: tuple[Field, ...], places: int) -> dict[str, Any]:
-    return {name: data.ArrayLayout(shape_of(fmt), count * places) for name, fmt, count in fields}
-
-
-def _stream(payload: dict[str, Any]) -> stream.Signature:
-    return stream.Signature(data.StructLayout(payload))
+def _payload(fields: tuple[Field, ...], places: int) -> dict[str, PortSpec]:
+    return {name: numbers(In, fmt, count * places) for name, fmt, count in fields}

@@ -9,7 +9,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Out
 
 from ..core.hierarchy import place
-from ..core.unit import Unit
+from ..core.unit import PortSpec, Unit
 from ..sums.accumulator import Summation
 from .processing_element import ProcessingElement
 from .skew import DIRECT_DEPTH
@@ -52,8 +52,7 @@ class Row(Unit):
         self.west = one.west
         self.north = {name: width * columns for name, width in one.north.items()}
         super().__init__(
-            _members(self.west, self.north),
-            formats={},
+            _ports(self.west, self.north),
             parameters=one.parameters | {"columns": columns},
             latency=one.latency,
             clocked=True,
@@ -106,8 +105,7 @@ class Grid(Unit):
         self.west = {name: width * rows for name, width in row.west.items()}
         self.north = row.north
         super().__init__(
-            _members(self.west, self.north),
-            formats={},
+            _ports(self.west, self.north),
             parameters=row.parameters | {"rows": rows},
             latency=row.latency,
             clocked=True,
@@ -135,6 +133,7 @@ class Grid(Unit):
         return m
 
 
-def _members(west: Mapping[str, int], north: Mapping[str, int]) -> dict[str, Any]:
-    below = {f"{name}_out": Out(width) for name, width in north.items()}
-    return {"en": In(1)} | {name: In(width) for name, width in (*west.items(), *north.items())} | below
+def _ports(west: Mapping[str, int], north: Mapping[str, int]) -> dict[str, PortSpec]:
+    ports = {"en": PortSpec(In(1), "enable")}
+    ports |= {name: PortSpec(In(width), "data") for name, width in (*west.items(), *north.items())}
+    return ports | {f"{name}_out": PortSpec(Out(width), "data") for name, width in north.items()}

@@ -42,7 +42,6 @@ class ProcessingElement(Unit):
             {"en": In(1)}
             | {name: In(width) for name, width in bits.items()}
             | {f"{name}_out": Out(width) for name, width in bits.items()},
-            formats={},
             parameters=how.parameters | {"stages": stages},
             latency=stages + 2,
             clocked=True,

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import check_int
 from ..core.hierarchy import place
-from ..core.unit import Unit
+from ..core.unit import PortSpec, Unit
 
 #: A longer delay, or a vector of more elements, is built of two halves, so that the size of the description grows with
 #: the logarithm of the depth; shorter ones are written out, which reads better.
@@ -40,8 +40,7 @@ class Delay(Unit):
         self.width = check_int("width", width, 1)
         self.depth = check_int("depth", depth, 1)
         super().__init__(
-            {"i": In(width), "o": Out(width), "en": In(1)},
-            formats={},
+            {"i": PortSpec(In(width), "data"), "o": PortSpec(Out(width), "data"), "en": PortSpec(In(1), "enable")},
             parameters={"width": width, "depth": depth},
             latency=depth,
             clocked=True,
@@ -91,8 +90,11 @@ class Skew(Unit):
         self.count = check_int("count", count, 1)
         self.reverse = reverse
         super().__init__(
-            {"i": In(width * count), "o": Out(width * count), "en": In(1)},
-            formats={},
+            {
+                "i": PortSpec(In(width * count), "data"),
+                "o": PortSpec(Out(width * count), "data"),
+                "en": PortSpec(In(1), "enable"),
+            },
             parameters={"width": width, "count": count, "reverse": reverse},
             latency=0,
             clocked=count > 1,

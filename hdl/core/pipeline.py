@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib.wiring import In, Member
+from amaranth.lib.wiring import Member
 
-from ...golden.formats import Format
-from .unit import Unit
+from .unit import PortSpec, StreamSpec, Unit, clock_enable
 
 #: More stages than a datapath can use are a mistake, not a wish.
 MAX_STAGES = 64
@@ -86,7 +85,7 @@ class PipelinedUnit(Unit):
 
     Parameters
     ----------
-    members, formats, parameters
+    members, parameters
         As of :class:`.unit.Unit`. With registers there is one member more, ``en : In(1)``: while 0, none of them changes.
     registers : int or tuple of int
         How many there are, which ``parameters`` tell; or how many at each place, which is one parameter more.
@@ -94,9 +93,8 @@ class PipelinedUnit(Unit):
 
     def __init__(
         self,
-        members: dict[str, Member],
+        members: Mapping[str, PortSpec | StreamSpec | Member],
         *,
-        formats: dict[str, tuple[Format, int]],
         parameters: dict[str, Any],
         registers: int | tuple[int, ...],
     ) -> None:
@@ -104,8 +102,7 @@ class PipelinedUnit(Unit):
         stages = sum(self.registers)
         placed = {"registers": registers} if stages and not isinstance(registers, int) else {}
         super().__init__(
-            members | ({"en": In(1, init=1)} if stages else {}),
-            formats=formats,
+            {**members, **({"en": clock_enable()} if stages else {})},
             parameters=parameters | placed,
             latency=stages,
             clocked=stages > 0,

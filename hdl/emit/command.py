@@ -6,20 +6,16 @@ import inspect
 import shlex
 
 from ..core.unit import Unit
-from ..units.multiplier import Multiplier
-from ..units.multiplier_options import EXACT
 
 
 def command_line(command: str, unit: Unit, **options: object) -> str:
     """``polymac COMMAND UNIT …`` with the unit's parameters as options: the same unit, the same text.
 
-    Parameters with a default of their own are left out where they have it, and so is the format of an exact product of
-    fixed-point numbers. ``options`` are the command's own; None and False are left out.
+    Parameters (:attr:`.unit.Unit.command_parameters`) that are equal to the constructor's defaults are left out.
+    ``options`` are the command's own; None and False are left out.
     """
     defaults = {name: item.default for name, item in inspect.signature(type(unit)).parameters.items()}
-    given = {name: value for name, value in unit.parameters.items() if value != defaults.get(name)}
-    if isinstance(unit, Multiplier) and unit.is_exact and not unit.is_unpacked:
-        given["out"] = None if unit.a_format.kind == unit.b_format.kind == "fixed" else EXACT
+    given = {name: value for name, value in unit.command_parameters.items() if value != defaults.get(name)}
     words = ["polymac", command, unit.kind]
     for name, value in (given | options).items():
         flag = f"--{name.replace('_', '-')}"

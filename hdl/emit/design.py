@@ -70,7 +70,7 @@ class Design:
         Raises
         ------
         ParameterError
-            The folder is a file or cannot be written to, or a file exists and ``force`` is not given.
+            The folder is a file or cannot be written to, or a file exists and ``force`` is False.
         """
         return write_files(Path(folder), self.files, force=force)
 
@@ -82,7 +82,7 @@ def write_files(folder: Path, files: dict[str, str], *, force: bool) -> list[Pat
     targets = [folder / name for name in files]
     for target in targets:
         if target.exists() and not force:
-            raise ParameterError(f"output must not hold {target.name} unless --force is given, not {target}")
+            raise ParameterError(f"output must not hold {target.name} unless force is True, not {target}")
     temporary: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)

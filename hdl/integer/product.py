@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Shape, Value
 from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import check_choice
-from ..core.unit import Unit
+from ..core.unit import PortSpec, Unit
 from .bit_matrix import BitMatrix
 from .partial_products import add_bit_products, add_booth_products, add_rows
 
@@ -50,8 +50,11 @@ class Product(Unit):
         self.a_shape, self.b_shape = a, b
         self.architecture = check_choice("architecture", architecture, ARCHITECTURES)
         super().__init__(
-            {"a": In(a), "b": In(b), "y": Out(Shape(a.width + b.width, a.signed or b.signed))},
-            formats={},
+            {
+                "a": PortSpec(In(a), "data"),
+                "b": PortSpec(In(b), "data"),
+                "y": PortSpec(Out(Shape(a.width + b.width, a.signed or b.signed)), "data"),
+            },
             parameters={"a": a, "b": b, "architecture": architecture},
             latency=0,
             clocked=False,

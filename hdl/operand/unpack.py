@@ -48,7 +48,6 @@ class Unpack(Unit):
         given = {"fmt": fmt, "subnormals": subnormals}
         super().__init__(
             {"code": code} | members,
-            formats={"code": (fmt, 1)},
             parameters={name: given[name] for name in self.distinguishes},
             latency=0,
             clocked=False,

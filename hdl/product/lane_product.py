@@ -87,7 +87,6 @@ class LaneProduct(PipelinedUnit):
         members |= {"invalid": Out(1)} if flags else {}
         super().__init__(
             members,
-            formats={"a": (a, 1), "b": (b, 1)},
             parameters={"a": a, "b": b, "architecture": architecture, "flags": flags},
             registers=registers,
         )

@@ -99,7 +99,6 @@ class FloatRound(PipelinedUnit):
         members = self.packing.members(range(min(least, 0), greatest + 1), significand_bits, most_zeros, rounding)
         super().__init__(
             members | {"y": Out(max(fmt.width for fmt in fmts))},
-            formats={} if self.packing.is_selected else {"y": (fmts[0], 1)},
             parameters={
                 "fmts": fmts,
                 "least": least,

@@ -84,7 +84,6 @@ class AlignedAdd(PipelinedUnit):
         members |= {"exponents": In(count * self.exponent_bits)} if self.exponent_bits else {}
         super().__init__(
             members | {name: In(1) for name in ("nan", "plus_inf", "minus_inf")} | {"y": Out(fmt.width)},
-            formats={"acc": (fmt, 1), "y": (fmt, 1)},
             parameters={
                 "fmt": fmt,
                 "count": count,

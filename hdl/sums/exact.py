@@ -72,8 +72,8 @@ class ExactSum(Summation):
         how = cls(a, b, lanes, out, sparse, architecture, replace(exact, overflow=overflow), max(max_k, lanes))
         if how.sum_bits > MAX_EXACT_BITS and not options.force_wide:
             raise ParameterError(
-                f"acc=exact must be asked for with --force-wide where it takes more than {MAX_EXACT_BITS} bits, "
-                f"as for {a} × {b}: {how.sum_bits}"
+                f"acc=exact must take at most {MAX_EXACT_BITS} bits unless force_wide is True, not {how.sum_bits} as for "
+                f"{a} × {b}"
             )
         return how
 

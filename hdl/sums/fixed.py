@@ -96,7 +96,6 @@ class FixedSum(PipelinedUnit):
         super().__init__(
             {"a": In(a.width * count), "b": In(b.width * count), "sum": Out(signed(width))}
             | {name: Out(1) for name in classes},
-            formats={"a": (a, count), "b": (b, count)},
             parameters={
                 "a": a,
                 "b": b,

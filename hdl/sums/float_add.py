@@ -91,7 +91,6 @@ class FloatAdd(PipelinedUnit):
         members |= {"invalid": In(1), "flags": Out(5)} if flags else {}
         super().__init__(
             members | {"y": Out(fmt.width)},
-            formats={"acc": (fmt, 1), "y": (fmt, 1)},
             parameters={
                 "fmt": fmt,
                 "term": term,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value, unsigned
-from amaranth.lib import data
-from amaranth.lib.wiring import In, Member, Out
+from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import Format, check_bool, check_int
 from ..core.delays import ROUTE, balanced
 from ..core.pipeline import MAX_STAGES, Pipeline, PipelinedUnit
-from ..core.unit import shape_of
+from ..core.unit import PortSpec, number, numbers
 from ..sums.accumulator import MODE, Field, Summation
 from ..sums.options import AccumulatorKeywords, AccumulatorOptions, takes_accumulator_options
 from ..sums.rounded import FLAG_BITS
@@ -86,13 +85,11 @@ class Dot(PipelinedUnit):
         self.addend = how.state_is_code if addend is None else check_bool("addend", addend)
         how.check_addend(self.addend)
         self.formula = f"d = {'c + ' * self.addend}{how.formula}, {how.policy}"
-        code = shape_of(how.out)
-        members = operand_members(how) | ({"c": In(code)} if self.addend else {}) | {"d": Out(code)}
-        members |= {"flags": Out(FLAG_BITS)} if flags else {}
+        ports = operand_ports(how) | ({"c": number(In, how.out)} if self.addend else {}) | {"d": number(Out, how.out)}
+        ports |= {"flags": PortSpec(Out(FLAG_BITS), "flags")} if flags else {}
         self.with_flags = flags
         super().__init__(
-            members,
-            formats=operand_formats(how) | {"c": (how.out, 1), "d": (how.out, 1)},
+            ports,
             parameters=how.parameters | {"addend": self.addend, "stages": stages},
             registers=stages,
         )
@@ -116,10 +113,10 @@ class Dot(PipelinedUnit):
         return m
 
 
-def operand_members(how: Summation) -> dict[str, Member]:
+def operand_ports(how: Summation) -> dict[str, PortSpec]:
     """The ports of both operands: ``a`` and ``b`` for their data, ``a_scale`` and so on for what else they have."""
     return {
-        _port(side, name): In(data.ArrayLayout(shape_of(fmt), count) if name != "scale" else unsigned(fmt.width))
+        _port(side, name): numbers(In, fmt, count) if name != "scale" else number(In, fmt)
         for side, fields in (("a", how.a_fields), ("b", how.b_fields))
         for name, fmt, count in fields
     }

@@ -10,10 +10,10 @@ from amaranth.lib.wiring import In, Out
 from ...golden.formats import check_int
 from ..core.delays import ROUTE, balanced, segments
 from ..core.pipeline import MAX_STAGES, Pipeline
-from ..core.unit import Unit, shape_of
+from ..core.unit import PortSpec, Unit, clock_enable, control, number
 from ..sums.options import AccumulatorKeywords, AccumulatorOptions, takes_accumulator_options
 from ..sums.select import summation
-from .dot import operand_bits, operand_formats, operand_members
+from .dot import operand_bits, operand_ports
 
 
 @takes_accumulator_options()
@@ -73,8 +73,13 @@ class Mac(Unit):
         self.interleave = check_int("interleave", interleave, 1, MAX_STAGES)
         self.formula = f"acc = (0 if clear else acc) + {how.formula}, {how.policy}"
         super().__init__(
-            operand_members(how) | {"valid": In(1), "clear": In(1), "en": In(1, init=1), "acc": Out(shape_of(how.out))},
-            formats=operand_formats(how) | {"acc": (how.out, 1)},
+            {
+                **operand_ports(how),
+                "valid": PortSpec(In(1), "valid"),
+                "clear": control(1),
+                "en": clock_enable(),
+                "acc": number(Out, how.out),
+            },
             parameters=how.parameters | {"stages": stages, "interleave": interleave},
             latency=stages + interleave,
             clocked=True,

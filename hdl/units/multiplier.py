@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from ...golden.formats import Format, product_format, unpacked_product
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline, PipelinedUnit
-from ..core.unit import shape_of
+from ..core.unit import PortSpec, control, number, shape_of
 from ..integer.product import Product
 from ..operand.decoders import decode, decode_selected, is_sign, raw_shape
 from ..operand.raw_float import RawFloat, chosen
@@ -139,8 +139,7 @@ class Multiplier(PipelinedUnit):
         how = (self.rounding, self.random_bits, self.overflow, self.subnormals, self.with_flags)
         self.policy = tuple(policy(self.choices, *how))
         super().__init__(
-            self._members(),
-            formats={} if self.is_selected else self._port_formats(),
+            self._ports(),
             parameters=self._parameters(given_out=out is not None),
             registers=stages,
         )
@@ -175,30 +174,28 @@ class Multiplier(PipelinedUnit):
         """Format of the product, with ``formats`` the first of them; out="unpacked": of the exact product."""
         return self.choices.out[0]
 
-    def _members(self) -> dict[str, Any]:
+    def _ports(self) -> dict[str, PortSpec]:
         choices = self.choices
-        if self.is_selected:
-            width = max(item.width for item in choices.a)
-            members = {"a": In(width), "b": In(width), "select": In(range(len(choices.a)))}
+        if self.is_selected:  # numbers in one of several formats
+            code = PortSpec(In(max(item.width for item in choices.a)), "data")
+            ports = {"a": code, "b": code, "select": control(range(len(choices.a)))}
         else:
-            members = {"a": In(shape_of(self.a_format)), "b": In(shape_of(self.b_format))}
-        members |= {"rounding_mode": In(PORT_BITS)} if self.rounding == PORT else {}
-        members |= {"random": In(self.random_bits)} if self.random_bits else {}
-        members |= {"valid": In(1)} if self.with_valid else {}
+            ports = {"a": number(In, self.a_format), "b": number(In, self.b_format)}
+        ports |= {"rounding_mode": control(PORT_BITS)} if self.rounding == PORT else {}
+        ports |= {"random": control(self.random_bits)} if self.random_bits else {}
+        ports |= {"valid": PortSpec(In(1), "valid")} if self.with_valid else {}
         if self.is_unpacked:
             fmt = unpacked_product(self.a_format, self.b_format, self.subnormals)
-            members |= {"sign": Out(1), "exponent": Out(fmt.exp_bits), "significand": Out(fmt.significand_bits)}
+            widths = {"sign": 1, "exponent": fmt.exp_bits, "significand": fmt.significand_bits}
             present = {"zero": fmt.has_zero, "inf": fmt.has_inf, "nan": fmt.has_nan}
-            members |= {name: Out(1) for name, has in present.items() if has}
+            widths |= {name: 1 for name, has in present.items() if has}
+            ports |= {name: PortSpec(Out(width), "data") for name, width in widths.items()}
         else:
-            members |= {"y": Out(max(item.width for item in choices.out))}
-        members |= {"flags": Out(5)} if self.with_flags else {}
-        members |= {"y_valid": Out(1)} if self.with_valid else {}
-        return members
-
-    def _port_formats(self) -> dict[str, tuple[Format, int]]:
-        found = {"a": (self.a_format, 1), "b": (self.b_format, 1)}
-        return found if self.is_unpacked else found | {"y": (self.out_format, 1)}
+            width = max(item.width for item in choices.out)
+            ports |= {"y": PortSpec(Out(width), "data", None if self.is_selected else self.out_format)}
+        ports |= {"flags": PortSpec(Out(5), "flags")} if self.with_flags else {}
+        ports |= {"y_valid": PortSpec(Out(1), "valid")} if self.with_valid else {}
+        return ports
 
     def _parameters(self, given_out: bool) -> dict[str, Any]:
         parameters: dict[str, Any] = {"a": self.a_format.name, "b": self.b_format.name, "out": self.out_format.name}
@@ -213,6 +210,13 @@ class Multiplier(PipelinedUnit):
         parameters |= {"flags": self.with_flags} if self.out_format.raises_flags and not self.is_unpacked else {}
         parameters |= {"architecture": self.architecture, "stages": self.stages}
         return parameters | ({"valid": True} if self.with_valid else {})
+
+    @property
+    def command_parameters(self) -> dict[str, Any]:
+        """The parameters with ``out`` as it was asked for: an exact product's format has no name on the command line."""
+        if not self.is_exact or self.is_unpacked:
+            return self.parameters
+        return self.parameters | {"out": None if self.a_format.kind == self.b_format.kind == "fixed" else EXACT}
 
     def _formula(self) -> str:
         if self.is_unpacked:

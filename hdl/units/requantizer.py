@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import Format, ParameterError, check_int, format
 from ..core.pipeline import MAX_STAGES, Pipeline, PipelinedUnit
-from ..core.unit import shape_of
+from ..core.unit import control, number, shape_of
 
 #: Bits of a multiplier, and of a shift.
 MULTIPLIER_BITS, SHIFT_BITS = 31, 6
@@ -63,16 +63,14 @@ class Requantizer(PipelinedUnit):
             raise ParameterError(f"acc must be a signed integer format, not {self.acc_format}")
         self.relu = relu
         self.stages = check_int("stages", stages, 0, MAX_STAGES)
-        acc_shape, out_shape = shape_of(self.acc_format), shape_of(self.out_format)
-        members = {"acc": In(acc_shape), "bias": In(acc_shape), "multiplier": In(MULTIPLIER_BITS)}
-        members |= {"shift": In(SHIFT_BITS), "zero_point": In(out_shape), "y": Out(out_shape)}
         super().__init__(
-            members,
-            formats={
-                "acc": (self.acc_format, 1),
-                "bias": (self.acc_format, 1),
-                "zero_point": (self.out_format, 1),
-                "y": (self.out_format, 1),
+            {
+                "acc": number(In, self.acc_format),
+                "bias": number(In, self.acc_format),
+                "multiplier": control(MULTIPLIER_BITS),
+                "shift": control(SHIFT_BITS),
+                "zero_point": number(In, self.out_format),
+                "y": number(Out, self.out_format),
             },
             parameters={"acc": self.acc_format.name, "out": self.out_format.name, "relu": relu, "stages": stages},
             registers=stages,

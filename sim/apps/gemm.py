@@ -15,10 +15,10 @@ from ...golden.codec.codes import as_codes, code_dtype
 from ...golden.formats import BlockFormat, Format, ParameterError, Rounded
 from ...hdl.sums.accumulator import Summation
 from ...hdl.sums.exact import ExactSum
-from ..campaigns.array_jobs import model_of
 from ..engine.native import Model
 from ..engine.packing import Bytes, pack, unpack
 from ..engine.streams import Sink, Source, run_streams
+from ..units.array import model_of
 
 Codes = NDArray[Any]
 

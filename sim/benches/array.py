@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from ... import golden
 from ...golden.arrays.output_stationary import Trace
-from ..campaigns.array_jobs import ArrayJob, Beats
-from ..campaigns.jobs import BenchResult
 from ..engine.mismatch import SHOWN, code_text, vector_text
 from ..engine.packing import byte_rows, packed_bytes, unpack
+from ..units.array import ArrayJob, Beats
+from ..units.job import BenchResult
 from .link import Link
 
 Bools = NDArray[np.bool_]

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from ... import golden, hdl
 from ...golden.codec.codes import code_dtype
-from ...golden.formats import ROUNDINGS, ParameterError, check_int
+from ...golden.formats import ROUNDINGS, ParameterError, RoundingMode, check_int
 from ...hdl.emit.design import write_files
 from ..engine.mismatch import SHOWN, ports_text, results_text
 from ..engine.native import Model
 from ..engine.packing import port_format
-from ..expected.reference import ports_of
 from ..stimulus.boundary import boundary_operands
+from ..units.operands import ports_of
 
 #: Pairs that a process takes at a time; a run that is stopped loses the chunks that are under way.
 CHUNK = 1 << 20
@@ -297,7 +297,7 @@ class _Worker:
         for mode in self.plan.modes or (None,):
             inputs = {"a": a, "b": b}
             if mode is not None:
-                inputs["rounding_mode"] = np.full(len(a), ROUNDINGS.index(mode), np.uint8)
+                inputs["rounding_mode"] = np.full(len(a), RoundingMode(mode).port_code, np.uint8)
             outputs = self.model.evaluate(inputs)
             policies = {"rounding": mode or "rne", "overflow": unit.overflow, "subnormals": unit.subnormals or "full"}
             formats = (unit.a_format, unit.b_format)

@@ -18,10 +18,11 @@ from ... import hdl
 from ..engine.native import Model
 from ..engine.packing import byte_rows, packed_bytes
 from ..engine.streams import Sink, Source, run_streams
-from ..expected.reference import all_inputs, operand_bits, ports_of, products_of, random_inputs, reference
 from ..expected.sums import to_bus
-from .array_jobs import ArrayJob, array_job
-from .jobs import UnitJob, make_job
+from ..units import entry_of
+from ..units.array import ArrayJob, array_job
+from ..units.job import UnitJob
+from ..units.operands import operand_bits, ports_of
 from .verify import EXHAUSTIVE_BITS
 
 Codes = NDArray[Any]
@@ -65,7 +66,7 @@ def traces(unit: hdl.Unit, model: Model, seed: int) -> Iterator[Trace]:
     Parameters
     ----------
     unit : Unit
-        Multiplier, dot product, MAC, requantizer or array.
+        Of a kind in :data:`polymac.sim.UNITS`; of those with streams, an array.
     model : Model
         Of the design before anything else has run: an array's own handshakes say when its beats are taken.
     seed : int
@@ -76,13 +77,13 @@ def traces(unit: hdl.Unit, model: Model, seed: int) -> Iterator[Trace]:
         return
     if unit.clocked:
         yield _job_trace(unit, seed)
-    few = operand_bits(unit) <= EXHAUSTIVE_BITS and isinstance(unit, hdl.Multiplier | hdl.Dot)
-    total = PRODUCTS // products_of(unit)
-    chunks = all_inputs(unit) if few else random_inputs(unit, total, seed)  # pyright: ignore[reportArgumentType]
-    for number, inputs in enumerate(chunks):
+    entry = entry_of(unit)
+    few = entry.all_inputs is not None and operand_bits(unit) <= EXHAUSTIVE_BITS
+    total = None if few else PRODUCTS // entry.products(unit)
+    for number, inputs in enumerate(entry.operand_sets(unit, total, seed)):
         trace = _items(unit, inputs)
         if not number and trace.length > 2 * _FEW:
-            step = 1 if isinstance(unit, hdl.Mac) else trace.length // _FEW  # the steps of a MAC follow one another
+            step = 1 if entry.ordered else trace.length // _FEW
             yield _items(unit, {name: values[step // 2 :: step][:_FEW] for name, values in inputs.items()})
         yield trace
 
@@ -92,7 +93,7 @@ def _items(unit: hdl.Unit, inputs: dict[str, Codes]) -> Trace:
     ports, wait = ports_of(unit), unit.latency
     count = len(next(iter(inputs.values())))
     outputs, counts = {}, {}
-    for name, want in reference(unit, inputs).items():
+    for name, want in entry_of(unit).expected(unit, inputs).items():
         values = _column(np.ma.getdata(want), ports[name].width)
         outputs[name] = np.concatenate([values[:wait], values[: count - wait]])
         defined = np.logical_not(np.ma.getmaskarray(want).reshape(count, -1).any(axis=1))
@@ -102,7 +103,7 @@ def _items(unit: hdl.Unit, inputs: dict[str, Codes]) -> Trace:
 
 def _job_trace(unit: hdl.Unit, seed: int) -> Trace:
     """What the cocotb bench drives and compares, behind a cycle of reset."""
-    job = make_job(unit, CYCLES, seed, "")
+    job = entry_of(unit).make_job(unit, CYCLES, seed, "")
     assert isinstance(job, UnitJob)
     inputs = {name: _column([0, *values], job.ports[name].width) for name, values in job.inputs.items()}
     inputs["rst"][0] = 1

@@ -13,7 +13,7 @@ from ... import hdl
 from ..engine.native import Model
 from ..engine.packing import pack, unpack
 from ..engine.streams import Sink, Source, Transfers, run_streams
-from .array_jobs import model_of, stimulus
+from ..units.array import model_of, stimulus
 
 Bools = NDArray[np.bool_]
 

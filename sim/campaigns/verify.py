@@ -19,17 +19,10 @@ from ..engine.mismatch import SHOWN, ports_text, results_text
 from ..engine.native import Model
 from ..engine.packing import byte_rows, packed_bytes
 from ..engine.simulators import find
-from ..expected.reference import (
-    all_inputs,
-    operand_bits,
-    operand_names,
-    operands_text,
-    ports_of,
-    products_of,
-    random_inputs,
-    reference,
-)
-from . import jobs
+from ..units import UNITS, entry_of
+from ..units.entry import UnitEntry
+from ..units.job import BenchResult, Job
+from ..units.operands import operand_bits, operand_names, ports_of
 
 Progress = Callable[[int, int], None]
 
@@ -54,8 +47,8 @@ class Verification:
         Results, or for an array clock cycles, that were compared.
     mismatches : int
         How many of them differ; 1 where a cocotb bench ended without comparing.
-    how : str
-        What that covers.
+    coverage : str
+        What was checked: which operands, how many, from which seed.
     seed, seconds, simulator
         The seed, the time it took, the simulator with its version.
     cycles : int or None
@@ -71,7 +64,7 @@ class Verification:
     passed: bool
     checked: int
     mismatches: int
-    how: str
+    coverage: str
     seed: int
     seconds: float
     simulator: str
@@ -138,11 +131,12 @@ def verify(
         check_int("vectors", vectors, 1)
     if exhaustive and vectors is not None:
         raise ParameterError(f"vectors must be left out with exhaustive, not {vectors}")
-    cocotb = simulator is not None or waves or isinstance(unit, hdl.Array)
-    if exhaustive and (cocotb or not isinstance(unit, (hdl.Multiplier, hdl.Dot))):
+    entry = entry_of(unit)
+    cocotb = simulator is not None or waves or entry.reference is None
+    if exhaustive and (cocotb or entry.all_inputs is None):
+        kinds = " and ".join(kind for kind, other in UNITS.items() if other.all_inputs is not None)
         raise ParameterError(
-            f"exhaustive must be left out for {unit.kind}{' under cocotb' * cocotb}, "
-            "it is for multipliers and dot products natively"
+            f"exhaustive must be left out for {unit.kind}{' under cocotb' * cocotb}, it is for {kinds} natively"
         )
     if limit is not None and not cocotb:
         raise ParameterError(f"limit must be left out for {unit.kind} natively, not {limit}: it is for cocotb")
@@ -150,12 +144,13 @@ def verify(
     options = {"seed": seed, "vectors": vectors, "simulator": simulator, "exhaustive": exhaustive, "waves": waves}
     reproduce = hdl.command_line("verify", unit, **options)
     if not cocotb:
-        return _native(unit, design, vectors, seed, exhaustive, progress, reproduce, started)
-    job = jobs.make_job(unit, vectors or DEFAULT_CYCLES, seed, reproduce)
+        return _native(entry, unit, design, vectors, seed, exhaustive, progress, reproduce, started)
+    job = entry.make_job(unit, vectors or DEFAULT_CYCLES, seed, reproduce)
     return _cocotb(job, design, seed, simulator, waves, Path(folder), progress, limit, started)
 
 
 def _native(
+    entry: UnitEntry[Any],
     unit: hdl.Unit,
     design: hdl.Design,
     vectors: int | None,
@@ -168,20 +163,18 @@ def _native(
     ports, bits = ports_of(unit), operand_bits(unit)
     if exhaustive and bits > MOST_EXHAUSTIVE_BITS:
         raise ParameterError(f"exhaustive must be for at most {MOST_EXHAUSTIVE_BITS} operand bits, not {bits}")
-    few = exhaustive or (vectors is None and bits <= EXHAUSTIVE_BITS)
-    if few and isinstance(unit, (hdl.Multiplier, hdl.Dot)):
-        total = 1 << bits
-        chunks, how = all_inputs(unit), f"all {total:,} {operands_text(unit)}"
-    else:
-        total = vectors or DEFAULT_VECTORS // products_of(unit)
-        space = "" if isinstance(unit, hdl.Mac) else f"of 2^{bits} "
-        chunks, how = random_inputs(unit, total, seed), f"{total:,} {space}{operands_text(unit)}, seed {seed}"
+    operands = entry.describe_operands(unit)
+    total = None
+    if not exhaustive and (entry.all_inputs is None or vectors is not None or bits > EXHAUSTIVE_BITS):
+        total = vectors or DEFAULT_VECTORS // entry.products(unit)
+    space = "" if entry.ordered else f"of 2^{bits} "
+    coverage = f"all {1 << bits:,} {operands}" if total is None else f"{total:,} {space}{operands}, seed {seed}"
     model = Model.build(design)
     checked = mismatches = 0
     details: list[str] = []
-    for inputs in chunks:
+    for inputs in entry.operand_sets(unit, total, seed):
         outputs = model.evaluate({name: _to_port(values, ports[name].width) for name, values in inputs.items()})
-        expected = reference(unit, inputs)
+        expected = entry.expected(unit, inputs)
         wrong = np.zeros(len(inputs[operand_names(unit)[0]]), bool)
         for name, want in expected.items():
             differs = outputs[name] != _to_port(np.ma.getdata(want), ports[name].width)
@@ -195,12 +188,12 @@ def _native(
             details.append(f"{ports_text(ports, given)}: {results_text(ports, got, want)}")
         checked += len(wrong)
         if progress is not None:
-            progress(checked, total)
+            progress(checked, 1 << bits if total is None else total)
     return Verification(
         passed=mismatches == 0,
         checked=checked,
         mismatches=mismatches,
-        how=how,
+        coverage=coverage,
         seed=seed,
         seconds=time.perf_counter() - started,
         simulator=f"{model.simulator}, native",
@@ -218,7 +211,7 @@ def _to_port(codes: NDArray[Any], width: int) -> NDArray[Any]:
 
 
 def _cocotb(
-    job: jobs.UnitJob | jobs.ArrayJob,
+    job: Job,
     design: hdl.Design,
     seed: int,
     simulator: str | None,
@@ -242,13 +235,13 @@ def _cocotb(
         progress=progress,
     )
     # A bench that broke off has no results, and one that has none did not pass.
-    result = pickle.loads(run.results) if run.results else jobs.BenchResult(0, 1, [run.failure])
+    result = pickle.loads(run.results) if run.results else BenchResult(0, 1, [run.failure])
     details = result.details or ([run.failure] if run.failure else [])
     return Verification(
         passed=run.passed and not result.mismatches,
         checked=result.checked,
         mismatches=result.mismatches,
-        how=job.how,
+        coverage=job.coverage,
         seed=seed,
         seconds=time.perf_counter() - started,
         simulator=str(chosen),

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ... import golden, hdl
 from ...golden.codec.codes import code_dtype
-from ...golden.formats import ROUNDINGS
 from ...hdl.sums.accumulator import MODE
 from ...hdl.sums.rounded import RoundedSum
+from .rounding import modes_by_code
 from .sums import Codes, from_ports, met, sums
 
 
@@ -40,12 +40,13 @@ def fused_reference(unit: hdl.Dot, inputs: dict[str, Codes]) -> dict[str, Codes]
 
 
 def _modes(how: RoundedSum, inputs: dict[str, Codes]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Each rounding mode, and where it is asked for; codes that stand for none round toward zero."""
+    """Each rounding mode, and where it is asked for."""
     if not how.port:
         yield how.rounded.rounding, np.ones(len(inputs["a"]), bool)
         return
-    for code in np.unique(inputs[MODE]):
-        yield ROUNDINGS[code] if code < len(ROUNDINGS) else "rtz", inputs[MODE] == code
+    modes = modes_by_code(stochastic=False)
+    for code in np.unique(inputs[MODE]).tolist():
+        yield modes[code], inputs[MODE] == code
 
 
 def _one_by_one(how: RoundedSum, fields: dict[str, Codes], c: Codes | None) -> tuple[Codes, Codes]:

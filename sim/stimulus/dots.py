@@ -11,24 +11,11 @@ from ...golden.codec.codes import code_dtype
 from ...golden.formats import Aligned
 from ...hdl.sums.accumulator import Summation
 from ...hdl.units.dot import operand_formats
-from ..engine.packing import port_format
 from ..expected.sums import Codes, sums, to_bus
 from .sum_elements import KINDS, Generator, largest, near, negated, powers, wild, zeros
 
 #: Products that are checked at a time.
 CHUNK_PRODUCTS = 1 << 19
-
-
-def all_dots(widths: dict[str, int]) -> Iterator[dict[str, Codes]]:
-    """Every set of operands of a unit whose input ports have those widths, in chunks: what the ports carry."""
-    total = 1 << sum(widths.values())
-    for start in range(0, total, CHUNK_PRODUCTS):
-        index = np.arange(start, min(start + CHUNK_PRODUCTS, total), dtype=np.uint64)
-        chunk = {}
-        for port, width in widths.items():
-            chunk[port] = (index & np.uint64((1 << width) - 1)).astype(code_dtype(port_format(width)))
-            index = index >> np.uint64(width)
-        yield chunk
 
 
 def random_dots(unit: hdl.Dot, total: int, seed: int) -> Iterator[dict[str, Codes]]:

@@ -58,8 +58,8 @@ class Sum(hdl.Unit):
         exact = sum_shape(self.lanes(signals), signals.get("c"))
         self.shape = exact if width is None else Shape(width, exact.signed)
         super().__init__(
-            {name: In(shape) for name, shape in self.operands.items()} | {"y": Out(self.shape), "z": Out(self.shape)},
-            formats={},
+            {name: hdl.PortSpec(In(shape), "data") for name, shape in self.operands.items()}
+            | {name: hdl.PortSpec(Out(self.shape), "data") for name in "yz"},
             parameters={"case": (pairs, addend, width, architecture)},
             latency=0,
             clocked=False,

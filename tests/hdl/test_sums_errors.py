@@ -118,7 +118,7 @@ SUMS = [
     ),
     (
         BF16 | {"acc": "exact"},
-        "acc=exact must be asked for with --force-wide where it takes more than 256 bits, as for bf16 × bf16: {bits}",
+        "acc=exact must take at most 256 bits unless force_wide is True, not {bits} as for bf16 × bf16",
     ),
 ]
 

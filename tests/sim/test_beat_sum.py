@@ -77,5 +77,5 @@ def test_every_block_format_has_an_exact_dot_product() -> None:
 
 def test_nothing_goes_on_from_beat_to_beat() -> None:
     """A MAC of the same style still keeps the whole range of the scales."""
-    with pytest.raises(golden.ParameterError, match="acc=exact must be asked for with --force-wide"):
+    with pytest.raises(golden.ParameterError, match="acc=exact must take at most 256 bits unless force_wide is True"):
         hdl.Mac(a="mxfp4", b="mxfp4", lanes=32, acc="exact")

@@ -12,9 +12,9 @@ import pytest
 
 from polymac import golden, hdl, sim
 from polymac.golden.formats import BLOCK_FORMATS, FORMATS
-from polymac.sim.expected.reference import random_inputs, reference
 from polymac.sim.expected.sums import from_bus, mac_reference, to_bus
 from polymac.sim.stimulus.macs import steps
+from polymac.sim.units import entry_of
 
 Options = dict[str, Any]
 
@@ -41,12 +41,14 @@ def check(units: list[hdl.Mac], steps: int, seed: int = 1) -> None:
     """Simulate units in one model, and compare the accumulator in every cycle."""
     names = [f"mac{index}" for index in range(len(units))]
     model = sim.Model.build(hdl.generate_all(dict(zip(names, units, strict=True))))
-    inputs = {name: next(random_inputs(unit, steps, seed)) for name, unit in zip(names, units, strict=True)}
+    inputs = {
+        name: next(entry_of(unit).operand_sets(unit, steps, seed)) for name, unit in zip(names, units, strict=True)
+    }
     outputs = model.evaluate_all(inputs)
     for name, unit in zip(names, units, strict=True):
         # Of sums of more than 64 bits there are bytes.
         sums = from_bus(outputs[name]["acc"], unit.how.out, 1)[:, 0]
-        wrong = np.flatnonzero(sums != reference(unit, inputs[name])["acc"])
+        wrong = np.flatnonzero(sums != entry_of(unit).expected(unit, inputs[name])["acc"])
         assert not len(wrong), (unit.parameters, wrong[:5])
 
 
@@ -165,5 +167,5 @@ def test_native_checker_tells_of_a_sum_that_does_not_begin_anew() -> None:
     assert sim.verify(unit, vectors=500).passed
     result = sim.verify(unit, vectors=500, design=broken)
     assert not result.passed
-    assert result.how == "500 steps, seed 1"
+    assert result.coverage == "500 steps, seed 1"
     assert re.fullmatch(r"a=0x\w \(-?\d\), b=0x\w \(-?\d\), .*: hardware acc=.*, golden acc=.*", result.details[0])

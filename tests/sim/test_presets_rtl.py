@@ -9,8 +9,8 @@ import pytest
 
 from polymac import golden, hdl, sim
 from polymac.golden.formats.accelerators import PRESETS
-from polymac.sim.expected.reference import random_inputs, reference
 from polymac.sim.expected.sums import to_bus
+from polymac.sim.units import entry_of
 
 #: Recordings of north-numerical-computing/MATLAB-tensor-core (BSD 2-clause), converted; no part of this repository.
 RECORDED = Path(__file__).resolve().parents[2] / ".." / "shared" / "vectors" / "tensor_cores"
@@ -54,10 +54,10 @@ def test_presets_like_golden() -> None:
     others = units([name for name in PRESETS if name not in {gpu.lower() for gpu in GPUS}])
     assert len(others) == 7
     model = sim.Model.build(hdl.generate_all(others))
-    inputs = {name: next(random_inputs(unit, 4_000, 1)) for name, unit in others.items()}
+    inputs = {name: next(entry_of(unit).operand_sets(unit, 4_000, 1)) for name, unit in others.items()}
     outputs = model.evaluate_all(inputs)
     for name, unit in others.items():
-        np.testing.assert_array_equal(outputs[name]["d"], reference(unit, inputs[name])["d"], name)
+        np.testing.assert_array_equal(outputs[name]["d"], entry_of(unit).expected(unit, inputs[name])["d"], name)
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -1,10 +1,10 @@
-"""What the bench of an array is given: beats of all its input streams, when they are offered, and the golden model."""
+"""Arrays under verification: beats of all input streams, when they are offered, and the golden model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from ... import golden, hdl
 from ...golden.formats import Format
 from ..engine.packing import pack
 from ..stimulus.operands import operands, tiles
+from .entry import Option, UnitEntry
 
 #: Cycles for which a stream is as slow or as quick as it is.
 _SPELL = 10
@@ -42,8 +43,8 @@ class ArrayJob:
     ----------
     cycles, products : int
         Clock cycles, and products formed in each.
-    how, reproduce : str
-        What that covers, and the command that does it again.
+    coverage, reproduce : str
+        What the run checks, and the command that repeats it.
     model : OutputStationary or WeightStationary
         What the array must do, cycle by cycle.
     formats : dict of str to (Format, int)
@@ -56,7 +57,7 @@ class ArrayJob:
 
     cycles: int
     products: int
-    how: str
+    coverage: str
     reproduce: str
     model: ArrayModel
     formats: dict[str, tuple[Format, int]]
@@ -64,7 +65,7 @@ class ArrayJob:
     c_ready: list[bool]
     reset: list[bool]
 
-    bench = "polymac.sim.benches.array"
+    bench: ClassVar[str] = "polymac.sim.benches.array"
 
 
 def model_of(unit: hdl.Array) -> ArrayModel:
@@ -109,7 +110,7 @@ def array_job(unit: hdl.Array, cycles: int, seed: int, reproduce: str, sizes: li
     return ArrayJob(
         cycles=cycles,
         products=unit.rows * unit.cols * unit.how.lanes,
-        how=f"{cycles:,} cycles with tiles of {min(sizes)} to {max(sizes)} beats, seed {seed}",
+        coverage=f"{cycles:,} cycles with tiles of {min(sizes)} to {max(sizes)} beats, seed {seed}",
         reproduce=reproduce,
         model=model,
         formats=unit.formats,
@@ -156,3 +157,17 @@ def _tamed(fmt: Format, codes: NDArray[Any], generator: np.random.Generator) -> 
 def buses(codes: NDArray[Any], fmt: Format) -> list[int]:
     """Rows of codes as the integers that a packed bus carries."""
     return [int.from_bytes(row.tobytes(), "little") for row in pack(codes, fmt.width)]
+
+
+ARRAY = UnitEntry(
+    hdl.Array,
+    products=lambda unit: unit.rows * unit.cols * unit.how.lanes,
+    job=array_job,
+    resets_show=lambda unit: True,
+    accumulator=lambda unit: unit.how,
+    options={
+        "rows": Option("Rows of processing elements.", "N"),
+        "cols": Option("Columns of processing elements.", "N"),
+        "dataflow": Option("Output stationary (os) or weight stationary (ws).  [default: os]", "os|ws"),
+    },
+)

@@ -7,20 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import hdl
 from ...hdl.core.unit import Port
 from ..engine.mismatch import code_text, ports_text, results_text
-from ..expected.reference import operands_text, ports_of, products_of, random_inputs, reference
-from ..expected.sums import bus_values, mac_reference
-from ..stimulus.macs import steps
-from .array_jobs import ArrayJob, array_job
 
-Codes = NDArray[Any]
 Bools = NDArray[np.bool_]
 
 #: In the last third of a run there may be resets, as many latencies of the unit and this many cycles apart on average.
@@ -47,6 +41,34 @@ class BenchResult:
             raise AssertionError(f"{self.details[0]}; {self.mismatches} in all; again with: {reproduce}")
 
 
+class Job(Protocol):
+    """What a bench under cocotb is given.
+
+    Attributes
+    ----------
+    bench : str
+        The module of the bench.
+    cycles, products : int
+        Clock cycles, and products formed in each, which tell how long a simulation may take.
+    coverage, reproduce : str
+        What the run checks, and the command that repeats it.
+    """
+
+    bench: ClassVar[str]
+
+    @property
+    def cycles(self) -> int: ...
+
+    @property
+    def products(self) -> int: ...
+
+    @property
+    def coverage(self) -> str: ...
+
+    @property
+    def reproduce(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class UnitJob:
     """One set of inputs per clock cycle of a unit without streams, and its outputs.
@@ -55,8 +77,8 @@ class UnitJob:
     ----------
     cycles, products : int
         Clock cycles, and products formed in each.
-    how, reproduce : str
-        What that covers, and the command that does it again.
+    coverage, reproduce : str
+        What the run checks, and the command that repeats it.
     ports : dict of str to Port
         Those of the unit.
     inputs : dict of str to list
@@ -71,7 +93,7 @@ class UnitJob:
 
     cycles: int
     products: int
-    how: str
+    coverage: str
     reproduce: str
     ports: dict[str, Port]
     inputs: dict[str, list[int]]
@@ -79,7 +101,7 @@ class UnitJob:
     items: list[int | None]
     before: list[int] | None = None
 
-    bench = "polymac.sim.benches.unit"
+    bench: ClassVar[str] = "polymac.sim.benches.unit"
 
     @property
     def clocked(self) -> bool:
@@ -99,67 +121,8 @@ class UnitJob:
         return f"cycle {cycle}: {ports_text(self.ports, given)}{start}: {results}"
 
 
-def resets_show(unit: hdl.Unit) -> bool:
-    """Whether what a reset does shows in later results; of most units nothing comes out but what went in."""
-    return isinstance(unit, hdl.Mac | hdl.Array) or (isinstance(unit, hdl.Multiplier) and unit.with_valid)
-
-
-def make_job(unit: hdl.Unit, cycles: int, seed: int, reproduce: str) -> UnitJob | ArrayJob:
-    """The job for a unit: so many cycles, everything in it from the seed."""
-    if isinstance(unit, hdl.Array):
-        return array_job(unit, cycles, seed, reproduce)
-    if isinstance(unit, hdl.Mac):
-        return _mac_job(unit, cycles, seed, reproduce)
-    return _vector_job(unit, cycles, seed, reproduce)
-
-
-def _vector_job(unit: hdl.Unit, cycles: int, seed: int, reproduce: str) -> UnitJob:
-    """One set of operands per cycle; with a clock, random stalls by ``en``, and resets where they show."""
-    total = cycles + unit.latency
-    parts = list(random_inputs(unit, total, seed))
-    inputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    expected = reference(unit, inputs)
-    drive = {name: bus_values(values) for name, values in inputs.items()}
-    motion = _Motion(np.ones(total, bool), np.zeros(total, bool))
-    if unit.clocked:
-        motion = _Motion.random(unit, cycles, 0.7, np.random.default_rng(seed + 1))
-        drive |= motion.ports
-    cycle_of_step = motion.cycles.tolist()
-    items = [cycle_of_step[step] if step >= 0 else None for step in motion.arrived(unit.latency).tolist()]
-    outputs: dict[str, list[int | None]] = {}
-    for name, values in expected.items():
-        undefined = np.ma.getmaskarray(values)
-        # Only what is valid is defined before the first operands arrive.
-        first = 0 if name == "y_valid" else None
-        outputs[name] = [
-            first if item is None else None if undefined[item] else int(np.ma.getdata(values)[item]) for item in items
-        ]
-    how = f"{cycles:,} {operands_text(unit)}, one a cycle, seed {seed}"
-    return UnitJob(total, products_of(unit), how, reproduce, ports_of(unit), drive, outputs, items)
-
-
-def _mac_job(unit: hdl.Mac, cycles: int, seed: int, reproduce: str) -> UnitJob:
-    """Sums of random length with gaps, stalls and resets; the accumulator is compared in every cycle."""
-    generator = np.random.default_rng(seed)
-    motion = _Motion.random(unit, cycles, 0.8, generator)
-    total, step_cycles = len(motion.enable), motion.cycles
-    given = steps(unit, len(step_cycles), generator)
-    found = mac_reference(unit, given, np.cumsum(motion.reset, dtype=np.int64)[step_cycles])
-    # While nothing moves, operands that are there do not count.
-    shown = np.where(motion.moves, motion.done, generator.integers(0, len(step_cycles), total))
-    inputs = {name: bus_values(values[shown]) for name, values in given.items()} | motion.ports
-    # In every cycle, the step whose sum is there, and the last one that counts of those that made it.
-    arrived = motion.arrived(unit.latency)
-    last = np.where(arrived >= 0, found.last[arrived], -1)
-    items = [int(step_cycles[step]) if step >= 0 else None for step in last]
-    outputs: dict[str, list[int | None]] = {"acc": np.where(last >= 0, found.after[last], 0).tolist()}
-    text = f"the accumulator in {total:,} cycles, seed {seed}"
-    before = found.before[motion.done].tolist()
-    return UnitJob(total, products_of(unit), text, reproduce, ports_of(unit), inputs, outputs, items, before)
-
-
 @dataclass(frozen=True)
-class _Motion:
+class Motion:
     """In which cycles a unit with a clock takes a step, since it is enabled and not reset.
 
     Attributes
@@ -172,17 +135,17 @@ class _Motion:
     reset: Bools
 
     @classmethod
-    def random(cls, unit: hdl.Unit, cycles: int, share: float, generator: np.random.Generator) -> _Motion:
-        """``cycles`` of which that share is enabled, resets in the last third, and as many more as the last step takes.
+    def random(cls, latency: int, cycles: int, share: float, generator: np.random.Generator, *, resets: bool) -> Motion:
+        """``cycles`` of which that share is enabled, with ``resets`` some in the last third, and ``latency`` more cycles.
 
         Neither the first operands nor the last results are lost.
         """
-        total = cycles + unit.latency
+        total = cycles + latency
         enable = generator.random(total) < share
         enable[0] = enable[cycles:] = True
-        reset = generator.random(total) < 1 / (_RESET_LATENCIES * unit.latency + _RESET_CYCLES)
+        reset = generator.random(total) < 1 / (_RESET_LATENCIES * latency + _RESET_CYCLES)
         reset[: cycles - cycles // 3] = reset[cycles:] = False
-        reset &= resets_show(unit)
+        reset &= resets
         return cls(enable, reset)
 
     @property
