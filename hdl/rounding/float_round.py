@@ -8,7 +8,7 @@ from amaranth.lib.wiring import Out
 from ...golden.formats import Format
 from ..core.pipeline import Pipeline, PipelinedUnit
 from .float_pack import Packing, Window
-from .modes import PORT, RoundingMode
+from .modes import PORT, RoundingLogic
 from .normalize import Normalizer
 
 
@@ -140,5 +140,5 @@ class FloatRound(PipelinedUnit):
         window, below_window, base, is_normal = pipeline.cut(2, window, below_window, base, is_normal)
         cut = Window(window, below_window, base, is_normal, top=window[-1])
         flags = self.flags if packing.flags else None
-        packing.build(m, RoundingMode(mode, random), classes, cut, self.y, flags, pipeline)
+        packing.build(m, RoundingLogic(mode, random), classes, cut, self.y, flags, pipeline)
         return m

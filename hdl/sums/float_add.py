@@ -7,7 +7,7 @@ from dataclasses import replace
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
-from ...golden.formats import ROUNDINGS, Format
+from ...golden.formats import Format, RoundingMode
 from ..core.delays import LUT, adder
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline, PipelinedUnit
@@ -230,7 +230,7 @@ class FloatAdd(PipelinedUnit):
         opposite = Signal(name="opposite_infinities")
         zero_sign = term["zero_sign"] | acc.sign if self.rounding == "rdn" else term["zero_sign"] & acc.sign
         if self.rounding == PORT:
-            zero_sign = Mux(term["mode"] == ROUNDINGS.index("rdn"), term["some_negative"] | acc.sign, zero_sign)
+            zero_sign = Mux(term["mode"] == RoundingMode.RDN.port_code, term["some_negative"] | acc.sign, zero_sign)
         m.d.comb += [
             opposite.eq(term["inf"] & acc.inf & (term["sign"] ^ acc.sign)),
             classes["nan"].eq(term["nan"] | acc.nan | opposite),
