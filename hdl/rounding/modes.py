@@ -8,7 +8,7 @@ from operator import or_
 
 from amaranth.hdl import Const, Value
 
-from ...golden.formats import ParameterError, RoundingMode
+from ...golden.formats import Exact, Format, ParameterError, Rounded, RoundingMode
 
 #: Value of the parameter ``rounding`` by which a unit gets an input port instead, and the port's width. The port takes
 #: ``RoundingMode.port_code``.
@@ -51,6 +51,12 @@ class Policy:
     def __post_init__(self) -> None:
         if self.rounding != PORT:
             check_mode(self.rounding)
+
+    @classmethod
+    def of(cls, accumulation: Exact | Rounded, out: Format) -> Policy:
+        """That of an accumulation whose results are of the format ``out``, with the defaults filled in."""
+        given = accumulation.policy(out)
+        return cls(given.rounding, given.overflow, given.subnormals)
 
     @property
     def flushes(self) -> bool:
