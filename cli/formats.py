@@ -41,8 +41,8 @@ _BLOCK_COLUMNS = ("block format", "bits", "elements", "scale", "rule", "rounding
 @click.option(
     "--plot", metavar="FILE.svg", type=click.Path(path_type=Path), help="Draw the values of the named formats."
 )
-@click.option("--force", is_flag=True, help="Replace the file of --plot.")
-@click.option("--formats-file", metavar="FILE", help="Also know the formats of a TOML file.")
+@click.option("--force", is_flag=True, help="Overwrite the file of --plot.")
+@click.option("--formats-file", metavar="FILE", help="Also read the formats in a TOML file.")
 def formats(names: tuple[str, ...], as_json: bool, plot: Path | None, force: bool, formats_file: str | None) -> None:
     """List the number formats, or those that are named; of a single one show what its codes mean.
 
