@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .block import BlockFormat
-from .families import fixed_point, ieee_float, sign_magnitude
+from .families import fixed_point, ieee_float, p3109, sign_magnitude
 from .scalar import Format
 
 _OFP8 = "OCP 8-bit Floating Point (OFP8) 1.0"
@@ -51,6 +51,12 @@ def _scalars() -> dict[str, Format]:
             fixed_point(bits, signed=signed, source="two's complement" if signed else "binary integer")
             for signed in (True, False)
             for bits in (4, 8, 16, 32)
+        ),
+        *(
+            p3109(precision, signed, extended)
+            for precision in range(1, 8)
+            for signed in (True, False)
+            for extended in (True, False)
         ),
         Format("bin1", "binary", 1, source="XNOR networks: codes 0 and 1 are -1 and +1"),
     ]

@@ -139,7 +139,8 @@ def pack_codebook(value: Unpacked, book: Codebook) -> Integers:
         size = np.ldexp(magnitude.astype(np.float64), value.exponent.astype(np.int32))
         real = np.where(value.negative, -size, size)
     else:
-        real = np.frompyfunc(_fraction, 3, 1)(value.negative, magnitude.astype(object), value.exponent.astype(object))
+        parts = (value.negative, magnitude.astype(object), value.exponent.astype(object))
+        real = np.asarray(np.frompyfunc(_fraction, 3, 1)(*parts), object)
     position = _positions(real, book.midpoints)
     last = len(order) - 1
     position = np.where(value.inf, np.where(value.negative, 0, last), position)

@@ -25,7 +25,7 @@ def posit_value(code: int, n: int, es: int) -> Fraction | None:
 @cache
 def positive_posits(n: int, es: int) -> list[Fraction]:
     """The values of the codes 1 … 2^(n-1) - 1, which are in order."""
-    values = [posit_value(code, n, es) for code in range(1, 1 << (n - 1))]
+    values = [value for code in range(1, 1 << (n - 1)) if (value := posit_value(code, n, es)) is not None]
     assert values == sorted(values)
     return values
 
@@ -50,4 +50,5 @@ def posit_code(x: Fraction | None, n: int, es: int) -> int:
     if x == values[low - 1]:
         return low
     middle = posit_value(2 * low + 1, n + 1, es)
+    assert middle is not None
     return low + (x > middle or (x == middle and low % 2 == 1))

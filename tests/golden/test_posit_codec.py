@@ -1,5 +1,6 @@
 """Posits: decoding and encoding against the standard's formula in fractions, and against SoftPosit."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -24,7 +25,7 @@ def fractions_of(value: Unpacked) -> list[Fraction | None]:
     ]
 
 
-def unpacked(numbers: list[Fraction | None], dtype: type = object, spare: int = 0) -> Unpacked:
+def unpacked(numbers: Sequence[Fraction | None], dtype: type = object, spare: int = 0) -> Unpacked:
     """The numbers as they are handed to the rounder, with ``spare`` zeros behind their last bits."""
     exact = [Fraction(0) if x is None else x for x in numbers]
     places = [(abs(x.numerator) & -abs(x.numerator)).bit_length() - x.denominator.bit_length() - spare for x in exact]
