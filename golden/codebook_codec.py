@@ -124,8 +124,9 @@ def unpack_codebook(codes: Integers, book: Codebook) -> Unpacked:
 def pack_codebook(value: Unpacked, book: Codebook) -> Integers:
     """Codes (uint64) of exact numbers: of the nearest value, ties to the lesser one; of equal ones the least code.
 
-    Ties are those of QLoRA's reference (the comparisons ``x > midpoint`` of bitsandbytes). Numbers beyond the ends of the
-    table, infinities among them, become its ends; where there is no code for NaN, the caller has refused it.
+    Ties are those of QLoRA's reference (the comparisons ``x > midpoint`` of bitsandbytes, which rounds its midpoints to
+    fp32: of the numbers that equal one that was rounded up it takes the lesser value, here the nearer one). Numbers
+    beyond the ends of the table, infinities among them, become its ends; NaN must be refused before.
     """
     order = np.array(book.order, np.uint64)
     magnitude = value.magnitude

@@ -220,3 +220,33 @@ def test_codebooks() -> None:
         assert np.all(out["significand"][number].astype(np.uint64) >> np.uint64(unit.significand_bits - 1) == 1)
         want = unpack_codebook(np.arange(len(found)), books[name])
         assert want.magnitude.max(initial=0) < 1 << books[name].significand_bits
+
+
+def test_every_number_between_small_posits_is_encoded_right() -> None:
+    """All posits of three bits more (codes, ties, and numbers on either side), and the exponents beyond both ends."""
+    units, inputs = {}, {}
+    for n, es in SMALL:
+        value, limit = unpack_posit(np.arange(1 << (n + 3)), n + 3, es), posit_max_exponent(n, es)
+        bits = max(n - es, 0) + 2
+        length = np.frexp(value.magnitude.astype(np.float64))[1]
+        beyond = limit + (4 << es)
+        name = f"r_{n}_{es}"
+        units[name] = PositRound(
+            n=n,
+            es=es,
+            least=limit - beyond - 1,
+            greatest=limit + beyond - 1,
+            significand_bits=bits,
+            most_zeros=0,
+            slack=False,
+        )
+        inputs[name] = {
+            "sign": value.negative,
+            "significand": value.magnitude << (bits - length).astype(np.uint64),
+            "exponent": np.where(value.magnitude == 0, 0, value.exponent + length - 2 + limit),
+            "zero": value.zero,
+            "nan": value.nan,
+            "inf": np.zeros(len(length), bool),
+        }
+    for name, out in evaluate(dict(units), inputs).items():
+        assert np.array_equal(out["y"], expected(units[name], inputs[name])), name
