@@ -79,7 +79,7 @@ def test_nf4_is_quantized_as_its_reference_does():
     rng = np.random.default_rng(1)
     limits = np.array(THRESHOLDS, np.float32)
     near = np.concatenate([limits, np.nextafter(limits, np.float32(2)), np.nextafter(limits, np.float32(-2))])
-    x = np.concatenate([near, rng.uniform(-1.1, 1.1, 2000).astype(np.float32), np.float32([0, -1, 1])])
+    x = np.concatenate([near, rng.uniform(-1.1, 1.1, 2000).astype(np.float32), np.array([0, -1, 1], np.float32)])
     expected = (x[:, None] > limits).sum(axis=1)
     exact = [Fraction(float(value)) for value in x]
     differs = pack_codebook(exactly(exact), NF4) != expected

@@ -1,4 +1,4 @@
-"""Posits against SoftPosit, which nobody here wrote: es = 2 in any width, and the es = 0 and 1 of its posit8 and posit16."""
+"""Posits against SoftPosit, which nobody here wrote: es = 2 in any width, es = 0 and 1 in its posit8 and posit16."""
 
 import numpy as np
 import pytest
