@@ -14,6 +14,8 @@ from polymac.golden.formats import BLOCK_FORMATS, FORMATS, PRESETS, Format, form
 from polymac.hdl.sums.fixed import sum_bits
 from polymac.hdl.sums.one_shot import BeatSum
 
+from ..catalogue import SAMPLED
+
 
 def ports(unit: hdl.Unit) -> dict[str, tuple[str, int, int]]:
     return {port.name: (port.direction, port.width, port.elements) for port in unit.ports}
@@ -154,7 +156,7 @@ def test_bits_of_the_exact_sum_of_a_beat(name: str, lanes: int, bits: int) -> No
     assert not how.state_is_code
 
 
-SCALARS = [*FORMATS, "int2", "int8", "uint8", "q4.4", "uq0.8", "e0m3"]
+SCALARS = [*SAMPLED, "int2", "int8", "uint8", "q4.4", "uq0.8", "e0m3"]
 
 
 def extremes(fmt: Format) -> tuple[Fraction, Fraction]:

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from polymac import golden, sim
-from polymac.golden.formats import BLOCK_FORMATS, FORMATS, BlockFormat, Format
+from polymac.golden.formats import BLOCK_FORMATS, BlockFormat, Format
 from polymac.sim.apps import digits
 from polymac.sim.apps.cast import cast_mlp, forward
 
-NAMES = (*FORMATS, *BLOCK_FORMATS)
+from ..catalogue import SAMPLED
+
+NAMES = (*SAMPLED, *BLOCK_FORMATS)
 trained = functools.cache(digits.train)
 
 
