@@ -2,7 +2,8 @@
 
 Every mutant is a copy of the package with one comparison, operator, constant or branch changed; the test files about that
 module run, the quickest first, until one fails. A mutant that passes them all must be one of those in
-`golden/mutants.toml`, which says why it computes the same, with evidence; or it is a survivor: named, with exit status 1.
+`tests/golden/mutants.toml`, which says why it computes the same, with evidence; or it is a survivor: named, with exit
+status 1.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ import numpy as np
 from polymac import golden
 from polymac.cli.output import json_text, print_table, progress
 
-ROOT = Path(__file__).resolve().parents[1]
-_DATA = tomllib.loads(Path(__file__).with_name("golden").joinpath("mutants.toml").read_text(encoding="utf-8"))
-#: The modules, and the test files that are about them.
+ROOT = Path(__file__).resolve().parents[2]
+_DATA = tomllib.loads((ROOT / "tests" / "golden" / "mutants.toml").read_text(encoding="utf-8"))
+#: The modules by their paths in golden ("sums/xnor"), and the test files about them by their paths in tests/golden.
 TESTS: dict[str, list[str]] = _DATA["tests"]
 #: Modules whose tests need Numba where an array is long; the others' are quicker without. Those about loops call it.
-NUMBA = ("compiled",)
+NUMBA = ("codec/fast/jit",)
 #: Processor seconds and bytes of memory after which a mutant counts as noticed: the sound model takes a third of either.
 _SECONDS, _MEMORY = 120, 8 << 30
 #: Seconds by the clock: a pool whose workers all die makes new ones for ever.
@@ -144,6 +145,12 @@ def _name(node: ast.AST) -> str:
     return type(node).__name__
 
 
+def path_of(name: str) -> str:
+    """The path of a test file, from the root of the repository."""
+    folder, _, file = name.rpartition("/")
+    return (Path("tests") / "golden" / folder / f"test_{file}.py").as_posix()
+
+
 def text_of(module: str) -> str:
     """The source of a module of golden."""
     return (ROOT / "golden" / f"{module}.py").read_text(encoding="utf-8")
@@ -222,7 +229,7 @@ class Equivalent:
             raise ValueError(f"{name} must not change {' '.join(self.same.split())}")
         if self.test:
             file, _, test = self.test.partition("::")
-            tests = Path(__file__).with_name("golden") / f"test_{file}.py"
+            tests = ROOT / path_of(file)
             if not tests.exists() or f"def test_{test}(" not in tests.read_text(encoding="utf-8"):
                 raise ValueError(f"{name} must name a test as evidence, not {self.test}")
         return mutant
@@ -240,7 +247,7 @@ def _same(expression: str, sound: ModuleType, changed: ModuleType) -> bool:
 
 def _loaded(module: str, source: str) -> ModuleType:
     """A module of golden made of this source, beside the one that the others import."""
-    name = f"polymac.golden.{module}"
+    name = f"polymac.golden.{module.replace('/', '.')}"
     spec = importlib.util.find_spec(name)
     assert spec is not None
     loaded = importlib.util.module_from_spec(spec)
@@ -291,7 +298,7 @@ def noticed(mutant: Mutant | None, module: str, free: SimpleQueue[Path] | None =
         return next((test for test in TESTS[module] if _fails(test, folder, numba=module in NUMBA)), None)
     finally:
         file.write_text(text, encoding="utf-8")
-        if module == "loops":
+        if module == "codec/fast/jit_loops":
             # Numba knows a changed source by its time and size alone.
             shutil.rmtree(file.parent / "__pycache__", ignore_errors=True)
         free.put(folder)
@@ -302,7 +309,7 @@ def _fails(test: str, folder: Path, *, numba: bool) -> bool:
     # One thread each, and the same examples of Hypothesis's every time, with no limit to what one may take.
     environment |= {"POLYMAC_NUMBA": str(int(numba)), "OPENBLAS_NUM_THREADS": "1", "CI": "1"}
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider"]
-    command.append(f"tests/golden/test_{test}.py")
+    command.append(path_of(test))
     output = subprocess.DEVNULL
     options = {"cwd": folder, "env": environment, "stdout": output, "stderr": output, "start_new_session": True}
     with subprocess.Popen(command, **options) as tests:
@@ -329,7 +336,7 @@ def _run(modules: list[str], chosen: list[Mutant], jobs: int) -> Iterator[tuple[
 
         for test, passes in zip(runs, pool.map(lambda run: sound(*run), runs), strict=True):
             if not passes:
-                sys.exit(f"tests/golden/test_{test[0]}.py must pass without a fault")
+                sys.exit(f"{path_of(test[0])} must pass without a fault")
         futures = {pool.submit(noticed, mutant, mutant.module, free): mutant for mutant in chosen}
         for future in as_completed(futures):
             yield futures[future], future.result()

@@ -19,7 +19,7 @@ from polymac.golden.formats import ParameterError
 from polymac.sim.campaigns import exhaust as exhaustive
 from polymac.sim.campaigns.exhaust import exhaust
 
-SCRIPT = Path(__file__).parents[1] / "exhaustive.py"
+SCRIPT = Path(__file__).parents[2] / "campaigns" / "exhaustive.py"
 E5M2: dict[str, Any] = {"a": "fp8_e5m2", "b": "fp8_e5m2"}
 
 

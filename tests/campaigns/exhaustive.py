@@ -1,7 +1,8 @@
 """`make exhaustive`: multipliers on all operands, or on very many next to rounding boundaries, against the golden model.
 
 All 2^32 pairs of fp16, bf16 (five rounding modes each) and int16, and 10^8 pairs of tf32, fp32 and fp64. A run that is
-stopped goes on where it was. `python tests/exhaustive.py --unit fp16 --limit 2^26` takes a sample of chunks, evenly spread.
+stopped goes on where it was. `python tests/campaigns/exhaustive.py --unit fp16 --limit 2^26` takes a sample of chunks,
+evenly spread.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from polymac import hdl
 
 @pytest.fixture(scope="module")
 def qor(script) -> ModuleType:
-    return script("qor")
+    return script("bench/qor")
 
 
 def test_no_quick_unit_has_grown(qor, capsys):
@@ -88,7 +88,7 @@ def test_three_percent(qor, figure, before, after, line):
 
 def test_a_unit_that_the_baseline_does_not_hold(qor):
     assert qor.grown({"u": {"area_um2": 1.0}}, {}) == [
-        "u: not in the baseline; python tests/qor.py --all --update writes it"
+        "u: not in the baseline; python tests/bench/qor.py --all --update writes it"
     ]
 
 

@@ -1,6 +1,6 @@
 """Units as plain Amaranth components, in Amaranth's own simulator, against golden: no Verilog and no hierarchy of ours.
 
-What the generated Verilog does is checked in ``tests/sim/test_verify.py``.
+What the generated Verilog does is checked in ``tests/sim/campaigns/test_verify.py``.
 """
 
 from __future__ import annotations

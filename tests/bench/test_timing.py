@@ -1,4 +1,4 @@
-"""The search of ``tests/bench_timing.py``: the least depth for each goal, confirmed with all seeds."""
+"""The search of ``tests/bench/timing.py``: the least depth for each goal, confirmed with all seeds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from polymac import hdl
 
 @pytest.fixture(scope="module")
 def bench(script: Callable[[str], ModuleType]) -> ModuleType:
-    return script("bench_timing")
+    return script("bench/timing")
 
 
 def searched(bench: ModuleType, one: list[float], median: list[float]) -> tuple[Any, list[tuple[int, int]]]:

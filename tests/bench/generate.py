@@ -1,7 +1,7 @@
 """Seconds, megabytes and memory of generating an array in every format of the catalogue, by the user's command.
 
 The goals are those of the largest arrays: 128 × 128 in 20 s and 5 MB, 256 × 256 in 40 s, both in 1 GB of memory. Run as
-``python tests/bench_generate.py``, with ``--side 256`` for the second.
+``python tests/bench/generate.py``, with ``--side 256`` for the second.
 """
 
 from __future__ import annotations

@@ -240,7 +240,7 @@ def test_rounding_boundaries(model: sim.Model, name: str, count: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "count"), [("tf32", 10_000_000), ("fp32", 10_000_000), ("fp64", 1_000_000)])
 def test_many_rounding_boundaries(model: sim.Model, name: str, count: int) -> None:
-    """`python tests/exhaustive.py --unit fp64` takes 10^8."""
+    """`python tests/campaigns/exhaustive.py --unit fp64` takes 10^8."""
     check(model, name, *boundary_operands(golden.format(name), count, np.random.default_rng(2)))
 
 

@@ -1,4 +1,4 @@
-"""Speed of the golden model's arithmetic and encoding beside other libraries: `python tests/bench_golden.py`.
+"""Speed of the golden model's arithmetic and encoding beside other libraries: `python tests/bench/golden.py`.
 
 One process on one core. Ours and the peer's call alternate in one run, and each ratio is of two calls next to each
 other, so that what else the machine does weighs on both alike: printed are the median of the ratios and their

@@ -13,7 +13,7 @@ from polymac.sim.expected.reference import random_inputs, reference
 from polymac.sim.expected.sums import to_bus
 
 #: Recordings of north-numerical-computing/MATLAB-tensor-core (BSD 2-clause), converted; no part of this repository.
-RECORDED = Path(__file__).resolve().parents[2] / ".." / "shared" / "vectors" / "tensor_cores"
+RECORDED = Path(__file__).resolve().parents[3] / ".." / "shared" / "vectors" / "tensor_cores"
 #: The machines that there are recordings of.
 GPUS = ("V100_fp16", "A100_fp16", "A100_bf16", "A100_tf32", "H100_fp16", "H100_bf16", "H100_e4m3", "H100_e5m2")
 

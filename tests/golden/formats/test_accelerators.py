@@ -14,7 +14,7 @@ from polymac.golden.sums.block import block_gemm
 from polymac.golden.sums.dot import dot
 
 #: Recordings of north-numerical-computing/MATLAB-tensor-core (BSD 2-clause), converted; no part of this repository.
-RECORDED = Path(__file__).resolve().parents[2] / ".." / "shared" / "vectors" / "tensor_cores"
+RECORDED = Path(__file__).resolve().parents[3] / ".." / "shared" / "vectors" / "tensor_cores"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Speed and memory of matrix products on one core, beside NumPy, a plain Python loop and what else is installed.
 
 Every line is a ratio of medians measured in turns in one run, with the spread (least … greatest) of the ratios of
-neighbouring turns. Run as ``python tests/bench_gemm.py``.
+neighbouring turns. Run as ``python tests/bench/gemm.py``.
 """
 
 from __future__ import annotations

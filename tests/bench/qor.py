@@ -168,7 +168,7 @@ def grown(measured: Mapping[str, Mapping[str, Any]], baseline: Mapping[str, Mapp
     problems = []
     for name, now in measured.items():
         if name not in baseline:
-            problems.append(f"{name}: not in the baseline; python tests/qor.py --all --update writes it")
+            problems.append(f"{name}: not in the baseline; python tests/bench/qor.py --all --update writes it")
             continue
         (unit, before), (_, after) = cost(baseline[name]), cost(now)
         if after > before * (1 + TOLERANCE / 100):
