@@ -20,6 +20,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..golden.formats import Format
+from .step import mark_part
 
 Role = Literal["data", "flags", "enable", "valid", "ready", "last", "control", "clock", "reset"]
 
@@ -199,6 +200,7 @@ def place(m: Module, platform: object, name: str, unit: Unit, /, **connections: 
     if isinstance(platform, Hierarchy):
         wires = {f"{port.direction[0]}_{port.name}": connections[port.name] for port, _ in flat}
         clock = {"i_clk": ClockSignal(), "i_rst": ResetSignal()} if unit.clocked else {}
+        mark_part(m, name)
         m.submodules[name] = Instance(platform.module_name(unit), **clock, **wires)
         return
     m.submodules[name] = unit

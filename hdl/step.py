@@ -1,0 +1,26 @@
+"""What a component says of itself for the reader of its Verilog: comments between steps, and where a part stands."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Signal
+
+#: Attributes of signals of no bits, assignments to which mark a place among the statements.
+STEP, PART = "polymac.step", "polymac.part"
+
+
+def step(m: Module, text: str) -> None:
+    """Say what the statements from here on compute: a comment in the Verilog, nothing in the netlist.
+
+    Outside of ``m.If``. Where nothing is left of a step, its comment is left out.
+    """
+    _mark(m, STEP, text)
+
+
+def mark_part(m: Module, name: str) -> None:
+    """The submodule of that name stands here among the statements."""
+    _mark(m, PART, name)
+
+
+def _mark(m: Module, attribute: str, text: str) -> None:
+    marker = Signal(0, name="marker", attrs={attribute: text})
+    m.d.comb += marker.eq(0)

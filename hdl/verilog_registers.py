@@ -1,0 +1,126 @@
+"""Registers in groups that share a clock, a reset and where possible an enable: one ``always`` each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .verilog_nodes import Node, Wire
+from .verilog_parts import If, Set, assigned, simplified
+
+
+@dataclass(frozen=True)
+class Registers:
+    """Registers of one ``always``; ``wires`` in the order in which they are set, ``place`` in that of all statements."""
+
+    place: int
+    resets: bool
+    wires: tuple[Wire, ...]
+    statements: tuple[Set | If, ...]
+
+
+def register_groups(
+    statements: Sequence[tuple[Set | If, ...]], used: set[Wire], places: dict[Wire, int]
+) -> list[Registers]:
+    """Divide the statements of a module by their registers.
+
+    Parameters
+    ----------
+    statements : sequence of tuple
+        Each set of statements as the component has it.
+    used : set of Wire
+        The others are left out.
+    places : dict of Wire to int
+        Where wires are driven, in the order of statements; those of registers are added.
+    """
+    groups: list[Registers] = []
+    for resets in (True, False):
+        chosen = {
+            wire
+            for each in statements
+            for wire in (item.wire for item in assigned(each))
+            if wire in used and wire.resets == resets
+        }
+        for trees in _joined([_only(each, chosen) for each in statements]):
+            wires = tuple(dict.fromkeys(item.wire for item in assigned(trees)))
+            place = max((places.get(wire, -1) for wire in _supports(trees)), default=-1)
+            groups.append(Registers(place, resets, wires, trees))
+            places |= dict.fromkeys(wires, place)
+    return _merged(groups)
+
+
+def _only(statements: Sequence[Set | If], wires: set[Wire]) -> tuple[Set | If, ...]:
+    """The statements without those that set other registers."""
+    found: list[Set | If] = []
+    for statement in statements:
+        if isinstance(statement, Set):
+            found += [statement] if statement.wire in wires else []
+        else:
+            found += simplified([(condition, _only(inner, wires)) for condition, inner in statement.branches])
+    return tuple(found)
+
+
+def _joined(trees: Sequence[tuple[Set | If, ...]]) -> list[tuple[Set | If, ...]]:
+    """Those that set the same register as one."""
+    found: list[tuple[set[Wire], list[Set | If]]] = []
+    for tree in trees:
+        wires = {item.wire for item in assigned(tree)}
+        if not wires:
+            continue
+        same = [entry for entry in found if entry[0] & wires]
+        rest = [entry for entry in found if not entry[0] & wires]
+        joined = (set[Wire]().union(wires, *(entry[0] for entry in same)), [s for entry in same for s in entry[1]])
+        joined[1].extend(tree)
+        at = found.index(same[0]) if same else len(found)
+        found = [*rest[:at], joined, *rest[at:]]
+    return [tuple(statements) for _, statements in found]
+
+
+def _merged(groups: Sequence[Registers]) -> list[Registers]:
+    """Groups at the same place that wait for the same condition as one."""
+    found: dict[tuple[object, ...], Registers] = {}
+    for number, group in enumerate(groups):
+        condition = _only_condition(group.statements)
+        key: tuple[object, ...] = (group.place, group.resets, condition or number)
+        if key not in found:
+            found[key] = group
+            continue
+        before = found[key]
+        bodies = [_body(each.statements) for each in (before, group)]
+        statements = (If(((condition, (*bodies[0], *bodies[1])),)),)
+        found[key] = Registers(group.place, group.resets, (*before.wires, *group.wires), statements)
+    return list(found.values())
+
+
+def _only_condition(statements: Sequence[Set | If]) -> Node | None:
+    """The condition under which anything happens."""
+    if len(statements) == 1 and isinstance(statements[0], If) and len(statements[0].branches) == 1:
+        return statements[0].branches[0][0]
+    return None
+
+
+def _body(statements: Sequence[Set | If]) -> tuple[Set | If, ...]:
+    (only,) = statements
+    assert isinstance(only, If)
+    return only.branches[0][1]
+
+
+def _supports(statements: Sequence[Set | If]) -> set[Wire]:
+    """The wires that the next values depend on."""
+    found: set[Wire] = set()
+    waiting: list[Node] = []
+    for statement in statements:
+        if isinstance(statement, Set):
+            waiting.append(statement.node)
+        else:
+            for condition, inner in statement.branches:
+                waiting += [condition] if condition is not None else []
+                found |= _supports(inner)
+    seen: set[Node] = set()
+    while waiting:
+        node = waiting.pop()
+        if node not in seen:
+            seen.add(node)
+            found |= {node.wire} if node.op == "wire" else set()
+            waiting.extend(node.nodes)
+    return found
