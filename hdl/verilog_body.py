@@ -128,6 +128,7 @@ class Body:
         self._wires: dict[int, Wire] = {}
         self._values: dict[int, tuple[Node, Value]] = {}
         self._signals: dict[int, Node] = {}
+        self._bundles: dict[int, int] = {}
         self.drives: list[Drive] = []
         self.steps: list[tuple[int, str]] = []
         order: dict[str, int] = {}
@@ -208,6 +209,8 @@ class Body:
         if is_bundle or all(drive.node.op == "const" for drive in drives) or (len(drives) == 1 and inner.is_whole_wire):
             node = self.nodes.cat([drive.node for drive in sorted(drives, key=lambda drive: drive.low)])
             self._signals[key] = self.nodes.cast(node, shape.signed)
+            if is_bundle:
+                self._bundles[key] = max(drive.place for drive in drives)
         return self._signals[key]
 
     def _drives(self, signal: Signal, source: _Source) -> list[Drive]:
@@ -230,6 +233,11 @@ class Body:
             for index in source.statements:
                 before, node = node, self._after(self._combinational[index], signal, low, high, node)
                 place = index if node is not before else place
+                # A port takes the place of what it shows of a stream.
+                assignment = self._combinational[place]
+                if isinstance(assignment, Assign) and place >= 0:
+                    shown = assignment.rhs.value if isinstance(assignment.rhs, Slice) else assignment.rhs
+                    place = self._bundles.get(id(shown), place)
             found.append(Drive(place, self._wire(signal), low, node))
         return sorted(found, key=lambda drive: drive.place)
 

@@ -244,6 +244,8 @@ class ModuleText:
             declared.add(wire)
             return [self._declared(wire), wrapped(f"  assign {_range(wire, drive.low, width)} = {text};")]
         declared.add(wire)
+        if width == wire.width and _deserves_wire(drive.node):
+            self._printer.name(drive.node, wire)
         return [wrapped(f"  {left} = {text};")]
 
     def _part(self, part: Part, declared: set[Wire]) -> list[str]:
@@ -303,13 +305,19 @@ class ModuleText:
     def _if(self, statement: If, start: str, indent: int) -> list[str]:
         lines: list[str] = []
         for number, (condition, inner) in enumerate(statement.branches):
+            is_last = number == len(statement.branches) - 1
             if number:
                 start = f"{' ' * indent}else"
                 if lines[-1] == f"{' ' * indent}end":
                     start = f"{lines.pop()} else"
+            # An `if` that holds nothing but another one is one of both conditions.
+            while is_last and not number and len(inner) == 1 and isinstance(inner[0], If):
+                (inner_condition, inmost), *others = inner[0].branches
+                if condition is None or inner_condition is None or others:
+                    break
+                condition, inner = self._body.nodes.operation("&", [condition, inner_condition]), inmost
             if condition is not None:
-                start += f" if ({self._printer.exactly(condition)})"
-            is_last = number == len(statement.branches) - 1
+                start = wrapped(f"{start} if ({self._printer.exactly(condition)})")
             if len(inner) == 1 and (isinstance(inner[0], Set) or (condition is None and is_last)):
                 lines += self._block(inner, start, indent)
             else:

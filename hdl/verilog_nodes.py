@@ -16,6 +16,7 @@ RING = frozenset(["+", "-", "*", "neg", "&", "|", "^", "~", "?:", "<<", "extend"
 COMPARISONS = frozenset(["==", "!=", "<", "<=", ">", ">="])
 #: One bit made from all bits of the operand.
 REDUCTIONS = {"r|": "|", "r&": "&", "r^": "^"}
+_OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 #: Nodes of which bits can be taken without computing anything.
 _PLAIN = frozenset(["wire", "const", "cat", "cast"])
 _STEPS: dict[str, Callable[[int, int], int]] = {
@@ -312,8 +313,13 @@ class Nodes:
             simple = self._chosen(*operands)
         elif op == "~" and first.op == "~":
             simple = first.nodes[0]
+        elif op == "~" and first.op in COMPARISONS:
+            simple = self.operation(_OPPOSITE[first.op], first.nodes)
         elif op in REDUCTIONS and first.width == 1:
             simple = self.cast(first, False)
+        elif op == "r|" and first.op == "cat" and any(part.op == op for part in first.nodes):
+            parts = [part.nodes[0] if part.op == op else part for part in first.nodes]
+            simple = self.operation(op, [self.cat(parts)])
         elif (
             op in ("==", "!=")
             and first.width == last.width == 1

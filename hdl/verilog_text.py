@@ -47,9 +47,11 @@ class Printer:
         self._isolate = isolate
         self._wires: dict[Node, Node] = {}
 
-    def name(self, node: Node) -> None:
-        """Give the expression a wire, by which it is named from now on."""
-        self._wires[node] = self._nodes.wire(self._isolate(node))
+    def name(self, node: Node, wire: Wire | None = None) -> None:
+        """Give the expression a wire, by which it is named from now on; a new one unless one is given."""
+        if node not in self._wires:
+            named = self._nodes.wire(self._isolate(node) if wire is None else wire)
+            self._wires[node] = self._nodes.cast(named, node.signed)
 
     def has_wire(self, node: Node) -> bool:
         """Whether the expression has a wire."""
@@ -57,7 +59,8 @@ class Printer:
 
     def wire_of(self, node: Node) -> Wire:
         """The wire that the expression has."""
-        return self._wires[node].wire
+        named = self._wires[node]
+        return (named.nodes[0] if named.op == "cast" else named).wire
 
     def assigned(self, node: Node, width: int) -> str:
         """The right side of an assignment to so many bits."""
@@ -219,7 +222,8 @@ class Printer:
             value, amount = node.nodes
             sign = ">>>" if node.op == ">>" and value.signed else node.op
             left = self._text(value, region.width if node.op == ">>" else need, region)
-            return self._binary(sign, [left, self._exact(amount)])
+            places = (str(amount.value), _ATOM) if amount.op == "const" else self._exact(amount)
+            return self._binary(sign, [left, places])
         first, last = node.nodes
         if node.op == "+" and first.op == "const":
             first, last = last, first
