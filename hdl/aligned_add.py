@@ -12,6 +12,7 @@ from .product_in_steps import sum_delays, sum_in_steps
 from .round_magnitude import ROUND_PLACES, Rounding, round_delays, round_magnitude
 from .rounding import TRUNCATE
 from .shifter import shift_delays
+from .step import step
 
 
 class AlignedAdd(PipelinedUnit):
@@ -104,7 +105,7 @@ class AlignedAdd(PipelinedUnit):
         point = self.point
         least = min(self.quantum + point, acc.least - acc.bias)
         greatest = max(self.quantum + point + self.span, acc.greatest - acc.bias)
-        # Exponents count from 1; that of a zero is 0.
+        step(m, "The terms; exponents count from 1, and that of a zero is 0")
         shape = range(greatest - least + 2)
         parts = {"sign": 1, "value": self.significand_bits}
         signs, values = ([Signal(bits, name=f"{name}_{i}") for i in range(self.count)] for name, bits in parts.items())
@@ -124,8 +125,9 @@ class AlignedAdd(PipelinedUnit):
             exponent.eq(Mux(acc.significand == 0, 0, acc.exponent + (1 - acc.bias - least))),
             significand.eq(acc.significand),
         ]
+        step(m, "The largest exponent, by a tournament")
         largest, place = self._maximum(m, [*pipeline.cut(0, *exponents, exponent)], pipeline)
-        # What waits for it.
+        step(m, "Class of the sum as infinities and NaN decide it")
         passed = sum(pipeline.depths(0, place))
         sign = Signal(name="acc_signed")
         m.d.comb += sign.eq(acc.sign)
@@ -139,18 +141,21 @@ class AlignedAdd(PipelinedUnit):
         low = least - self.frac_bits + acc.bias - 1
         weight = Signal(range(low, low + (1 << len(largest))), name="last_weight")
         m.d.comb += weight.eq(largest + low)
+        step(m, "Each term shifted down to that exponent and truncated toward zero")
         addends = [
             self._aligned(m, i, largest, *term, pipeline, place)
             for i, term in enumerate(zip(signs, values, exponents, points, strict=True))
         ]
         total = Signal(signed(self.frac_bits + 3 + len(addends).bit_length()), name="total")
         magnitude = Signal(len(total) - 1, name="magnitude")
+        step(m, "The sum of the terms")
         m.d.comb += total.eq(sum_in_steps(m, addends, pipeline, place + 3, "sum"))
         levels = (len(addends) - 1).bit_length()
         passed = sum(pipeline.depths(place, 3 + levels))
         classes = pipeline.delay_named(passed, classes)
         (weight,) = pipeline.delay(passed, weight)
         zero, sign = Signal(name="sum_zero"), Signal(name="sum_sign")
+        step(m, "Magnitude, sign and class of the sum")
         m.d.comb += [
             magnitude.eq(Mux(total < 0, -total, total)),
             zero.eq((total == 0) & ~classes["nan"] & ~classes["inf"]),
@@ -166,12 +171,12 @@ class AlignedAdd(PipelinedUnit):
             above = [magnitude[index + cut :].any() for index in range(max(len(magnitude) - cut, 0))]
             m.d.comb += kept.eq(magnitude & ~Cat(*above, Const(0, len(magnitude) - len(above))))
             magnitude = kept
+        step(m, f"Truncated to {self.fmt}; a zero sum is +0, also one that truncation made")
         code = Signal(self.fmt.width, name="truncated")
         last = (weight, low, low + (1 << len(largest)) - 1)
         how = Rounding(self.fmt, TRUNCATE, "ieee", "full")
         round_magnitude(m, platform, how, magnitude, None, last, found, code, pipeline, first=place + 1)
         (code,) = pipeline.cut(place + 1 + ROUND_PLACES, code)
-        # A zero sum is +0, also one that truncation made.
         is_zero = Signal(name="result_is_zero")
         m.d.comb += is_zero.eq(code[:-1] == 0)
         m.d.comb += self.y.eq(Cat(code[:-1], code[-1] & ~is_zero))

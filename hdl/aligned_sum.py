@@ -20,8 +20,11 @@ from .aligned_add import AlignedAdd, aligned_delays
 from .lane_product import LaneProduct, Term, lane_term
 from .pipeline import Pipeline
 from .product import ARCHITECTURES
+from .step import step
 from .summation import Beat, Summation, check_nan, products_of
 from .unit import place
+
+_ADDED = "Aligned to the largest exponent and added to the sum"
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ class AlignedSum(Summation):
     ) -> Value:
         a, b, size = self.a_element, self.b_element, self.aligned.block
         inside = pipeline.depths(1, len(self.feed_delays))
+        step(m, "The exact products")
         terms = [
             lane_term(m, platform, f"lane_{i}", x, a, b, self.architecture, registers=inside, enable=pipeline.enable)
             for i, x in enumerate(beat.pairs)
@@ -129,6 +133,7 @@ class AlignedSum(Summation):
         for index in range(count):
             block = [term.delayed(pipeline, later) for term in terms[index * size : (index + 1) * size]]
             part = registers[index * steps : (index + 1) * steps]
+            step(m, f"Block {index}: aligned to its largest exponent and added to the sum" if count > 1 else _ADDED)
             state = self._block(m, platform, index, block, state, part, pipeline.enable)
             later += sum(part)
         return state

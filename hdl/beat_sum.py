@@ -11,6 +11,7 @@ from .exact_sum import ExactSum
 from .fixed_sum import block_delays, block_term, sum_bits
 from .pipeline import LUT, Pipeline, adder
 from .round_magnitude import ROUND_PLACES, Rounding, round_delays, round_magnitude
+from .step import step
 from .summation import Beat
 
 
@@ -62,7 +63,9 @@ class BeatSum(ExactSum):
     def _add(
         self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, registers: tuple[int, ...]
     ) -> Value:
+        step(m, "The exact sum of the products in fixed point")
         term = block_term(m, platform, "block", self, beat, pipeline)
+        step(m, "Magnitude, sign and class of the sum, and the weight of its last bit")
         steps = Pipeline.at(m, registers, pipeline.enable)
         magnitude = Signal(len(term.value), name="sum_magnitude")
         classes = {name: Signal(name=f"sum_{name}") for name in ("sign", "zero", "nan", "inf")}
@@ -79,6 +82,7 @@ class BeatSum(ExactSum):
         ]
         classes = steps.cut_named(0, classes)
         magnitude, weight = steps.cut(0, magnitude, weight)
+        step(m, f"Rounded once to {self.out}")
         how = Rounding(self.out, self.exact.rounding, self.exact.overflow or "ieee", self.exact.subnormals)
         code = Signal(self.out.width, name="rounded_sum")
         last = (weight, least, least + term.span)

@@ -12,6 +12,7 @@ from ..golden.formats import BlockFormat, Format, check_bool, check_int
 from .multiplier import MAX_STAGES
 from .pipeline import ROUTE, Pipeline, PipelinedUnit, balanced
 from .rounded_sum import FLAG_BITS
+from .step import step
 from .styles import summation
 from .summation import MODE, Field, Summation
 from .unit import shape_of
@@ -122,11 +123,14 @@ class Dot(PipelinedUnit):
         pipeline = Pipeline.at(m, registers[:feed], self.enable)
         state: Value = Const(how.empty, how.state_bits)
         if self.addend:
+            step(m, "The addend waits for the products")
             addend = Signal(how.state_bits, name="addend")
             m.d.comb += addend.eq(self.c)
             (state,) = pipeline.delay(pipeline.stages, addend, reset=False)
         a, b = (operand_bits(self, side, fields) for side, fields in (("a", how.a_fields), ("b", how.b_fields)))
         state = how.step(m, platform, pipeline, a, b, state, registers[feed:])
+        if not how.state_is_code:
+            step(m, "The sum as a code of the result's format")
         m.d.comb += self.d.eq(how.result(m, platform, state))
         if self.with_flags:
             m.d.comb += self.flags.eq(state[how.out.width :])

@@ -23,6 +23,7 @@ from .pipeline import LUT, Pipeline, adder
 from .product import ARCHITECTURES
 from .round_magnitude import ROUND_PLACES, Rounding, round_delays, round_magnitude
 from .shifter import shift_delays
+from .step import step
 from .summation import MAX_EXACT_BITS, Beat, Summation, check_nan
 
 
@@ -171,10 +172,12 @@ class ExactSum(Summation):
     ) -> Value:
         # The shift by the scales has a place of its own, the last one.
         count = len(self.feed_delays) - len(self._shift_delays)
+        step(m, "The exact sum of the products in fixed point")
         before = Pipeline.at(m, (0, *pipeline.depths(1, count)), pipeline.enable)
         term = block_term(m, platform, "block", self, beat, before)
         value = term.value
         if term.span:
+            step(m, "Shifted by the scales")
             value = Signal(signed(len(term.value) + term.span), name="term_in_place")
             m.d.comb += value.eq(term.value << term.exponent)
         found = {
@@ -188,6 +191,7 @@ class ExactSum(Summation):
         value, classes = pipeline.delay(
             pipeline.stages - pipeline.depth(0) - before.stages, value, classes, reset=False
         )
+        step(m, "Added to the sum")
         total, following = (Signal(signed(self.sum_bits), name=name) for name in ("total", "next_sum"))
         found_classes = Signal(len(classes), name="next_classes")
         m.d.comb += [
@@ -201,6 +205,7 @@ class ExactSum(Summation):
         self, m: Module, platform: object, state: Value, registers: tuple[int, ...] = (), enable: Signal | None = None
     ) -> Value:
         steps = Pipeline.at(m, registers, Signal(name="always") if enable is None else enable)
+        step(m, "Magnitude, sign and class of the sum")
         total, code = Signal(signed(self.sum_bits), name="sum"), Signal(self.out.width, name="rounded_sum")
         magnitude = Signal(self.sum_bits, name="sum_magnitude")
         m.d.comb += [total.eq(state[: self.sum_bits]), magnitude.eq(Mux(total < 0, -total, total))]
@@ -218,6 +223,7 @@ class ExactSum(Summation):
         classes = steps.cut_named(0, classes)
         (magnitude,) = steps.cut(0, magnitude)
         weight = self.quantum + self.out.bias
+        step(m, f"Rounded once to {self.out}")
         how = Rounding(self.out, self.exact.rounding, self.exact.overflow or "ieee", self.exact.subnormals)
         last = (Const(weight), weight, weight)
         round_magnitude(m, platform, how, magnitude, None, last, classes, code, steps, first=1)

@@ -15,6 +15,7 @@ from .pipeline import LUT, MULTIPLIER, Pipeline, PipelinedUnit
 from .product import ADD_PRODUCTS
 from .product_in_steps import product_delays, sum_delays, sum_in_steps, sum_of_products_in_steps
 from .shifter import shift_delays
+from .step import step
 from .sum_of_products import sum_in_pairs, sum_of_products
 from .sum_of_signs import sum_of_signs
 from .summation import MODE, Beat, Summation
@@ -183,8 +184,10 @@ class FixedSum(PipelinedUnit):
         The registers of place ``first`` and following ones are halfway through the shift, behind it, and in the sum.
         """
         halfway, behind = pipeline.depths(first, 2) if self._is_cut else (0, 0)
+        step(m, "Each product at its place in fixed point, all bits inverted if it is negative")
         values = [self._shifted(m, lane, term, pipeline, halfway) for lane, term in enumerate(terms)]
         signs = [term.sign for term in terms]
+        step(m, "Their sum; -x is ~x + 1, and those ones are added for themselves")
         if self._is_cut:
             ones = Signal(range(len(signs) + 1), name="negative_products")
             m.d.comb += ones.eq(sum_in_pairs(signs))

@@ -22,6 +22,7 @@ from .fixed_sum import integer
 from .pipeline import LUT, Pipeline, adder
 from .product import ARCHITECTURES
 from .product_in_steps import product_delays, sum_delays, sum_of_products_in_steps
+from .step import step
 from .sum_of_products import sum_of_products
 from .sum_of_signs import sum_of_signs
 from .summation import Beat, Summation
@@ -120,6 +121,7 @@ class IntegerSum(Summation):
     def _add(
         self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, registers: tuple[int, ...]
     ) -> Value:
+        step(m, "The products added to the sum, exact")
         total = Signal(shape_of(self.out), name="total")
         m.d.comb += total.eq(state)
         if self.a.kind == self.b.kind == "binary":
@@ -157,6 +159,7 @@ class IntegerSum(Summation):
             m.d.comb += following.eq(exact)
         else:
             (exact,) = pipeline.delay(sum(registers[:-1]), exact)
+            step(m, f"Saturated in {self.out}")
             m.d.comb += following.eq(saturate(exact, self.out))
         return pipeline.delay(sum(registers[-1:]), following)[0]
 

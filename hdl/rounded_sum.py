@@ -24,6 +24,7 @@ from .pipeline import Pipeline
 from .product import ARCHITECTURES
 from .round_magnitude import Rounding
 from .rounding import PORT, PORT_BITS
+from .step import step
 from .summation import MAX_EXACT_BITS, MODE, Beat, Field, Summation, check_nan, products_of
 
 #: Bits of :class:`formats.Flag`.
@@ -154,6 +155,7 @@ class RoundedSum(Summation):
     def _add(
         self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, registers: tuple[int, ...]
     ) -> Value:
+        step(m, "The exact sums of blocks of products" if self._in_blocks else "The exact products")
         terms = self._terms(m, platform, beat, pipeline)
         rounding = PORT if self.port else self.rounded.rounding
         how = Rounding(self.out, rounding, self.rounded.overflow or "ieee", self.rounded.subnormals)
@@ -166,9 +168,10 @@ class RoundedSum(Summation):
             m.d.comb += raised.eq(state[self.out.width :])
             state = Value.cast(state[: self.out.width])
         later = pipeline.stages - pipeline.depth(0)
-        steps = len(self.add_delays) // len(terms)
+        each = len(self.add_delays) // len(terms)
         for index, term in enumerate(terms):
-            inside = registers[index * steps : (index + 1) * steps]
+            step(m, f"Added and rounded to {self.out}" + f": term {index}" * (len(terms) > 1))
+            inside = registers[index * each : (index + 1) * each]
             stages = sum(inside)
             term = term.delayed(pipeline, passed)
             if mode is not None:
@@ -183,9 +186,9 @@ class RoundedSum(Summation):
         return state if raised is None else Cat(state, raised)
 
     def _terms(self, m: Module, platform: object, beat: Beat, pipeline: Pipeline) -> list[Term]:
-        step = self.rounded.block
+        size = self.rounded.block
         if self._in_blocks:
-            blocks = [Beat(beat.pairs[i : i + step], beat.scales) for i in range(0, len(beat.pairs), step)]
+            blocks = [Beat(beat.pairs[i : i + size], beat.scales) for i in range(0, len(beat.pairs), size)]
             return [block_term(m, platform, f"block_{i}", self, part, pipeline) for i, part in enumerate(blocks)]
         a, b = self.a_element, self.b_element
         lane = LaneProduct(a=a, b=b, architecture=self.architecture)

@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from ..golden.formats import check_int
+from .step import step
 from .unit import Unit, place
 
 #: A longer delay, or a vector of more elements, is built of two halves, so that the size of the description grows with
@@ -49,12 +50,13 @@ class Delay(Unit):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         if self.depth > DIRECT_DEPTH or (self.depth > 1 and self.depth * self.width > MOST_BITS):
+            step(m, "Two lines, one behind the other")
             half = self.depth // 2
             between = Signal(self.width)
             for name, depth, i, o in (("early", half, self.i, between), ("late", self.depth - half, between, self.o)):
                 place(m, platform, name, Delay(width=self.width, depth=depth), i=i, o=o, en=self.en)
             return m
-        # One register holds the whole line, the newest word in its least significant bits.
+        step(m, "One register holds the whole line, the newest word in its least significant bits")
         line = Signal(self.depth * self.width, reset_less=True)
         with m.If(self.en):
             m.d.sync += line.eq(Cat(self.i, line))
@@ -102,6 +104,7 @@ class Skew(Unit):
         if self.count > DIRECT_DEPTH or (self.count > 2 and (self.count - 1) * self.width > MOST_BITS):
             self._halves(m, platform)
             return m
+        step(m, "Each element's line is one register, the newest word in its least significant bits")
         for element in range(self.count):
             depth = self.count - 1 - element if self.reverse else element
             here = slice(element * self.width, (element + 1) * self.width)
@@ -116,6 +119,7 @@ class Skew(Unit):
 
     def _halves(self, m: Module, platform: object) -> None:
         """Each half skewed in itself, and the half that waits delayed by the length of the other."""
+        step(m, "Each half skewed in itself, and the half that waits delayed by the length of the other")
         low = self.count // 2
         for name, start, count in (("low", 0, low), ("high", low, self.count - low)):
             here = slice(start * self.width, (start + count) * self.width)

@@ -6,6 +6,7 @@ Amaranth construct that no component uses is an error here, and never wrong Veri
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -16,6 +17,8 @@ from amaranth.hdl._ast import Assign, Concat, Operator, Slice, Statement, Switch
 from .step import PART, STEP
 from .verilog_nodes import COMPARISONS, REDUCTIONS, Node, Nodes, Wire
 from .verilog_parts import Drive, If, Part, Set, assigned, simplified
+
+_NUMBERED = re.compile(r"_\d+_\d+$")
 
 #: A target of an assignment: signal, first bit, bits, and the first bit of the value.
 Target = tuple[Signal, int, int, int]
@@ -207,11 +210,18 @@ class Body:
         inner = node.nodes[0] if node.op == "cast" else node
         is_bundle = "__" in signal.name and key not in self._ports
         if is_bundle or all(drive.node.op == "const" for drive in drives) or (len(drives) == 1 and inner.is_whole_wire):
+            if len(drives) == 1 and inner.is_whole_wire and key not in self._ports:
+                self._rename(inner.wire, signal.name)
             node = self.nodes.cat([drive.node for drive in sorted(drives, key=lambda drive: drive.low)])
             self._signals[key] = self.nodes.cast(node, shape.signed)
             if is_bundle:
                 self._bundles[key] = max(drive.place for drive in drives)
         return self._signals[key]
+
+    def _rename(self, wire: Wire, name: str) -> None:
+        """A numbered wire gets the name that the component gives it in the end."""
+        if not wire.direction and _NUMBERED.search(wire.name) and not _NUMBERED.search(name):
+            wire.name = name
 
     def _drives(self, signal: Signal, source: _Source) -> list[Drive]:
         """What drives the bits of a signal that is no register, in pieces that are assigned together."""
