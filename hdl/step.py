@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from amaranth.hdl import Module, Signal
 
-#: Attributes of signals of no bits, assignments to which mark a place among the statements.
-STEP, PART = "polymac.step", "polymac.part"
+#: Attributes of signals of no bits, assignments to which mark a place among the combinational statements: what they
+#: mark, and how many statements of the clock's edge come before.
+STEP, PART, CLOCKED = "polymac.step", "polymac.part", "polymac.clocked"
 
 
 def step(m: Module, text: str) -> None:
@@ -24,3 +25,4 @@ def mark_part(m: Module, name: str) -> None:
 def _mark(m: Module, attribute: str, text: str) -> None:
     marker = Signal(0, name="marker", attrs={attribute: text})
     m.d.comb += marker.eq(0)
+    marker.attrs[CLOCKED] = len(m._statements.get("sync", ()))

@@ -14,9 +14,9 @@ from itertools import pairwise
 from amaranth.hdl import ClockSignal, Const, Fragment, Instance, ResetSignal, Signal, Value
 from amaranth.hdl._ast import Assign, Concat, Operator, Slice, Statement, Switch, SwitchValue
 
-from .step import PART, STEP
+from .step import CLOCKED, PART, STEP
 from .verilog_nodes import COMPARISONS, REDUCTIONS, Node, Nodes, Wire
-from .verilog_parts import Drive, If, Part, Set, assigned, simplified
+from .verilog_parts import Clocked, Drive, If, Part, Set, assigned, simplified
 
 _NUMBERED = re.compile(r"_\d+_\d+$")
 
@@ -71,8 +71,8 @@ class Body:
     ----------
     drives, parts, steps : list
         In the order of the statements; of ``steps`` the place and the text.
-    registers : list of (list, bool)
-        Statements at the clock's edge, and whether a reset sets their registers.
+    registers : list of Clocked
+        The statements at the clock's edge.
     """
 
     def __init__(
@@ -135,9 +135,11 @@ class Body:
         self.drives: list[Drive] = []
         self.steps: list[tuple[int, str]] = []
         order: dict[str, int] = {}
+        sections: list[tuple[int, int]] = []
         for place, statement in enumerate(self._combinational):
             if isinstance(statement, Assign) and isinstance(statement.lhs, Signal) and not len(statement.lhs):
                 attributes = statement.lhs.attrs
+                sections.append((attributes.get(CLOCKED, 0), place))
                 if STEP in attributes:
                     self.steps.append((place, attributes[STEP]))
                 elif PART in attributes:
@@ -151,12 +153,19 @@ class Body:
             self._part(order.get(name, len(self._combinational)), part, name)
             for part, name, _ in self._fragment.subfragments
         ]
-        self.registers = [tuple(self._statements([statement])) for statement in self._clocked]
+        self.registers = [
+            Clocked(
+                max((place for before, place in sections if before <= index), default=-1),
+                min((place for before, place in sections if before > index), default=len(self._combinational)),
+                tuple(self._statements([statement])),
+            )
+            for index, statement in enumerate(self._clocked)
+        ]
         return not self._find_constant_registers()
 
     def _find_constant_registers(self) -> bool:
         """Whether there are registers, not known before, that are only ever set to the value that they start with."""
-        changing = {id(item.wire) for statement in self.registers for item in assigned(statement) if _changes(item)}
+        changing = {id(item.wire) for each in self.registers for item in assigned(each.statements) if _changes(item)}
         found = {
             key
             for key, source in self._sources.items()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from .verilog_body import Body
 from .verilog_nodes import COMPARISONS, REDUCTIONS, Node, Wire
-from .verilog_parts import Drive, If, Part, Set
+from .verilog_parts import Drive, If, Part, Set, expressions
 from .verilog_registers import Registers, register_groups
 from .verilog_text import Printer, constant, wrapped
 
@@ -76,8 +76,8 @@ class ModuleText:
         drivers: dict[Wire, list[Node]] = {}
         for drive in self._drives:
             drivers.setdefault(drive.wire, []).append(drive.node)
-        for statement in self._body.registers:
-            _collect(statement, (), drivers)
+        for clocked in self._body.registers:
+            _collect(clocked.statements, (), drivers)
         self._uses: Counter[Node] = Counter()
         self.used: set[Wire] = set()
         seen: set[Node] = set()
@@ -164,7 +164,7 @@ class ModuleText:
         previous: Item | None = None
         for item in self._items:
             comment = ""
-            while steps and steps[0][0] < _place(item):
+            while steps and steps[0][0] <= item.place:
                 comment = steps.pop(0)[1]
             if comment:
                 lines += ["", f"  // {comment}"]
@@ -193,7 +193,7 @@ class ModuleText:
                 where.setdefault(wire, index)
         found: dict[Wire, None] = {}
         for index, item in enumerate(self._items):
-            for wire in wires_of(_nodes_of(item, self.used)):
+            for wire in wires_of(_nodes_of(item)):
                 later = where.get(wire, -1)
                 if not wire.direction and (later > index or (later == index and isinstance(item, Drive))):
                     found.setdefault(wire)
@@ -205,7 +205,7 @@ class ModuleText:
         return f"  {_declaration('wire', wire)};"
 
     def _item(self, item: Item, declared: set[Wire]) -> list[str]:
-        nodes = _nodes_of(item, self.used)
+        nodes = _nodes_of(item)
         if isinstance(item, Drive):
             self._hint = item.wire.name
         elif isinstance(item, Part):
@@ -328,10 +328,6 @@ class ModuleText:
         return lines
 
 
-def _place(item: Item) -> int:
-    return item.place
-
-
 def defined_by(item: Item) -> list[Wire]:
     """The wires that an item drives, or sets."""
     if isinstance(item, Drive):
@@ -356,26 +352,13 @@ def wires_of(nodes: Iterable[Node]) -> list[Wire]:
     return list(found)
 
 
-def _nodes_of(item: Item, used: set[Wire]) -> list[Node]:
+def _nodes_of(item: Item) -> list[Node]:
     """The expressions that an item computes with."""
     if isinstance(item, Drive):
         return [item.node]
     if isinstance(item, Part):
         return [node for _, node in item.inputs]
-    found: list[Node] = []
-
-    def collect(statements: Sequence[Set | If]) -> None:
-        for statement in statements:
-            if isinstance(statement, Set):
-                found.append(statement.node)
-                continue
-            for condition, inner in statement.branches:
-                if condition is not None:
-                    found.append(condition)
-                collect(inner)
-
-    collect(item.statements)
-    return found
+    return [node for statement in item.statements for node in expressions(statement)]
 
 
 def _collect(statements: Sequence[Set | If], conditions: tuple[Node, ...], drivers: dict[Wire, list[Node]]) -> None:

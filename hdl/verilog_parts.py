@@ -35,6 +35,15 @@ class If:
 
 
 @dataclass(frozen=True)
+class Clocked:
+    """Statements at the clock's edge, which stand somewhere between two places in the order of the others."""
+
+    first: int
+    last: int
+    statements: tuple[Set | If, ...]
+
+
+@dataclass(frozen=True)
 class Part:
     """An instance: its module, its name, its inputs, and which bits of wires its outputs drive."""
 
@@ -62,3 +71,15 @@ def simplified(branches: list[tuple[Node | None, tuple[Set | If, ...]]]) -> list
     if not branches:
         return []
     return list(branches[0][1]) if branches[0][0] is None else [If(tuple(branches))]
+
+
+def expressions(statement: Set | If) -> Iterable[Node]:
+    """All conditions and values in a statement at the clock's edge, in their order."""
+    if isinstance(statement, Set):
+        yield statement.node
+        return
+    for condition, inner in statement.branches:
+        if condition is not None:
+            yield condition
+        for each in inner:
+            yield from expressions(each)

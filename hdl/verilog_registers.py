@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .verilog_nodes import Node, Wire
-from .verilog_parts import If, Set, assigned, simplified
+from .verilog_parts import Clocked, If, Set, assigned, expressions, simplified
 
 
 @dataclass(frozen=True)
@@ -19,15 +19,13 @@ class Registers:
     statements: tuple[Set | If, ...]
 
 
-def register_groups(
-    statements: Sequence[tuple[Set | If, ...]], used: set[Wire], places: dict[Wire, int]
-) -> list[Registers]:
+def register_groups(statements: Sequence[Clocked], used: set[Wire], places: dict[Wire, int]) -> list[Registers]:
     """Divide the statements of a module by their registers.
 
     Parameters
     ----------
-    statements : sequence of tuple
-        Each set of statements as the component has it.
+    statements : sequence of Clocked
+        In their order.
     used : set of Wire
         The others are left out.
     places : dict of Wire to int
@@ -38,13 +36,16 @@ def register_groups(
         chosen = {
             wire
             for each in statements
-            for wire in (item.wire for item in assigned(each))
+            for wire in (item.wire for item in assigned(each.statements))
             if wire in used and wire.resets == resets
         }
-        for trees in _joined([_only(each, chosen) for each in statements]):
-            wires = tuple(dict.fromkeys(item.wire for item in assigned(trees)))
-            place = max((places.get(wire, -1) for wire in _supports(trees)), default=-1)
-            groups.append(Registers(place, resets, wires, trees))
+        kept = [Clocked(each.first, each.last, _only(each.statements, chosen)) for each in statements]
+        for each in _joined(kept):
+            wires = tuple(dict.fromkeys(item.wire for item in assigned(each.statements)))
+            # What is driven further below is fed back.
+            above = [place for wire in _supports(each.statements) if (place := places.get(wire, -1)) < each.last]
+            place = max((each.first, *above))
+            groups.append(Registers(place, resets, wires, each.statements))
             places |= dict.fromkeys(wires, place)
     return _merged(groups)
 
@@ -60,20 +61,19 @@ def _only(statements: Sequence[Set | If], wires: set[Wire]) -> tuple[Set | If, .
     return tuple(found)
 
 
-def _joined(trees: Sequence[tuple[Set | If, ...]]) -> list[tuple[Set | If, ...]]:
-    """Those that set the same register as one."""
-    found: list[tuple[set[Wire], list[Set | If]]] = []
-    for tree in trees:
-        wires = {item.wire for item in assigned(tree)}
+def _joined(statements: Sequence[Clocked]) -> list[Clocked]:
+    """Those that set the same register as one, in the place of the last."""
+    found: list[tuple[set[Wire], Clocked]] = []
+    for each in statements:
+        wires = {item.wire for item in assigned(each.statements)}
         if not wires:
             continue
         same = [entry for entry in found if entry[0] & wires]
-        rest = [entry for entry in found if not entry[0] & wires]
-        joined = (set[Wire]().union(wires, *(entry[0] for entry in same)), [s for entry in same for s in entry[1]])
-        joined[1].extend(tree)
-        at = found.index(same[0]) if same else len(found)
-        found = [*rest[:at], joined, *rest[at:]]
-    return [tuple(statements) for _, statements in found]
+        found = [entry for entry in found if not entry[0] & wires]
+        parts = [statement for entry in same for statement in entry[1].statements]
+        joined = Clocked(each.first, each.last, (*parts, *each.statements))
+        found.append((wires.union(*(entry[0] for entry in same)), joined))
+    return [each for _, each in found]
 
 
 def _merged(groups: Sequence[Registers]) -> list[Registers]:
@@ -107,15 +107,8 @@ def _body(statements: Sequence[Set | If]) -> tuple[Set | If, ...]:
 
 def _supports(statements: Sequence[Set | If]) -> set[Wire]:
     """The wires that the next values depend on."""
+    waiting = [node for statement in statements for node in expressions(statement)]
     found: set[Wire] = set()
-    waiting: list[Node] = []
-    for statement in statements:
-        if isinstance(statement, Set):
-            waiting.append(statement.node)
-        else:
-            for condition, inner in statement.branches:
-                waiting += [condition] if condition is not None else []
-                found |= _supports(inner)
     seen: set[Node] = set()
     while waiting:
         node = waiting.pop()
