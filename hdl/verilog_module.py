@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from .verilog_body import Body
 from .verilog_nodes import COMPARISONS, REDUCTIONS, Node, Wire
-from .verilog_parts import Drive, If, Part, Set, expressions
-from .verilog_registers import Registers, register_groups
+from .verilog_parts import Drive, If, Part, Set
+from .verilog_plan import Item, Plan, defined_by, nodes_of, wires_of
+from .verilog_registers import Registers
 from .verilog_text import Printer, constant, wrapped
 
 #: What an expression that got a wire of its own computes, as the end of its name.
@@ -24,8 +24,6 @@ _SUFFIXES = {
     "extend": "extended",
     "cast": "value",
 }
-
-Item = Drive | Registers | Part
 
 
 class ModuleText:
@@ -46,73 +44,14 @@ class ModuleText:
     def __init__(self, name: str, body: Body, ports: Sequence[Wire], reserved: frozenset[str]) -> None:
         self._name = name
         self._body = body
-        self._ports = list(ports)
         self._names = {wire.name for wire in ports}
         self._reserved = reserved
         self._printer = Printer(body.nodes, self._isolated)
         self._hint = ""
         self._waiting: list[Node] = []
-        self._rename_outputs()
-        self._find_used()
-        self._items = self._ordered()
+        plan = Plan(body, ports, self._printer.is_cut_short)
+        self._ports, self._items, self._used, self._uses = plan.ports, plan.items, plan.used, plan.uses
         self._name_wires()
-
-    def _rename_outputs(self) -> None:
-        """An output that is another wire or register takes its place."""
-        taken: set[Wire] = set()
-        self._drives: list[Drive] = []
-        for drive in self._body.drives:
-            node = drive.node.nodes[0] if drive.node.op == "cast" else drive.node
-            whole = drive.low == 0 and drive.wire.direction == "output" and node.width == drive.wire.width
-            if whole and node.is_whole_wire and not node.wire.direction and node.wire not in taken:
-                node.wire.name, node.wire.direction = drive.wire.name, "output"
-                taken.add(node.wire)
-                self._ports[self._ports.index(drive.wire)] = node.wire
-            else:
-                self._drives.append(drive)
-
-    def _find_used(self) -> None:
-        """Keep what an output or an instance depends on; and count how often each expression is used."""
-        drivers: dict[Wire, list[Node]] = {}
-        for drive in self._drives:
-            drivers.setdefault(drive.wire, []).append(drive.node)
-        for clocked in self._body.registers:
-            _collect(clocked.statements, (), drivers)
-        self._uses: Counter[Node] = Counter()
-        self.used: set[Wire] = set()
-        seen: set[Node] = set()
-        nodes = [node for part in self._body.parts for _, node in part.inputs]
-        wires = [wire for wire in self._ports if wire.direction == "output"]
-        while nodes or wires:
-            while nodes:
-                node = nodes.pop()
-                if node.op == "wire":
-                    wires.append(node.wire)
-                self._uses[node] += 1
-                if node not in seen:
-                    seen.add(node)
-                    nodes.extend(node.nodes)
-            while wires:
-                wire = wires.pop()
-                if wire not in self.used:
-                    self.used.add(wire)
-                    nodes.extend(drivers.get(wire, ()))
-
-    def _ordered(self) -> list[Item]:
-        """What is written, in the order of the statements, registers behind what they keep."""
-        items: list[tuple[int, int, Item]] = []
-        places: dict[Wire, int] = {}
-        for drive in self._drives:
-            if drive.wire in self.used:
-                items.append((drive.place, 0, drive))
-                places[drive.wire] = max(drive.place, places.get(drive.wire, -1))
-        for part in self._body.parts:
-            items.append((part.place, 0, part))
-            for _, node in part.outputs:
-                places |= dict.fromkeys(wires_of([node]), part.place)
-        for group in register_groups(self._body.registers, self.used, places):
-            items.append((group.place, 1, group))
-        return [item for *_, item in sorted(items, key=lambda entry: entry[:2])]
 
     def _name_wires(self) -> None:
         """Give every wire a name of its own, in the order of the text; instances have theirs before them."""
@@ -193,7 +132,7 @@ class ModuleText:
                 where.setdefault(wire, index)
         found: dict[Wire, None] = {}
         for index, item in enumerate(self._items):
-            for wire in wires_of(_nodes_of(item)):
+            for wire in wires_of(nodes_of(item)):
                 later = where.get(wire, -1)
                 if not wire.direction and (later > index or (later == index and isinstance(item, Drive))):
                     found.setdefault(wire)
@@ -205,7 +144,7 @@ class ModuleText:
         return f"  {_declaration('wire', wire)};"
 
     def _item(self, item: Item, declared: set[Wire]) -> list[str]:
-        nodes = _nodes_of(item)
+        nodes = nodes_of(item)
         if isinstance(item, Drive):
             self._hint = item.wire.name
         elif isinstance(item, Part):
@@ -252,12 +191,12 @@ class ModuleText:
         lines = []
         for _, node in part.outputs:
             for wire in wires_of([node]):
-                if wire in self.used and wire not in declared:
+                if wire in self._used and wire not in declared:
                     declared.add(wire)
                     lines.append(self._declared(wire))
         pins = [(port, self._printer.exactly(node)) for port, node in part.inputs]
         for port, node in part.outputs:
-            pins.append((port, self._printer.exactly(node) if self.used.intersection(wires_of([node])) else ""))
+            pins.append((port, self._printer.exactly(node) if self._used.intersection(wires_of([node])) else ""))
         listed = ",\n".join(wrapped(f"    .{port}({text})") for port, text in pins)
         return [*lines, f"  {part.module} {part.name} (", listed, "  );"]
 
@@ -326,51 +265,6 @@ class ModuleText:
                     lines += self._statement(each, indent + 2)
                 lines.append(f"{' ' * indent}end")
         return lines
-
-
-def defined_by(item: Item) -> list[Wire]:
-    """The wires that an item drives, or sets."""
-    if isinstance(item, Drive):
-        return [item.wire]
-    if isinstance(item, Registers):
-        return list(item.wires)
-    return [wire for _, node in item.outputs for wire in wires_of([node])]
-
-
-def wires_of(nodes: Iterable[Node]) -> list[Wire]:
-    """All wires in expressions."""
-    found: dict[Wire, None] = {}
-    seen: set[Node] = set()
-    waiting = list(nodes)
-    while waiting:
-        node = waiting.pop()
-        if node not in seen:
-            seen.add(node)
-            if node.op == "wire":
-                found.setdefault(node.wire)
-            waiting.extend(node.nodes)
-    return list(found)
-
-
-def _nodes_of(item: Item) -> list[Node]:
-    """The expressions that an item computes with."""
-    if isinstance(item, Drive):
-        return [item.node]
-    if isinstance(item, Part):
-        return [node for _, node in item.inputs]
-    return [node for statement in item.statements for node in expressions(statement)]
-
-
-def _collect(statements: Sequence[Set | If], conditions: tuple[Node, ...], drivers: dict[Wire, list[Node]]) -> None:
-    """For each register the expressions that its next value depends on."""
-    for statement in statements:
-        if isinstance(statement, Set):
-            drivers.setdefault(statement.wire, []).extend((*conditions, statement.node))
-            continue
-        before = conditions
-        for condition, inner in statement.branches:
-            before = before if condition is None else (*before, condition)
-            _collect(inner, before, drivers)
 
 
 def _deserves_wire(node: Node) -> bool:

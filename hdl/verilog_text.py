@@ -62,6 +62,10 @@ class Printer:
         named = self._wires[node]
         return (named.nodes[0] if named.op == "cast" else named).wire
 
+    def is_cut_short(self, node: Node) -> bool:
+        """Whether the expression would lose its highest bits in a place that has no width of its own."""
+        return node.op != "extend" and self._own_width(node) < node.width
+
     def assigned(self, node: Node, width: int) -> str:
         """The right side of an assignment to so many bits."""
         resized = self._nodes.resize(node, width)
