@@ -135,7 +135,8 @@ def generate_all(units: Mapping[str, Unit], *, command: str | None = None) -> li
             texts[module] = module_text(module, part, hierarchies[name], _KEYWORDS)
     designs = []
     for name, unit in units.items():
-        parts = [texts[module] for module, _ in hierarchies[name].pending]
+        top, *others = hierarchies[name].pending
+        parts = [texts[top[0]], *(f"// {module}: {part.formula}\n{texts[module]}" for module, part in others)]
         metadata = {
             "name": name,
             "unit": unit.kind,

@@ -184,7 +184,7 @@ def test_unit_bench_tells_of_a_broken_multiplier(stages: int, simulator: sim.Sim
 
 def test_unit_bench_tells_of_broken_flags(simulator: sim.Simulator, tmp_path: Path) -> None:
     unit = hdl.Multiplier(a="fp8_e5m2", b="fp8_e5m2")
-    design = _broken(unit, "assign flags[4:1] = ", "assign flags[4:1] = 4'h8 ^ ")
+    design = _broken(unit, "assign flags = ", "assign flags = 5'h10 ^ ")
     result = sim.verify(unit, vectors=50, simulator=simulator.name, folder=tmp_path, design=design)
     assert result.mismatches == result.checked == 50
     got, want = (
@@ -198,7 +198,7 @@ def test_unit_bench_tells_of_broken_flags(simulator: sim.Simulator, tmp_path: Pa
 def test_unit_bench_tells_of_a_broken_mac(simulator: sim.Simulator, tmp_path: Path) -> None:
     unit = hdl.Mac(a="int8", b="int4", lanes=2, stages=1)
     # The sum does not begin anew.
-    design = _broken(unit, "start_r ? ", "1'b0 ? ")
+    design = _broken(unit, "start_1 ? ", "1'b0 ? ")
     result = sim.verify(unit, vectors=300, simulator=simulator.name, folder=tmp_path, design=design)
     assert not result.passed
     parts = _told(result)
