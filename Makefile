@@ -15,7 +15,7 @@ all: $(STAMP)  ## set up, and classify digits on the generated array
 $(STAMP): pyproject.toml
 	@echo "setting up $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[digits,plot,test]'
 	@touch $@
 
 $(LINK):
@@ -35,7 +35,7 @@ test-all: check  ## check, then all tests, the slow ones too
 	@$(PYTEST) -m 'slow or not slow'
 
 oracles: $(STAMP)  ## compare golden with all that others have written, some 6 GB of it, and with all 2^32 products of 16-bit floats
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,oracles]'
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[digits,plot,test,oracles]'
 	@$(VENV)/bin/pytest -q -n auto -m 'slow or not slow' tests/golden -k 'oracle or presets or published'
 
 exhaustive: $(STAMP)  ## multipliers on all 2^32 operand pairs; an hour or more, goes on where it was stopped

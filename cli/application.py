@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -11,12 +12,12 @@ from collections.abc import Sequence
 import click
 
 from ..golden import ParameterError
-from ..sim.simulators import SimulationError
+from ..sim.engine.simulators import SimulationError
 from ..synth import SynthesisError
 from .compare import compare
 from .formats import formats
 from .generate import generate
-from .options import Choices
+from .options import Choices, flag
 from .presets import presets
 from .run import run as run_dataset
 from .verify import verify
@@ -74,7 +75,7 @@ def run(arguments: Sequence[str]) -> int:
         where = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
         return _fail(f"{' '.join(error.format_message().split())}{where}", WRONG_INPUT)
     except ParameterError as error:
-        return _fail(str(error), WRONG_INPUT)
+        return _fail(_with_options(str(error)), WRONG_INPUT)
     except (SimulationError, SynthesisError) as error:
         return _fail(str(error), FAILED)
     except BrokenPipeError:
@@ -87,6 +88,11 @@ def run(arguments: Sequence[str]) -> int:
         place = error.filename or "standard output or a temporary file"
         return _fail(f"output must be where there is room, not {place}: {error.strerror}", WRONG_INPUT)
     return 0
+
+
+def _with_options(message: str) -> str:
+    """A library's message with the switches of the command line in place of Python's arguments."""
+    return re.sub(r"\bunless (\w+) is True\b", lambda found: f"unless {flag(found[1])} is given", message)
 
 
 def _fail(message: str, status: int) -> int:

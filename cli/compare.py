@@ -11,14 +11,15 @@ from typing import Any
 import click
 
 from .. import golden, hdl, synth
-from ..golden.formats import ParameterError, choose
-from ..hdl.product import ARCHITECTURES
+from ..golden.formats import ParameterError, check_choice
+from ..hdl.integer.product import ARCHITECTURES
+from ..sim.units import UNITS
 from ..synth import Record, Result, Target
 from .options import comma_list, make_unit, unit_options
 from .output import check_new_file, json_text, lines, print_table, progress, write_file
 
-#: The units whose operands have formats.
-_UNITS = ("multiplier", "mac", "array")
+#: The units that multiply a format by a format.
+_UNITS = tuple(kind for kind, entry in UNITS.items() if {"a", "b"} <= entry.parameters)
 #: Partial products up to which multipliers built of gates are tried as well: with more the recipes take minutes.
 MOST_GATED_BITS = 24 * 24
 #: Rows and columns of an array where they are not given: a large one takes minutes.
@@ -159,7 +160,7 @@ def measure(
     SynthesisError
         No recipe gave a figure.
     """
-    choose("unit", unit, _UNITS)
+    check_choice("unit", unit, _UNITS)
     found = [synth.target(item) for item in targets]
     if max_delay is not None:
         for target in found:
@@ -180,11 +181,10 @@ def measure(
 
 
 def _variants(unit: str, options: dict[str, Any], architectures: Sequence[str]) -> list[hdl.Unit]:
-    """The unit, if it is a multiplier in each of the architectures, unless one was asked for or it is large."""
+    """The unit in each of the architectures that are compared, or as asked for, or with the default where it is large."""
     made = make_unit(unit, options, side=SIDE)
-    if not isinstance(made, hdl.Multiplier) or options.get("architecture") is not None:
-        return [made]
-    if made.a_format.significand_bits * made.b_format.significand_bits > MOST_GATED_BITS:
+    partial_products = UNITS[unit].partial_products
+    if partial_products is None or options.get("architecture") is not None or partial_products(made) > MOST_GATED_BITS:
         return [made]
     return [make_unit(unit, options | {"architecture": name}, side=SIDE) for name in architectures]
 

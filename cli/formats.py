@@ -109,11 +109,11 @@ def _show(item: Format | BlockFormat) -> None:
         for name, code in special_codes(element)
     ]
     print_table("", ("special value", "code", "bits", "value"), rows, left=("special value", "bits"))
-    if element.codes <= MAX_LISTED:
-        columns = min(_VALUES_IN_A_ROW, element.codes)
+    if element.code_count <= MAX_LISTED:
+        columns = min(_VALUES_IN_A_ROW, element.code_count)
         table = [
             (code_text(element, high), *(short_text(element, high + low) for low in range(columns)))
-            for high in range(0, element.codes, columns)
+            for high in range(0, element.code_count, columns)
         ]
         print_table("", ("code", *(f"+{low}" for low in range(columns))), table)
 
@@ -128,8 +128,8 @@ def _describe(item: Format | BlockFormat, *, detailed: bool) -> dict[str, Any]:
     described["special_codes"] = [
         {"what": name, "code": code, "value": element.text(code)} for name, code in special_codes(element)
     ]
-    if element.codes <= MAX_LISTED:
-        described["values"] = [element.text(code) for code in range(element.codes)]
+    if element.code_count <= MAX_LISTED:
+        described["values"] = [element.text(code) for code in range(element.code_count)]
     return described
 
 

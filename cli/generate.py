@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from .. import hdl
-from ..hdl.architecture import AUTO
+from ..hdl.integer.architecture import AUTO
+from ..sim.units import UNITS
 from .options import UNIT_NAMES, make_unit, unit_options
 from .output import lines, print_json, progress
 
@@ -48,9 +49,13 @@ def generate(unit: str, name: str | None, folder: Path, force: bool, as_json: bo
         design = hdl.generate(component, name)
     files = design.write(folder, force=force)
     parameters = design.metadata["parameters"]
-    how = component.how if isinstance(component, hdl.Dot | hdl.Mac | hdl.Array) else None
+    accumulator = UNITS[unit].accumulator
+    accumulation = accumulator(component) if accumulator is not None else None
     if as_json:
-        sums = {"exact_k": how and how.exact_k, "accumulator_bits": how and how.held_bits}
+        sums = {
+            "exact_k": accumulation and accumulation.exact_k,
+            "accumulator_bits": accumulation and accumulation.held_bits,
+        }
         print_json({"files": files} | sums | {"metadata": design.metadata})
         return
     for path in files:
@@ -60,13 +65,13 @@ def generate(unit: str, name: str | None, folder: Path, force: bool, as_json: bo
         latency=f"{cycles} clock cycle{'s' * (cycles != 1)}" if cycles else "none, combinational",
         throughput=design.metadata["throughput"],
         architecture=parameters["architecture"] if options["architecture"] == AUTO else None,
-        accumulator=how and _accumulator(how),
+        accumulator=accumulation and _accumulator(accumulation),
     )
 
 
-def _accumulator(how: hdl.Summation) -> str:
+def _accumulator(accumulation: hdl.Summation) -> str:
     """What holds a running sum, and how far it is exact."""
-    if how.exact_k is None:
-        return how.policy
-    held = str(how.out) if how.state_is_code else f"{how.held_bits} bits"
-    return f"{held}, exact for K up to {how.exact_k:,} products"
+    if accumulation.exact_k is None:
+        return accumulation.policy
+    held = str(accumulation.out) if accumulation.state_is_code else f"{accumulation.held_bits} bits"
+    return f"{held}, exact for K up to {accumulation.exact_k:,} products"

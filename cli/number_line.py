@@ -28,16 +28,18 @@ def draw(formats: Sequence[Format | BlockFormat]) -> str:
     """
     for item in formats:
         element = _element(item)
-        if element.codes > MAX_CODES:
+        if element.code_count > MAX_CODES:
             raise ParameterError(
-                f"--plot must be of formats of at most {MAX_CODES} codes, not {item} ({element.codes})"
+                f"--plot must be of formats of at most {MAX_CODES} codes, not {item} ({element.code_count})"
             )
     try:
         # Only here: it takes long to load, and only pictures need it.
         import matplotlib
         from matplotlib.figure import Figure
-    except ImportError:
-        raise ParameterError("--plot must be left out where matplotlib is not installed") from None
+    except ModuleNotFoundError:
+        raise ParameterError(
+            "--plot must be left out where matplotlib is not installed (pip install 'polymac[plot]')"
+        ) from None
     with matplotlib.rc_context({"svg.hashsalt": "polymac", "font.size": 9}):
         figure = Figure(figsize=(11, 0.7 + 1.15 * len(formats)), layout="constrained")
         for row, axes in zip(formats, figure.subplots(len(formats), 2, squeeze=False), strict=True):
@@ -54,7 +56,7 @@ def _element(item: Format | BlockFormat) -> Format:
 def _draw_row(item: Format | BlockFormat, linear: Axes, logarithmic: Axes) -> None:
     fmt = _element(item)
     groups: dict[str, list[float]] = {_NORMAL: [], _SUBNORMAL: []}
-    for code in range(fmt.codes):
+    for code in range(fmt.code_count):
         if fmt.text(code) not in ("nan", "inf", "-inf"):
             magnitude = code & fmt.magnitude_mask
             subnormal = fmt.exp_bits and fmt.subnormals and 0 < magnitude < 1 << fmt.frac_bits

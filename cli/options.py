@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 
 from .. import hdl
-from ..golden.formats import ROUNDINGS, STYLES, ParameterError, choose
-from ..hdl.architecture import AUTO, TARGETS
-from ..hdl.product import ARCHITECTURES
-from ..hdl.rounding import PORT, STOCHASTIC
+from ..golden.formats import ROUNDINGS, STYLES, ParameterError, check_choice
+from ..hdl.integer.architecture import AUTO
+from ..hdl.integer.product import ARCHITECTURES
+from ..hdl.rounding.modes import PORT, STOCHASTIC
+from ..sim.units import UNITS, Option
 
-#: The units by their names.
-UNITS: dict[str, Callable[..., hdl.Unit]] = {
-    unit.kind: unit for unit in (hdl.Multiplier, hdl.Dot, hdl.Mac, hdl.Array, hdl.Requantizer)
-}
 UNIT_NAMES = f"{{{'|'.join(UNITS)}}}"
 
 _SWITCH = ("off", "on")
@@ -26,53 +21,43 @@ _SWITCH = ("off", "on")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True)
-class _Option:
-    help: str
-    metavar: str | None = None
-    is_flag: bool = False
-
-    @property
-    def type(self) -> type | None:
-        return None if self.is_flag else int if self.metavar == "N" else str
-
-
-# By the name of the constructor's parameter (preset: of several); the order is that of --help.
-_OPTIONS: dict[str, _Option] = {
-    "preset": _Option("Formats, lanes and accumulation of a known accelerator: see `polymac presets`.", "NAME"),
-    "a": _Option("Format of operand a.  [default: int8]", "FMT"),
-    "b": _Option("Format of operand b.  [default: that of a]", "FMT"),
-    "formats": _Option("In place of a and b: formats among which a port chooses.", "A,B,…"),
-    "out": _Option(
-        "Format of the result, or exact, or unpacked.  [default: exact; a's for floats; int8 for requantizer]", "FMT"
+# Options that several kinds of units share, by the name of the constructor's parameter (preset: of several). Those of one
+# kind are in its entry of UNITS.
+_SHARED: dict[str, Option] = {
+    "preset": Option("Formats, lanes and accumulation of a known accelerator (see `polymac presets`).", "NAME"),
+    "a": Option("Format of operand a.  [default: int8]", "FMT"),
+    "b": Option("Format of operand b.  [default: the format of a]", "FMT"),
+    "out": Option(
+        "Format of the result, or exact, or unpacked.  [default: exact for integers; the format of a for floats; int8 for "
+        "requantizer]",
+        "FMT",
     ),
-    "acc": _Option(
-        f"Accumulator: a fixed-point format, or {STYLES}.  [default: fixed point for --max-k products; fp32]", "STYLE"
+    "acc": Option(
+        f"Accumulator: a fixed-point format, or {STYLES}.  [default: fixed point, wide enough for --max-k products; fp32 "
+        "for floats]",
+        "STYLE",
     ),
-    "max_k": _Option("Products that the accumulator must add exactly.  [default: 65536; exact dot: --lanes]", "N"),
-    "force_wide": _Option("Accept an exact sum of more than 256 bits.", is_flag=True),
-    "overflow": _Option("What becomes of a result beyond the format.", "ieee|saturate|wrap"),
-    "rows": _Option("Rows of processing elements.", "N"),
-    "cols": _Option("Columns of processing elements.", "N"),
-    "lanes": _Option("Elements of the inner dimension per cycle, 1 … 128.  [default: 1; aligned: the block]", "N"),
-    "sparse": _Option("2:4 sparsity: a has two of every four elements, and their positions.", is_flag=True),
-    "addend": _Option("A port c that is added.  [default: on, but for --acc exact]", "on|off"),
-    "interleave": _Option("Sums that take turns, and registers in the accumulator's loop.  [default: 1]", "N"),
-    "dataflow": _Option("Output or weight stationary.  [default: os]", "os|ws"),
-    "stages": _Option("Pipeline registers.  [default: 0]", "N"),
-    "valid": _Option("Ports that tell which results count.", is_flag=True),
-    "rounding": _Option(
-        "Rounding mode, or port: an input chooses it.  [default: rne]", "|".join((*ROUNDINGS, STOCHASTIC, PORT))
+    "max_k": Option("Number of products that the accumulator adds exactly.  [default: 65536; exact dot: --lanes]", "N"),
+    "force_wide": Option("Accept an exact accumulator of more than 256 bits.", is_flag=True),
+    "overflow": Option(
+        "Result of an overflow: infinity or NaN as the format has it (ieee), the largest number (saturate), or the low "
+        "bits (wrap).  [default: ieee for floats, saturate for fixed point, wrap for integer sums]",
+        "ieee|saturate|wrap",
     ),
-    "random_bits": _Option("Random bits of stochastic rounding.  [default: as many as are cut off, 8 … 32]", "N"),
-    "subnormals": _Option("Floats: kept or flushed to zero.  [default: full]", "full|flush"),
-    "flags": _Option("Floats: a port with the IEEE exceptions.  [default: on; dot: off]", "on|off"),
-    "architecture": _Option(
-        "How significands are multiplied; auto: as suits the target.  [default: operator]",
+    "lanes": Option(
+        "Products per clock cycle and processing element, 1 … 128.  [default: 1; with --acc aligned: the block]", "N"
+    ),
+    "sparse": Option("2:4 sparsity: a holds two of every four elements, and their positions.", is_flag=True),
+    "stages": Option("Number of pipeline registers.  [default: 0]", "N"),
+    "rounding": Option(
+        "Rounding mode, or port for an input that selects it.  [default: rne]",
+        "|".join((*ROUNDINGS, STOCHASTIC, PORT)),
+    ),
+    "flags": Option("Output port with the IEEE exceptions of a float result.  [default: on; dot: off]", "on|off"),
+    "architecture": Option(
+        "Architecture of the significand multiplier; auto selects the best for --target.  [default: operator]",
         "|".join((*ARCHITECTURES, AUTO)),
     ),
-    "target": _Option("What --architecture auto chooses for.  [default: nangate45]", "|".join(TARGETS)),
-    "relu": _Option("Negative results become 0.", is_flag=True),
 }
 
 
@@ -86,7 +71,7 @@ class Choices(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        choose(self.choice, args[0], tuple(self.list_commands(ctx)))
+        check_choice(self.choice, args[0], tuple(self.list_commands(ctx)))
         return super().resolve_command(ctx, args)
 
 
@@ -94,13 +79,13 @@ def unit_options(*, side: int, without: tuple[str, ...] = ()) -> Callable[[Funct
     """Decorator: the options of every unit, all None where not given; ``side`` is the default of rows and cols."""
 
     def decorate(function: Function) -> Function:
-        for name, option in reversed(_OPTIONS.items()):
+        for name, option in reversed(_options().items()):
             if name not in without:
                 default = f"  [default: {side}]" if name in ("rows", "cols") else ""
                 click.option(
-                    _flag(name),
+                    flag(name),
                     name,
-                    type=option.type,
+                    type=None if option.is_flag else int if option.metavar == "N" else str,
                     metavar=option.metavar,
                     is_flag=option.is_flag,
                     default=None,
@@ -119,17 +104,17 @@ def make_unit(kind: str, options: Mapping[str, Any], *, side: int) -> hdl.Unit:
     ParameterError
         There is no such unit, it has no such option, or its own constructor does not accept a value.
     """
-    choose("unit", kind, tuple(UNITS))
+    check_choice("unit", kind, tuple(UNITS))
     given = {name: value for name, value in options.items() if value is not None}
     for name in given:
         if name not in _accepted(kind):
             owners = [other for other in UNITS if name in _accepted(other)]
-            raise ParameterError(f"{_flag(name)} belongs to {' and '.join(owners)}, not to {kind}")
+            raise ParameterError(f"{flag(name)} belongs to {' and '.join(owners)}, not to {kind}")
     given = _complete(kind, given, side)
     for name in ("flags", "addend"):
         if name in given:
-            given[name] = choose(name, given[name], _SWITCH) == "on"
-    return UNITS[kind](**given)
+            given[name] = check_choice(name, given[name], _SWITCH) == "on"
+    return UNITS[kind].component(**given)
 
 
 def _complete(kind: str, given: dict[str, Any], side: int) -> dict[str, Any]:
@@ -154,10 +139,16 @@ def split_commas(text: str) -> list[str]:
     return [item.strip() for item in text.split(",")]
 
 
-def _flag(name: str) -> str:
+def flag(name: str) -> str:
+    """The command-line option of a parameter."""
     return f"--{name.replace('_', '-')}"
 
 
 def _accepted(kind: str) -> set[str]:
-    names = set(inspect.signature(UNITS[kind]).parameters)
+    names = set(UNITS[kind].parameters)
     return names | {"preset"} if {"acc", "lanes"} <= names else names
+
+
+def _options() -> dict[str, Option]:
+    """The options of all units, in the order of --help."""
+    return _SHARED | {name: option for entry in UNITS.values() for name, option in entry.options.items()}

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ..golden.formats import ParameterError
-from ..hdl.emit import write_files
+from ..hdl.emit.design import write_files
 
 # Wide enough that a table that is piped is never cut.
 _PIPED_WIDTH = 10_000
@@ -65,12 +65,12 @@ def check_new_file(option: str, path: Path, *, force: bool) -> None:
     Raises
     ------
     ParameterError
-        ``path`` is a folder, or is a file and ``force`` is not given.
+        ``path`` is a folder, or is a file and ``force`` is False.
     """
     if path.is_dir():
         raise ParameterError(f"{option} must be a file, not the folder {path}")
     if path.exists() and not force:
-        raise ParameterError(f"{option} must be a new file unless --force is given, not {path}")
+        raise ParameterError(f"{option} must be a new file unless force is True, not {path}")
 
 
 def write_file(path: Path, text: str, *, force: bool) -> None:

@@ -15,7 +15,7 @@ from .options import Choices
 from .output import lines, print_json, progress
 
 if TYPE_CHECKING:
-    from ..sim.digits import DigitsResult
+    from ..sim.apps.digits import DigitsResult
 
 _AREA_FORMATS = ("int8", "fp16", "bf16")
 
@@ -70,7 +70,7 @@ def digits(
     The Verilog is left in the folder. The same command may be repeated there, since it gives the same files; a file
     that is there with other bytes is an error unless --force is given.
     """
-    from ..sim import digits as network  # scikit-learn is of no use to the other commands
+    from ..sim.apps import digits as network  # of no use to the other commands
 
     with progress("digits") as report:
         staged = None if report is None else lambda stage, done, total: report(done, total, stage)

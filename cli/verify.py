@@ -51,7 +51,7 @@ def verify(
     **options: Any,
 ) -> None:
     """Simulate a unit and compare every result with the NumPy model, bit for bit. Exit status 1 where one differs."""
-    from .. import sim  # a simulator and cocotb are of no use to the other commands
+    from .. import sim
 
     component = make_unit(unit, options, side=SIDE)
     with progress(f"verifying {unit}") as report:
@@ -74,7 +74,7 @@ def verify(
 
 
 def _print(unit: str, result: Verification) -> None:
-    click.echo(f"{'PASSED' if result.passed else 'FAILED'}: {unit}, {result.how}")
+    click.echo(f"{'PASSED' if result.passed else 'FAILED'}: {unit}, {result.coverage}")
     lines(
         checked=f"{result.checked:,}",
         mismatches=f"{result.mismatches:,}",

@@ -1,15 +1,12 @@
 """NumPy models of every number format and of quantized GEMM: what every bit of the hardware must be."""
 
-from .accumulate import Aligned, Exact, Rounded
-from .arithmetic import add, fma, multiply
-from .array import OutputStationary, Trace
-from .binary import pack_bits, xnor_gemm
-from .block_gemm import block_dot, block_gemm
-from .calibrate import Calibration, Entropy, MeanSquareError, MeanStd, MinMax, MovingAverage, Percentile
-from .codec import decode, encode
-from .codes import code_dtype, from_int, to_int
-from .dot import dot
-from .exact import exact_product, exact_sum, unpacked_product
+from .arithmetic.operations import add, fma, multiply
+from .arithmetic.unpacked import UnpackedProduct, multiply_unpacked
+from .arrays.output_stationary import OutputStationary, Trace
+from .arrays.weight_stationary import WeightStationary
+from .codec.block import decode_blocks, encode_blocks
+from .codec.codes import code_dtype, from_int, to_int
+from .codec.scalar import decode, encode
 from .formats import (
     BLOCK_FORMATS,
     FORMATS,
@@ -23,14 +20,18 @@ from .formats import (
     load_formats,
     register,
 )
-from .gemm import exact_depth, gemm
-from .network import FloatLayer, FloatMlp, QuantizedLayer, QuantizedMlp, forward, forward_float, quantize_mlp
-from .presets import PRESETS, Preset, preset
-from .quantize import Quantization, dequantize, qgemm, quantize
-from .requantize import float_scale, quantize_multiplier, requantize, rescale, rescale_float
-from .sparse import Sparse, compress, sparse_gemm
-from .unpacked import UnpackedProduct, multiply_unpacked
-from .weight_stationary import WeightStationary
+from .formats.accelerators import PRESETS, Preset, preset
+from .formats.accumulation import Aligned, Exact, Rounded
+from .formats.derived import exact_product, exact_sum, unpacked_product
+from .quantization.affine import Quantization, dequantize, qgemm, quantize
+from .quantization.calibrate import Calibration, Entropy, MeanSquareError, MeanStd, MinMax, MovingAverage, Percentile
+from .quantization.mlp import FloatLayer, FloatMlp, QuantizedLayer, QuantizedMlp, forward, forward_float, quantize_mlp
+from .quantization.requantize import float_scale, quantize_multiplier, requantize, rescale, rescale_float
+from .sums.block import block_dot, block_gemm
+from .sums.dot import dot
+from .sums.gemm import exact_depth, gemm
+from .sums.sparse import Sparse, compress, sparse_gemm
+from .sums.xnor import pack_bits, xnor_gemm
 
 __all__ = [
     "BLOCK_FORMATS",
@@ -69,9 +70,11 @@ __all__ = [
     "code_dtype",
     "compress",
     "decode",
+    "decode_blocks",
     "dequantize",
     "dot",
     "encode",
+    "encode_blocks",
     "exact_depth",
     "exact_product",
     "exact_sum",

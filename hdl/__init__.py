@@ -1,23 +1,27 @@
 """Hardware: Amaranth components of multiply-accumulate units, and the Verilog made of them."""
 
-from .array import Array
-from .command import command_line
-from .dot import Dot
-from .emit import Design, generate, generate_all
-from .mac import Mac
-from .multiplier import Multiplier
-from .requantizer import Requantizer
-from .styles import preset_parameters, summation, with_preset
-from .summation import Summation
-from .unit import Unit
+from .arrays.array import Array
+from .core.unit import PortSpec, StreamSpec, Unit
+from .emit.command import command_line
+from .emit.design import Design, generate, generate_all
+from .sums.accumulator import Summation
+from .sums.options import AccumulatorOptions
+from .sums.select import preset_parameters, summation, with_preset
+from .units.dot import Dot
+from .units.mac import Mac
+from .units.multiplier import Multiplier
+from .units.requantizer import Requantizer
 
 __all__ = [
+    "AccumulatorOptions",
     "Array",
     "Design",
     "Dot",
     "Mac",
     "Multiplier",
+    "PortSpec",
     "Requantizer",
+    "StreamSpec",
     "Summation",
     "Unit",
     "command_line",

@@ -1,13 +1,15 @@
 """Simulation: simulators, cocotb benches, the native batch simulator, and verification against the golden model."""
 
-from .exhaustive import Exhaustion, exhaust
-from .gemm import GemmRun, gemm
-from .native import Model
-from .simulators import SimulationError, Simulator, find
-from .streams import Sink, Source, run_streams
-from .verify import Verification, verify
+from .apps.gemm import GemmRun, gemm
+from .campaigns.exhaust import Exhaustion, exhaust
+from .campaigns.verify import Verification, verify
+from .engine.native import Model
+from .engine.simulators import SimulationError, Simulator, find
+from .engine.streams import Sink, Source, run_streams
+from .units import UNITS, UnitEntry
 
 __all__ = [
+    "UNITS",
     "Exhaustion",
     "GemmRun",
     "Model",
@@ -15,6 +17,7 @@ __all__ = [
     "Simulator",
     "Sink",
     "Source",
+    "UnitEntry",
     "Verification",
     "exhaust",
     "find",

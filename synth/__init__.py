@@ -1,17 +1,17 @@
 """Area and delay of generated designs, by Yosys: targets, recipes, and one record type for every measurement."""
 
-from .equivalence import Proof, prove_equal, prove_pipeline, prove_product
-from .formal import Monitor, Verdict, prove
-from .library import LibertyFile
-from .measure import Design
-from .no_overflow import prove_no_overflow
-from .recipes import Recipe
-from .record import Record
-from .runner import Progress, SynthesisError
-from .stream_rules import combinational_paths, prove_streams
-from .synthesize import TIMEOUT, Result, compare, synthesize
-from .targets import TARGETS, Target, liberty_target, target
-from .tiles import prove_tiles
+from .area.library import LibertyFile
+from .area.measure import Design
+from .area.recipes import Recipe
+from .area.record import Record
+from .area.synthesize import TIMEOUT, Result, compare, synthesize
+from .area.targets import TARGETS, Target, liberty_target, target
+from .proofs.equivalence import Proof, prove_equal, prove_pipeline, prove_product
+from .proofs.formal import Monitor, Verdict, prove
+from .proofs.no_overflow import prove_no_overflow
+from .proofs.stream_rules import combinational_paths, prove_streams
+from .proofs.tiles import prove_tiles
+from .yosys.runner import Progress, SynthesisError
 
 __all__ = [
     "TARGETS",

@@ -18,7 +18,7 @@ def main() -> None:
     for name in ("int8", "fp8_e5m2", "int16", "fp16", "bf16"):
         fmt = golden.format(name)
         model = sim.Model.build(hdl.generate(hdl.Multiplier(a=name, b=name), f"bench_{name}"))
-        a, b = generator.integers(0, fmt.codes, (2, 4_000_000)).astype(golden.code_dtype(fmt))
+        a, b = generator.integers(0, fmt.code_count, (2, 4_000_000)).astype(golden.code_dtype(fmt))
         native = min(_seconds(model.evaluate, {"a": a, "b": b}) for _ in range(3))
         reference = min(_seconds(golden.multiply, a, b, fmt, fmt) for _ in range(3))
         million = len(a) / 1e6

@@ -17,7 +17,7 @@ from typing import Any
 
 from polymac import hdl, synth
 from polymac.cli.output import json_text, print_table, progress
-from polymac.hdl.product import ARCHITECTURES
+from polymac.hdl.integer.product import ARCHITECTURES
 from polymac.synth import Record, Result
 
 FULL = {"rounding": "port"}

@@ -31,13 +31,13 @@ from amaranth.lib.wiring import In, Out
 
 from polymac import golden, hdl, synth
 from polymac.cli.output import json_text, print_table, progress
-from polymac.hdl.fixed_sum import FixedSum, sum_bits
-from polymac.hdl.output_stationary import OutputElement
-from polymac.hdl.styles import summation
-from polymac.hdl.sum_of_products import sum_of_products
+from polymac.hdl.arrays.output_stationary import OutputElement
+from polymac.hdl.integer.sum_of_products import sum_of_products
+from polymac.hdl.sums.fixed import FixedSum, sum_bits
+from polymac.hdl.sums.select import summation
 from polymac.synth import Record, Target
-from polymac.synth.recipes import CARRY_CHAIN_RECIPES, FULL_ADDER_RECIPES, TWO_INPUT_RECIPES
-from polymac.synth.targets import Count
+from polymac.synth.area.recipes import CARRY_CHAIN_RECIPES, FULL_ADDER_RECIPES, TWO_INPUT_RECIPES
+from polymac.synth.area.targets import Count
 
 Figure = Literal["gates", "area_um2", "luts"]
 
@@ -65,10 +65,12 @@ class IntegerMac(hdl.Unit):
 
     def __init__(self, *, registers: bool, architecture: str) -> None:
         self.registers, self.architecture = registers, architecture
-        ports = {"clear": In(1)} if registers else {"c": In(signed(32))}
+        ports = {name: hdl.PortSpec(In(signed(8)), "data") for name in "ab"} | {
+            "y": hdl.PortSpec(Out(signed(32)), "data")
+        }
         super().__init__(
-            {"a": In(signed(8)), "b": In(signed(8)), "y": Out(signed(32))} | ports,
-            formats={},
+            ports
+            | ({"clear": hdl.PortSpec(In(1), "control")} if registers else {"c": hdl.PortSpec(In(signed(32)), "data")}),
             parameters={"registers": registers, "architecture": architecture},
             latency=2 * registers,
             clocked=registers,

@@ -20,9 +20,9 @@ from collections.abc import Callable
 import numpy as np
 
 from polymac import golden
-from polymac.golden.accumulate import Aligned, Exact, Rounded
-from polymac.golden.binary import pack_bits, xnor_gemm
-from polymac.golden.gemm import gemm
+from polymac.golden.formats.accumulation import Aligned, Exact, Rounded
+from polymac.golden.sums.gemm import gemm
+from polymac.golden.sums.xnor import pack_bits, xnor_gemm
 
 ROUNDS = 7
 
@@ -115,7 +115,7 @@ def main() -> None:
     )
 
     fp16 = golden.format("fp16")
-    x, y = fp16.encode(generator.standard_normal((2, 256, 256)))
+    x, y = golden.encode(generator.standard_normal((2, 256, 256)), fp16)
     h100 = Aligned(16, 25)
     rows, columns = x[:2].tolist(), y.T.tolist()
     found = golden.decode(gemm(x, y, "fp16", "fp16", accumulate=h100), "fp32")
@@ -128,8 +128,8 @@ def main() -> None:
     )
     for name in ("fp16", "bf16", "fp8_e4m3", "fp32"):
         fmt = golden.format(name)
-        left, right = fmt.encode(generator.standard_normal((2, 256, 256)))
-        reals = fmt.decode(left), fmt.decode(right)
+        left, right = golden.encode(generator.standard_normal((2, 256, 256)), fmt)
+        reals = golden.decode(left, fmt), golden.decode(right, fmt)
         for style in (Exact(), Rounded("fp32")):
             if (name, style) != ("fp32", Rounded("fp32")):
                 compare(

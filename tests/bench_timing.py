@@ -20,7 +20,7 @@ from typing import Any
 
 from polymac import hdl
 from polymac.cli.output import json_text, print_table, progress
-from polymac.synth.place_and_route import Timing, place_and_route
+from polymac.synth.area.place_and_route import Timing, place_and_route
 
 GOALS = (100, 150, 200)
 #: Measures a unit of that depth with so many seeds.

@@ -15,7 +15,7 @@ import click
 from polymac import golden
 from polymac.cli.output import json_text, lines, progress, write_file
 from polymac.golden.formats import ParameterError
-from polymac.sim.exhaustive import Exhaustion, exhaust
+from polymac.sim.campaigns.exhaust import Exhaustion, exhaust
 
 UNITS = ("fp16", "bf16", "int16", "tf32", "fp32", "fp64")
 

@@ -20,9 +20,10 @@ import numpy as np
 
 from polymac import hdl, sim
 from polymac.cli.output import Report, json_text, print_table, progress
-from polymac.sim import jobs, regression
-from polymac.synth import faults as seeded
-from polymac.synth.netlist import Netlist
+from polymac.sim.campaigns import regression
+from polymac.sim.units import entry_of
+from polymac.synth.faults import seeded
+from polymac.synth.yosys.netlist import Netlist
 
 #: Units by name; what they are made of stands in no module, so that a broken generator is not asked.
 UNITS: dict[str, Callable[[], hdl.Unit]] = {
@@ -92,7 +93,7 @@ def run(name: str, count: int, seed: int, report: Report | None = None) -> Resul
     alive = set(range(1, len(faults) + 1))
     verdicts: dict[int, tuple[str, str]] = {}
     done = 0
-    reset = not unit.clocked or jobs.resets_show(unit)
+    reset = not unit.clocked or entry_of(unit).resets_show(unit)
     # Results that are not valid mean nothing.
     shown = netlist.masked("y_valid") if isinstance(unit, hdl.Multiplier) and unit.with_valid else netlist
     for trace in regression.traces(unit, model, seed):

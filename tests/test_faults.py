@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from polymac import golden, hdl
-from polymac.sim import regression
-from polymac.synth import faults as seeded
-from polymac.synth.netlist import Netlist
+from polymac.sim.campaigns import regression
+from polymac.synth.faults import seeded
+from polymac.synth.yosys.netlist import Netlist
 
 #: Three of each kind.
 COUNT = 27

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from collections.abc import Mapping
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -21,6 +23,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 FOLDERS = ("golden", "hdl", "sim", "synth", "cli")
 NAME = f"polymac-{PROJECT['version']}"
+#: The only files that import something of an extra, each with the extras.
+EXTRAS_OF = {"cli/number_line.py": ("plot",), "sim/digits.py": ("digits",)}
+#: The extras that `make` installs, and the tests may therefore use.
+INSTALLED_BY_MAKE = ("digits", "plot", "test")
 
 
 def _sources(root: Path) -> set[str]:
@@ -69,6 +75,7 @@ def test_wheel_holds_the_package_and_nothing_else(checkout, wheel):
     info = f"{NAME}.dist-info"
     named = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "top_level.txt", "licenses/LICENSE")
     assert set(wheel) == {f"polymac/{path}" for path in _sources(checkout)} | {f"{info}/{name}" for name in named}
+    assert set(wheel) >= {f"polymac/{folder}/py.typed" for folder in FOLDERS}
     for path in _sources(checkout):
         assert wheel[f"polymac/{path}"] == (checkout / path).read_bytes()
     assert wheel[f"{info}/licenses/LICENSE"] == (ROOT / "LICENSE").read_bytes()
@@ -101,8 +108,12 @@ def test_wheel_runs_outside_the_checkout(wheel, tmp_path):
     def run(*arguments: str) -> str:
         return _run("-P", *arguments, folder=empty, PYTHONPATH=str(site), PYTHONDONTWRITEBYTECODE="1")
 
-    found = run("-c", f"from polymac import {', '.join(FOLDERS)}; print({', '.join(f'{f}.__file__' for f in FOLDERS)})")
-    assert found.split() == [str(site / "polymac" / folder / "__init__.py") for folder in FOLDERS]
+    # Every module, and that where `pip install polymac` has brought none of the extras.
+    modules = _modules()
+    code = f"import importlib, sys; sys.modules.update(dict.fromkeys({sorted(_modules_of_extras())}))\n"
+    code += f"for name in {list(modules)}: print(importlib.import_module(name).__file__)"
+    found = run("-c", code)
+    assert found.split() == [str(site / "polymac" / path) for path in modules.values()]
     listed = json.loads(run("-m", "polymac.cli.main", "formats", "--json"))
     assert "fp8_e4m3" in [item["name"] for item in listed]
     assert run("-m", "polymac.cli.main", "--version") == f"polymac {PROJECT['version']}\n"
@@ -119,15 +130,24 @@ def test_wheel_runs_outside_the_checkout(wheel, tmp_path):
 def test_imports_are_of_declared_dependencies():
     """What is only there because something else needs it, or was installed by hand, is missing in a new environment."""
     run = {_distribution(item) for item in PROJECT["dependencies"]}
-    test = run | {_distribution(item) for item in PROJECT["optional-dependencies"]["test"]}
-    owners = packages_distributions()
-    for path in sorted(ROOT / path for path in _sources(ROOT) if path.endswith(".py")):
-        for module in _imported(path.read_text()):
-            assert {_distribution(name) for name in owners.get(module, [module])} & run, f"{path}: {module}"
+    extras = {name: {_distribution(item) for item in items} for name, items in PROJECT["optional-dependencies"].items()}
+    test = run.union(*(extras[name] for name in INSTALLED_BY_MAKE))
+    owners = _owners()
+    for path in sorted(_sources(ROOT)):
+        if path.endswith(".py"):
+            allowed = run.union(*(extras[name] for name in EXTRAS_OF.get(path, ())))
+            for module in _imported((ROOT / path).read_text()):
+                assert {_distribution(name) for name in owners.get(module, [module])} & allowed, f"{path}: {module}"
     for path in sorted((ROOT / "tests").rglob("*.py")):
         text = path.read_text()
         for module in _imported(text) - set(re.findall(r'importorskip\("(\w+)', text)):
             assert {_distribution(name) for name in owners.get(module, [module])} & test, f"{path}: {module}"
+
+
+@functools.cache
+def _owners() -> Mapping[str, list[str]]:
+    """The distributions that each installed top-level module is of: it takes seconds to read them all."""
+    return packages_distributions()
 
 
 def _imported(text: str) -> set[str]:
@@ -141,6 +161,28 @@ def _imported(text: str) -> set[str]:
 def _distribution(requirement: str) -> str:
     """The distribution's name in a requirement, as PEP 503 normalizes it."""
     return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement, maxsplit=1)[0]).lower()
+
+
+def test_make_installs_the_extras_that_the_tests_use():
+    assert f"--editable '.[{','.join(INSTALLED_BY_MAKE)}]'" in (ROOT / "Makefile").read_text()
+
+
+def _modules_of_extras() -> set[str]:
+    """The top-level modules that only an extra of the package brings."""
+    names = {_distribution(item) for name in ("digits", "plot") for item in PROJECT["optional-dependencies"][name]}
+    found = {
+        module
+        for module, owners in _owners().items()
+        if {_distribution(owner) for owner in owners} <= names and module.isidentifier()
+    }
+    assert found >= {"sklearn", "matplotlib"}
+    return found
+
+
+def _modules() -> dict[str, str]:
+    """Every module's name and file, but for the benches', which only a simulator can import."""
+    paths = [path for path in sorted(_sources(ROOT)) if path.endswith(".py") and not path.startswith("sim/benches/")]
+    return {f"polymac.{path[:-3].replace('/', '.')}".removesuffix(".__init__"): path for path in paths}
 
 
 def test_both_builds_of_yosys_are_of_one_version():

@@ -14,11 +14,11 @@ from cocotb.triggers import Timer
 from numpy.typing import NDArray
 
 from ... import golden
-from ...golden.array import Trace
-from ..array_jobs import ArrayJob, Beats
-from ..jobs import BenchResult
-from ..mismatch import SHOWN, code_text, vector_text
-from ..packing import byte_rows, packed_bytes, unpack
+from ...golden.arrays.output_stationary import Trace
+from ..engine.mismatch import SHOWN, code_text, vector_text
+from ..engine.packing import byte_rows, packed_bytes, unpack
+from ..units.array import ArrayJob, Beats
+from ..units.job import BenchResult
 from .link import Link
 
 Bools = NDArray[np.bool_]

@@ -7,8 +7,8 @@ from typing import Any
 import cocotb
 from cocotb.triggers import Timer
 
-from ..jobs import BenchResult, UnitJob
-from ..mismatch import SHOWN
+from ..engine.mismatch import SHOWN
+from ..units.job import BenchResult, UnitJob
 from .link import Link
 
 

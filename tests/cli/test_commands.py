@@ -201,7 +201,15 @@ def test_force_overwrites(polymac):
 
 
 def _verification(**changes):
-    plain = {"passed": True, "checked": 9, "mismatches": 0, "how": "all 9", "seed": 3, "seconds": 1.0, "simulator": "S"}
+    plain = {
+        "passed": True,
+        "checked": 9,
+        "mismatches": 0,
+        "coverage": "all 9",
+        "seed": 3,
+        "seconds": 1.0,
+        "simulator": "S",
+    }
     return sim.Verification(**plain | changes)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from polymac import golden, sim, synth
-from polymac.sim import simulators
+from polymac.sim.engine import simulators
 
 FORMATS = f"{', '.join(golden.FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY"
 TARGETS = ", ".join(synth.TARGETS)
@@ -23,7 +23,7 @@ ERRORS = {
     "generate": "Missing argument '{multiplier|dot|mac|array|requantizer}'. (see `polymac generate --help`)",
     "generate adder": "unit must be one of multiplier, dot, mac, array, requantizer, not 'adder'",
     "verify adder": "unit must be one of multiplier, dot, mac, array, requantizer, not 'adder'",
-    "compare --unit adder": "unit must be one of multiplier, mac, array, not 'adder'",
+    "compare --unit adder": "unit must be one of multiplier, dot, mac, array, not 'adder'",
     "generate multiplier --a bf61": f"format must be one of {FORMATS}, not 'bf61'; did you mean bf16 or fp64 or fp16?",
     "compare --formats int8,": f"format must be one of {FORMATS}, not ''",
     "generate multiplier --a int65": "the width of int65 must be in 2 … 64, not 65",
@@ -41,7 +41,7 @@ ERRORS = {
         "max_k must be at most 31, the products of int8 × int8 that int20 holds, not 1000"
     ),
     "generate mac --a bf16 --acc exact": (
-        "acc=exact must be asked for with --force-wide where it takes more than 256 bits, as for bf16 × bf16: 539"
+        "acc=exact must take at most 256 bits unless --force-wide is given, not 539 as for bf16 × bf16"
     ),
     "generate dot --a mxfp4 --lanes 24": "lanes must divide the block size of a=mxfp4, 32, not 24",
     "verify mac --a int4 --lanes 6 --sparse": "lanes must be a multiple of 4 for sparse operands, not 6",
@@ -52,7 +52,7 @@ ERRORS = {
     "verify mac --preset v100_fp16 --lanes 8": "lanes must be left out or 4 with preset=v100_fp16, not 8",
     "generate multiplier --preset h100_fp16": "--preset belongs to dot and mac and array, not to multiplier",
     "generate dot --addend maybe": "addend must be one of off, on, not 'maybe'",
-    "verify mac --exhaustive": "exhaustive must be left out for mac, it is for multipliers and dot products natively",
+    "verify mac --exhaustive": "exhaustive must be left out for mac, it is for multiplier and dot natively",
     "generate multiplier --rounding rne": ("rounding must be left out with an exact product, not 'rne'"),
     "generate multiplier --out int8 --rounding up": (
         "rounding must be one of rne, rtz, rdn, rup, rna, stochastic, port, not 'up'"

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from polymac.cli import layout
-from polymac.golden import names
 from polymac.golden.formats import (
     BLOCK_FORMATS,
     FORMATS,
@@ -21,6 +20,7 @@ from polymac.golden.formats import (
     block_format,
     format,
 )
+from polymac.golden.formats import registry as names
 
 SCALARS = f"{', '.join(FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY"
 ALL = f"{SCALARS}, or of the block formats {', '.join(BLOCK_FORMATS)}"
@@ -145,7 +145,7 @@ def test_special_codes_are_what_they_say(name, polymac):
         assert ("NaN" in what) == (text == "nan") and ("infinity" in what) == ("inf" in text), (what, text)
     numbers = {what: float(text) for what, text in finite if text not in ("nan", "inf", "-inf")}
     if fmt.width <= 16:
-        values = [float(t) for t in map(fmt.text, range(fmt.codes)) if t not in ("nan", "inf", "-inf")]
+        values = [float(t) for t in map(fmt.text, range(fmt.code_count)) if t not in ("nan", "inf", "-inf")]
         assert max(numbers.values()) == max(values) and min(numbers.values()) == min(values)
         assert min(v for v in numbers.values() if v > 0) == min(v for v in values if v > 0)
 
@@ -231,6 +231,6 @@ def test_without_matplotlib(polymac, monkeypatch):
     result = polymac("formats", "int8", "--plot", "x.svg")
     assert (result.status, result.err) == (
         2,
-        "polymac: --plot must be left out where matplotlib is not installed\n",
+        "polymac: --plot must be left out where matplotlib is not installed (pip install 'polymac[plot]')\n",
     )
     assert not Path("x.svg").exists()

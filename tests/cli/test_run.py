@@ -6,13 +6,14 @@ import functools
 import json
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
 from polymac import synth
 from polymac.cli import run as run_module
-from polymac.sim import digits
+from polymac.sim.apps import digits
 
 
 @pytest.fixture
@@ -88,6 +89,16 @@ def test_run_digits_writes_all_files_or_none(polymac):
     message = "output must not hold digits_requantizer.core unless --force is given, not build/digits_requantizer.core"
     assert (result.status, result.out, result.err) == (2, "", f"polymac: {message}\n")
     assert [(path.name, path.read_text()) for path in Path("build").iterdir()] == [("digits_requantizer.core", "mine")]
+
+
+def test_run_digits_without_scikit_learn(polymac, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    for name in [name for name in sys.modules if name.startswith("sklearn.")]:
+        monkeypatch.delitem(sys.modules, name)
+    result = polymac("run", "digits", "--no-area")
+    message = "digits must be left out where scikit-learn is not installed (pip install 'polymac[digits]')"
+    assert (result.status, result.out, result.err) == (2, "", f"polymac: {message}\n")
+    assert not Path("build").exists()
 
 
 def test_run_digits_fails_on_a_mismatch(polymac, network):

@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 
 from polymac.golden import ParameterError
-from polymac.golden.accumulate import STYLES, Aligned, Exact, Rounded, check_accumulation, style, style_name
 from polymac.golden.formats import FORMATS
+from polymac.golden.formats.accumulation import STYLES, Aligned, Exact, Rounded, check_accumulation, style, style_name
 
 STYLE_OF = {
     "exact": Exact(),

@@ -8,9 +8,9 @@ import pytest
 
 from polymac import golden
 from polymac.golden import Flag, ParameterError
-from polymac.golden.arithmetic import add
-from polymac.golden.exact import exact_sum
+from polymac.golden.arithmetic.operations import add
 from polymac.golden.formats import FLOAT_OVERFLOWS, ROUNDINGS, SUBNORMALS, fixed_point
+from polymac.golden.formats.derived import exact_sum
 
 
 def assert_sums(fmt, a, b, dtype) -> None:
@@ -38,7 +38,7 @@ def test_add_like_numpy(name, dtype, count, rng, some_codes):
 
 def test_add_all_pairs_like_ml_dtypes(small_twin):
     name, fmt = small_twin[0], golden.format(small_twin[1])
-    a, b = np.meshgrid(np.arange(fmt.codes), np.arange(fmt.codes))
+    a, b = np.meshgrid(np.arange(fmt.code_count), np.arange(fmt.code_count))
     # ml_dtypes adds in float32. Its 24 bits are more than twice those of any of these formats and two more, so that
     # rounding a second time, to the format, changes no result.
     assert_sums(fmt, a.ravel(), b.ravel(), np.dtype(getattr(ml_dtypes, name)))
@@ -66,7 +66,7 @@ CASES = [
 def test_every_policy_and_flag_by_search(name_a, name_b, name_out, count, rng, reference, some_codes):
     fa, fb, out = (golden.format(name) for name in (name_a, name_b, name_out))
     if count is None:
-        a, b = (codes.ravel() for codes in np.meshgrid(np.arange(fa.codes), np.arange(fb.codes)))
+        a, b = (codes.ravel() for codes in np.meshgrid(np.arange(fa.code_count), np.arange(fb.code_count)))
     else:
         a, b = (some_codes(fmt, count, rng) for fmt in (fa, fb))
     for rounding, overflow, subnormals in itertools.product(ROUNDINGS, FLOAT_OVERFLOWS, SUBNORMALS):

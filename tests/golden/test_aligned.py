@@ -9,9 +9,9 @@ import pytest
 
 from polymac import golden
 from polymac.golden import Format, ParameterError
-from polymac.golden.accumulate import Aligned, Exact
-from polymac.golden.dot import dot
-from polymac.golden.gemm import gemm
+from polymac.golden.formats.accumulation import Aligned, Exact
+from polymac.golden.sums.dot import dot
+from polymac.golden.sums.gemm import gemm
 
 FP16, FP32 = golden.format("fp16"), golden.format("fp32")
 V100, A100, H100 = Aligned(4, 23), Aligned(8, 24), Aligned(16, 25)
@@ -21,8 +21,16 @@ def real(
     a: Sequence[float], b: Sequence[float], c: float, accumulate: Aligned, fmt: str = "fp16", out: str = "fp32"
 ) -> float:
     operand, result = golden.format(fmt), golden.format(out)
-    d = dot(operand.encode(a), operand.encode(b), operand, operand, result.encode(c), accumulate=accumulate, out=out)
-    return float(result.decode(d))
+    d = dot(
+        golden.encode(a, operand),
+        golden.encode(b, operand),
+        operand,
+        operand,
+        golden.encode(c, result),
+        accumulate=accumulate,
+        out=out,
+    )
+    return float(golden.decode(d, result))
 
 
 # By hand from Fasi et al. (PeerJ CS 7:e330), sections 3.2 to 3.4: alignment to the largest term, truncation without
@@ -142,7 +150,7 @@ def test_overflow_underflow_and_zeros():
 def test_outputs_without_infinity_or_nan():
     nan, largest = golden.format("fp8_e4m3").nan_code, 0x1F
     for a, ofp8, fp6 in (([60000, 60000], nan, largest), ([-INF, 1], nan, largest | 0x20)):
-        operands = FP16.encode(a), FP16.encode([1, 1]), FP16, FP16
+        operands = golden.encode(a, FP16), golden.encode([1, 1], FP16), FP16, FP16
         assert dot(*operands, accumulate=Aligned(2, 20, 2), out="fp8_e4m3") == ofp8
         assert dot(*operands, accumulate=Aligned(2, 20, 2), out="fp6_e3m2") == fp6
         # As the exact style has it.
@@ -176,11 +184,13 @@ def block(products: list[tuple[bool, Fraction, int]], frac_bits: int, out_frac_b
 
 
 def slow_dot(a, b, c, fa: Format, fb: Format, accumulate: Aligned, out: Format) -> float:
-    acc = float(out.decode(c))
+    acc = float(golden.decode(c, out))
     with np.errstate(invalid="ignore"):
         for start in range(0, len(a), accumulate.block):
             x, y = a[start : start + accumulate.block], b[start : start + accumulate.block]
-            specials = [p for p in [*(fa.decode(x) * fb.decode(y)).tolist(), acc] if not math.isfinite(p)]
+            specials = [
+                p for p in [*(golden.decode(x, fa) * golden.decode(y, fb)).tolist(), acc] if not math.isfinite(p)
+            ]
             if specials:
                 acc = float(np.sum(specials))
                 continue
@@ -189,7 +199,7 @@ def slow_dot(a, b, c, fa: Format, fb: Format, accumulate: Aligned, out: Format) 
                 (floats(fa, int(code)) for code in x), (floats(fb, int(code)) for code in y), strict=True
             ):
                 products.append((sign_a != sign_b, size_a * size_b, exp_a + exp_b))
-            products.append(floats(out, int(out.encode(acc))))
+            products.append(floats(out, int(golden.encode(acc, out))))
             acc = block(products, accumulate.frac_bits, accumulate.out_frac_bits, out)
     return acc
 
@@ -225,7 +235,7 @@ def test_like_the_scalar_model(name_a, name_b, accumulate, name_out, finite, rng
         special = (random & np.uint64(fmt.magnitude_mask)) > np.uint64(fmt.max_code)
         codes.append(np.where(special & finite, np.uint64(0), random).astype(golden.code_dtype(fmt)))
     a, b, c = codes
-    found = out.decode(dot(a, b, fa, fb, c, accumulate=accumulate, out=out))
+    found = golden.decode(dot(a, b, fa, fb, c, accumulate=accumulate, out=out), out)
     expected = [slow_dot(x, y, z, fa, fb, accumulate, out) for x, y, z in zip(a, b, c, strict=True)]
     np.testing.assert_array_equal(found, expected)
     zero = found == 0
@@ -234,7 +244,7 @@ def test_like_the_scalar_model(name_a, name_b, accumulate, name_out, finite, rng
 
 def test_gemm_like_dot(rng):
     # Several tiles of rows, an infinity, and a NaN.
-    a, b = FP16.encode(rng.standard_normal((300, 20))), FP16.encode(rng.standard_normal((20, 130)))
+    a, b = golden.encode(rng.standard_normal((300, 20)), FP16), golden.encode(rng.standard_normal((20, 130)), FP16)
     a[3, 3], a[270, 19] = FP16.inf_code, FP16.nan_code
     c = rng.integers(0, 1 << 30, (300, 130))
     for accumulate in (V100, Aligned(16, 30)):
@@ -244,7 +254,7 @@ def test_gemm_like_dot(rng):
 
 
 def test_differs_from_correct_rounding(rng):
-    a, b = FP16.encode(rng.standard_normal((1000, 8))), FP16.encode(rng.standard_normal((1000, 8)))
+    a, b = golden.encode(rng.standard_normal((1000, 8)), FP16), golden.encode(rng.standard_normal((1000, 8)), FP16)
     different = dot(a, b, "fp16", "fp16", accumulate=A100) != dot(a, b, "fp16", "fp16", accumulate=Exact())
     assert 200 < different.sum() < 700
 

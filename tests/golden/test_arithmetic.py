@@ -8,8 +8,8 @@ import pytest
 
 from polymac import golden
 from polymac.golden import Flag, Format, ParameterError
-from polymac.golden.exact import exact_product
 from polymac.golden.formats import FLOAT_OVERFLOWS, ROUNDINGS, SUBNORMALS
+from polymac.golden.formats.derived import exact_product
 
 
 def pairs(first: list[int] | np.ndarray, second: list[int] | np.ndarray, dtype: str) -> tuple[np.ndarray, np.ndarray]:
@@ -53,7 +53,7 @@ def test_multiply_like_numpy(name, dtype, count, rng, corners):
 
 def test_multiply_all_pairs_like_ml_dtypes(small_twin):
     name, fmt = small_twin[0], golden.format(small_twin[1])
-    codes = np.arange(fmt.codes)
+    codes = np.arange(fmt.code_count)
     assert_products(fmt, *pairs(codes, codes, "uint8"), np.dtype(getattr(ml_dtypes, name)))
 
 
@@ -78,7 +78,7 @@ CASES = [
 def test_every_policy_and_flag_by_search(name_a, name_b, name_out, count, rng, reference, some_codes):
     fa, fb, out = (golden.format(name) for name in (name_a, name_b, name_out))
     if count is None:
-        a, b = pairs(np.arange(fa.codes), np.arange(fb.codes), "uint32")
+        a, b = pairs(np.arange(fa.code_count), np.arange(fb.code_count), "uint32")
     else:
         a, b = (some_codes(fmt, count, rng) for fmt in (fa, fb))
     for rounding, overflow, subnormals in itertools.product(ROUNDINGS, FLOAT_OVERFLOWS, SUBNORMALS):
@@ -246,7 +246,7 @@ EXACT_PAIRS = [
 def test_exact_products_of_all_pairs(name_a, name_b):
     fa, fb = golden.format(name_a), golden.format(name_b)
     out = exact_product(fa, fb)
-    a, b = pairs(np.arange(fa.codes), np.arange(fb.codes), "uint8")
+    a, b = pairs(np.arange(fa.code_count), np.arange(fb.code_count), "uint8")
     rounding = "rne" if out.kind == "binary" else "rtz"
     codes, flags = golden.multiply(a, b, fa, fb, out=out, rounding=rounding, flags=True)
     assert not (flags & ~np.uint8(Flag.INVALID)).any()

@@ -140,10 +140,10 @@ def random_inputs(
 
     return {
         "a_valid": control(),
-        "a_data": rng.integers(0, how.a.codes, (cycles, model.rows, model.lanes), dtype=np.uint64),
+        "a_data": rng.integers(0, how.a.code_count, (cycles, model.rows, model.lanes), dtype=np.uint64),
         "a_last": rng.random(cycles) < rng.choice([0.1, 0.3, 1.0]),
         "b_valid": control(),
-        "b_data": rng.integers(0, how.b.codes, (cycles, model.cols, model.lanes), dtype=np.uint64),
+        "b_data": rng.integers(0, how.b.code_count, (cycles, model.cols, model.lanes), dtype=np.uint64),
         "c_ready": control(),
         "reset": rng.random(cycles) < reset,
     }

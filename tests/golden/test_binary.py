@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from polymac.golden import ParameterError
-from polymac.golden.binary import pack_bits, xnor_gemm
-from polymac.golden.gemm import gemm
+from polymac.golden.sums.gemm import gemm
+from polymac.golden.sums.xnor import pack_bits, xnor_gemm
 
 
 @pytest.mark.parametrize("depth", [0, 1, 7, 8, 63, 64, 65, 127, 128, 200, 1000])

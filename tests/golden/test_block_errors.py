@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from polymac.golden.formats import ParameterError, block_format
+from polymac import golden
+from polymac.golden.formats import ParameterError
 
 ENCODE_ERRORS = {
     "block": ("mxfp4", np.zeros((2, 33)), {}, "x must have a multiple of 32 elements along axis -1 for mxfp4, not 33"),
@@ -100,7 +101,7 @@ ENCODE_ERRORS = {
 def test_encode_errors(case):
     name, x, options, message = ENCODE_ERRORS[case]
     with pytest.raises(ParameterError) as error:
-        block_format(name).encode(x, **options)
+        golden.encode_blocks(x, name, **options)
     assert str(error.value) == message
 
 
@@ -115,12 +116,12 @@ def test_encode_errors(case):
 )
 def test_encode_of_wrong_kinds(x, options, message):
     with pytest.raises(TypeError) as error:
-        block_format("mxfp4").encode(x, **options)
+        golden.encode_blocks(x, "mxfp4", **options)
     assert str(error.value) == message
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "message"),
+    ("name", "blocks", "message"),
     [
         ("mxfp4", (np.zeros(2, int), np.zeros(32, int)), "scales must have shape (1,) for elements of (32,), not (2,)"),
         ("mxfp4", (np.zeros(1, int), np.full(32, 16)), "elements must hold codes of fp4_e2m1, 0 … 0xf, not 16"),
@@ -130,11 +131,19 @@ def test_encode_of_wrong_kinds(x, options, message):
             (np.zeros(1, int), np.zeros(31, int)),
             "elements must have a multiple of 32 elements along axis -1 for mxfp4, not 31",
         ),
-        ("mxfp4", (np.zeros(1, int), np.zeros(32, int), 0), "tensor_scale must be None for mxfp4, not 0"),
-        ("nvfp4", (np.zeros(1, int), np.zeros(16, int)), "tensor_scale must be a code of fp32 for nvfp4, not None"),
+        (
+            "mxfp4",
+            (np.zeros(1, int), np.zeros(32, int), 0),
+            "blocks must be (scales, elements) for mxfp4, not 3 arrays",
+        ),
+        (
+            "nvfp4",
+            (np.zeros(1, int), np.zeros(16, int)),
+            "blocks must be (scales, elements, tensor scale) for nvfp4, not 2 arrays",
+        ),
     ],
 )
-def test_decode_errors(name, arguments, message):
+def test_decode_errors(name, blocks, message):
     with pytest.raises(ParameterError) as error:
-        block_format(name).decode(*arguments)
+        golden.decode_blocks(blocks, name)
     assert str(error.value) == message

@@ -8,10 +8,10 @@ import pytest
 
 from polymac import golden
 from polymac.golden import ParameterError
-from polymac.golden.accumulate import Aligned, Exact, Rounded
-from polymac.golden.block import BlockFormat
-from polymac.golden.block_gemm import block_dot, block_gemm
-from polymac.golden.names import block_format
+from polymac.golden.formats.accumulation import Aligned, Exact, Rounded
+from polymac.golden.formats.block import BlockFormat
+from polymac.golden.formats.registry import block_format
+from polymac.golden.sums.block import block_dot, block_gemm
 
 NAMES = ["mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e2m3", "mxfp4", "mxint8", "nvfp4", "msfp11", "msfp15", "bfp5m3"]
 
@@ -22,7 +22,7 @@ def random_blocks(fmt: BlockFormat, shape: tuple[int, int], axis: int, rng: np.r
     middle = fmt.scale.bias << fmt.scale.frac_bits
     scales = rng.integers(max(middle - 8, 1), min(middle + 8, fmt.scale.max_code), blocks)
     elements = rng.integers(0, fmt.element.max_code + 1, shape) | rng.integers(0, 2, shape) * fmt.element.sign_mask
-    return scales, elements, *([] if fmt.tensor_scale is None else [int(fmt.tensor_scale.encode(rng.random()))])
+    return scales, elements, *([] if fmt.tensor_scale is None else [int(golden.encode(rng.random(), fmt.tensor_scale))])
 
 
 def block_sums(fmt: BlockFormat, a, b, m: int, n: int) -> list[Fraction]:
@@ -92,16 +92,21 @@ def test_rounded_after_parts_of_a_block(name, part, rng, round_float):
 def test_encoded_reals(name, rng):
     fmt = block_format(name)
     x, y = rng.standard_normal((2, 4, 256))
-    a, b = fmt.encode(x), fmt.encode(y.T, axis=0)
+    a, b = golden.encode_blocks(x, fmt), golden.encode_blocks(y.T, fmt, axis=0)
     found = block_gemm(a, b, fmt, fmt, out="fp64").view(np.float64)
-    np.testing.assert_allclose(found, fmt.decode(*a) @ fmt.decode(*b, axis=0), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        found,
+        golden.decode_blocks(a, fmt) @ golden.decode_blocks(b, fmt, axis=0),
+        rtol=1e-12,
+        atol=1e-12,
+    )
 
 
 def test_two_formats_and_two_block_sizes(rng):
     fa, fb = block_format("mxfp8_e4m3"), block_format("nvfp4")
     a, b = random_blocks(fa, (2, 64), 1, rng), random_blocks(fb, (64, 2), 0, rng)
     found = block_gemm(a, b, fa, fb, out="fp64").view(np.float64)
-    np.testing.assert_allclose(found, fa.decode(*a) @ fb.decode(*b, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found, golden.decode_blocks(a, fa) @ golden.decode_blocks(b, fb, axis=0), rtol=1e-12)
     assert block_gemm(a, b, fa, fb, accumulate=Rounded("fp32", block=64)).shape == (2, 2)
 
 

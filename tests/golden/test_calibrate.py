@@ -9,8 +9,16 @@ import pytest
 
 from polymac import golden
 from polymac.golden import ParameterError
-from polymac.golden.calibrate import Calibration, Entropy, MeanSquareError, MeanStd, MinMax, MovingAverage, Percentile
-from polymac.golden.entropy import entropy_bins
+from polymac.golden.quantization.calibrate import (
+    Calibration,
+    Entropy,
+    MeanSquareError,
+    MeanStd,
+    MinMax,
+    MovingAverage,
+    Percentile,
+)
+from polymac.golden.quantization.entropy import entropy_bins
 
 METHODS = {
     "MinMax": MinMax,
@@ -264,7 +272,9 @@ def test_entropy_ranges(rng):
 
 def test_entropy_hands_its_details_on(monkeypatch):
     seen = []
-    monkeypatch.setattr("polymac.golden.calibrate.entropy_bins", lambda counts, **details: seen.append(details) or 512)
+    monkeypatch.setattr(
+        "polymac.golden.quantization.calibrate.entropy_bins", lambda counts, **details: seen.append(details) or 512
+    )
     details = {"first_bin": "copy", "support": "histogram", "inclusive": True, "ties": "first", "start": 200}
     assert float(Entropy(bins=1024, **details).update([-5.0, 8.0]).scale("int4")) == 4 / 7
     Entropy().update([-5.0, 8.0]).quantization("int8")

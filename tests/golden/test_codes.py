@@ -5,9 +5,10 @@ import pytest
 
 from polymac import golden
 from polymac.golden import ParameterError
-from polymac.golden.codes import Unpacked
+from polymac.golden.codec.codes import Unpacked
+from polymac.golden.codec.kinds import pack
+from polymac.golden.codec.rounding import bit_length
 from polymac.golden.formats import fixed_point
-from polymac.golden.rounding import bit_length, pack
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,13 @@ import numpy as np
 import pytest
 
 from polymac import golden
-from polymac.golden import Aligned, Format, ParameterError, aligned, block_encoders, compiled, real
+from polymac.golden import Aligned, Format, ParameterError
+from polymac.golden.codec import block_scaling as block_encoders
+from polymac.golden.codec.fast import floating as real
+from polymac.golden.codec.fast import jit as compiled
+from polymac.golden.codec.rounding import Target
 from polymac.golden.formats import BLOCK_FORMATS, FLOAT_OVERFLOWS, FORMATS, ROUNDINGS, block_format
-from polymac.golden.rounding import Target
+from polymac.golden.sums import aligned
 
 needs_numba = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="numba is not installed")
 BY_LOOP = pytest.mark.parametrize("way", ["python", pytest.param("numba", marks=needs_numba)])
@@ -54,8 +58,8 @@ USER = Format("fnuz", "float", 8, 3, bias=8, negative_zero="nan")
 def patterns(fmt: Format, dtype: type[np.floating], count: int, rng: np.random.Generator) -> np.ndarray:
     """Values of the format, midpoints and their neighbours; random bit patterns; the source's own edges."""
     word, source = (np.uint32, FORMATS["fp32"]) if dtype is np.float32 else (np.uint64, FORMATS["fp64"])
-    codes = np.arange(fmt.codes) if fmt.width <= 16 else rng.integers(0, fmt.codes, count)
-    value = fmt.decode(rng.choice(codes, count) if codes.size > count else codes)
+    codes = np.arange(fmt.code_count) if fmt.width <= 16 else rng.integers(0, fmt.code_count, count)
+    value = golden.decode(rng.choice(codes, count) if codes.size > count else codes, fmt)
     with np.errstate(all="ignore"):
         half = np.ldexp(1.0, np.maximum(np.frexp(value)[1] - 1, fmt.min_exponent) - 1 - fmt.frac_bits)
         near = np.concatenate([value, value + half, value - half]).astype(dtype).view(word)
@@ -117,7 +121,9 @@ def test_block_scales(name, way, rng, use):
     modes = ("rne", "rtz", "rna") if way == "numba" else ("rne",)
     for rule, rounding in itertools.product(("floor", "ceil"), modes):
         given = {"scale_rule": rule, "rounding": rounding}
-        found, expected = (use(each, lambda given=given: fmt.encode(reals, **given)) for each in (way, "numpy"))
+        found, expected = (
+            use(each, lambda given=given: golden.encode_blocks(reals, fmt, **given)) for each in (way, "numpy")
+        )
         for part, other in zip(found, expected, strict=True):
             np.testing.assert_array_equal(part, other, str(given))
 
@@ -128,10 +134,10 @@ def test_blocks_that_are_not_finite(way, use):
     for wrong in (np.nan, -np.inf):
         x[1, 31] = wrong
         with pytest.raises(ParameterError) as caught:
-            use(way, lambda: fmt.encode(x))
+            use(way, lambda: golden.encode_blocks(x, fmt))
         message = f"x must be finite for mxfp4 unless nonfinite='nan', not {wrong} at index (1, 31)"
         assert str(caught.value) == message
-        assert use(way, lambda: fmt.encode(x, nonfinite="nan"))[0].ravel().tolist() == [125, 255, 125]
+        assert use(way, lambda: golden.encode_blocks(x, fmt, nonfinite="nan"))[0].ravel().tolist() == [125, 255, 125]
 
 
 STYLES = [

@@ -10,9 +10,9 @@ import pytest
 
 from polymac import golden
 from polymac.golden import Format, ParameterError
-from polymac.golden.accumulate import Aligned, Exact, Rounded
-from polymac.golden.arithmetic import fma
-from polymac.golden.dot import dot
+from polymac.golden.arithmetic.operations import fma
+from polymac.golden.formats.accumulation import Aligned, Exact, Rounded
+from polymac.golden.sums.dot import dot
 
 ROUNDINGS = ("rne", "rtz", "rup", "rdn", "rna")
 #: A number is a sign and a magnitude; math.inf is an infinity.
@@ -131,7 +131,7 @@ def test_rounded_like_numpy_float32(name, rng):
         found = dot(a, b, fmt, fmt, c, accumulate=Rounded("fp32"))
         acc = c.view(np.float32)
         with np.errstate(all="ignore"):
-            for x, y in zip(fmt.decode(a).T, fmt.decode(b).T, strict=True):
+            for x, y in zip(golden.decode(a, fmt).T, golden.decode(b, fmt).T, strict=True):
                 if name in ("bf16", "tf32"):
                     acc = (x * y + acc).astype(np.float32)
                 else:
@@ -163,7 +163,7 @@ def test_rounded_to_the_operands_format(name, type_, rng):
         # 11 + 11 bits and another 11 within 2^-20 … 2^8: exact in float64.
         fused = (x.astype(np.float64) * y.astype(np.float64) + fused).astype(type_).astype(np.float64)
         separate = separate + x * y
-    found = golden.format(name).decode(dot(a, b, name, name, accumulate=Rounded(name)))
+    found = golden.decode(dot(a, b, name, name, accumulate=Rounded(name)), name)
     np.testing.assert_array_equal(found, fused)
     assert (found != separate.astype(np.float64)).any()
 
@@ -201,19 +201,19 @@ def test_no_partial_sum_is_rounded(name, depth):
 
 def test_fp32_products_are_not_rounded_to_float64():
     # (1 + 2^-23)(1 - 2^-23) · 2^-24 is a little less than half a unit of c: as a float64 the sum would be a tie.
-    a, b, c = golden.format("fp32").encode([(1 + 2.0**-23) * 2.0**-24, 1 - 2.0**-23, 1 + 2.0**-23])
+    a, b, c = golden.encode([(1 + 2.0**-23) * 2.0**-24, 1 - 2.0**-23, 1 + 2.0**-23], "fp32")
     assert dot([a], [b], "fp32", "fp32", c, accumulate=Rounded("fp32")) == c
 
 
 def test_cancellation_down_to_the_last_bit():
     # 2^127 · 2^127 - 2^127 · 2^127 + 2^-133 · 2^-133: 521 bits apart, then below fp32's range.
-    a = golden.format("bf16").encode([2.0**127, -(2.0**127), 2.0**-133])
-    b = golden.format("bf16").encode([2.0**127, 2.0**127, 2.0**-133])
+    a = golden.encode([2.0**127, -(2.0**127), 2.0**-133], "bf16")
+    b = golden.encode([2.0**127, 2.0**127, 2.0**-133], "bf16")
     found = dot(a, b, "bf16", "bf16", out="fp64")
     assert found.view(np.float64) == 2.0**-266
     assert dot(a, b, "bf16", "bf16", accumulate=Exact("rup")) == 1
     # c cancels all but a far smaller product.
-    c = golden.format("fp64").encode(-(2.0**254))
+    c = golden.encode(-(2.0**254), "fp64")
     found = dot(a[[0, 2]], b[[0, 2]], "bf16", "bf16", c, out="fp64")
     assert found.view(np.float64) == 2.0**-266
 
@@ -242,13 +242,13 @@ INF, MINUS_INF, QUIET = 0x7F800000, 0xFF800000, 0x7FC00000
 @pytest.mark.parametrize("accumulate", [Exact(), Rounded("fp32"), Rounded("fp32", block=2)])
 def test_specials(a, b, c, d, accumulate):
     fp16 = golden.format("fp16")
-    assert int(dot(fp16.encode(a), fp16.encode(b), "fp16", "fp16", c, accumulate=accumulate)) == d
+    assert int(dot(golden.encode(a, fp16), golden.encode(b, fp16), "fp16", "fp16", c, accumulate=accumulate)) == d
 
 
 def test_exact_and_rounded_overflow():
     fp32 = golden.format("fp32")
-    a, b = fp32.encode([2.0**127, 2.0**127, -(2.0**127)]), fp32.encode([1.0, 1.0, 1.0])
-    assert fp32.decode(dot(a, b, "fp32", "fp32")) == 2.0**127
+    a, b = golden.encode([2.0**127, 2.0**127, -(2.0**127)], fp32), golden.encode([1.0, 1.0, 1.0], fp32)
+    assert golden.decode(dot(a, b, "fp32", "fp32"), fp32) == 2.0**127
     assert dot(a, b, "fp32", "fp32", accumulate=Rounded("fp32")) == INF
     assert dot(a, b, "fp32", "fp32", accumulate=Rounded("fp32", overflow="saturate")) == 0x7EFFFFFE
     assert dot(a, b, "fp32", "fp32", accumulate=Rounded("fp32", "rtz")) == 0x7EFFFFFE
@@ -268,7 +268,7 @@ def test_integers_into_integers(name_a, name_b, name_out, overflow, rng):
     fa, fb, out = (golden.format(name) for name in (name_a, name_b, name_out))
     a, b, c = operands(fa, (30, 9), "any", rng), operands(fb, (30, 9), "any", rng), operands(out, (30,), "any", rng)
     x, y, z = (golden.to_int(codes, fmt).tolist() for codes, fmt in ((a, fa), (b, fb), (c, out)))
-    least, size = out.min_int, out.codes
+    least, size = out.min_int, out.code_count
 
     def narrow(value: int) -> int:
         if overflow == "wrap":
@@ -298,7 +298,7 @@ def test_fixed_point_output_rounds_once():
 
 def test_shapes(rng):
     fp16 = golden.format("fp16")
-    a, b = fp16.encode(rng.standard_normal((3, 1, 5))), fp16.encode(rng.standard_normal((4, 5)))
+    a, b = golden.encode(rng.standard_normal((3, 1, 5)), fp16), golden.encode(rng.standard_normal((4, 5)), fp16)
     for accumulate in (Exact(), Rounded(), Aligned(4, 23)):
         found = dot(a, b, "fp16", "fp16", [[1], [2], [3]], accumulate=accumulate)
         assert found.shape == (3, 4) and found.dtype == np.uint32

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from polymac.golden import ParameterError
-from polymac.golden.entropy import FIRST_BINS, SUPPORTS, TIES, divergences, entropy_bins
+from polymac.golden.quantization.entropy import FIRST_BINS, SUPPORTS, TIES, divergences, entropy_bins
 
 
 def naive_divergences(counts, levels, start, first_bin, support, inclusive):

@@ -7,15 +7,17 @@ import pytest
 
 from polymac import golden
 from polymac.golden import Format
-from polymac.golden.arithmetic import add
-from polymac.golden.codes import unpack
-from polymac.golden.fast import fastest_kernel
+from polymac.golden.arithmetic.float_kernels import fastest_kernel
+from polymac.golden.arithmetic.kernels import general_kernel
+from polymac.golden.arithmetic.operations import add
+from polymac.golden.arithmetic.result_table import table_kernel
+from polymac.golden.codec.codes import CHUNK
+from polymac.golden.codec.fast.floating import can_round, rounder
+from polymac.golden.codec.fast.rounding_table import TABLE_SIZE, rounded_by_table, rounds_by_table
+from polymac.golden.codec.kinds import pack, unpack
+from polymac.golden.codec.rounding import Target
+from polymac.golden.codec.stochastic import RandomWords
 from polymac.golden.formats import FLOAT_OVERFLOWS, ROUNDINGS, SUBNORMALS
-from polymac.golden.kernels import CHUNK, general_kernel
-from polymac.golden.real import can_round, rounder
-from polymac.golden.rounding import Target, pack
-from polymac.golden.stochastic import RandomWords
-from polymac.golden.tables import TABLE_SIZE, rounded_by_table, rounds_by_table, table_kernel
 
 POLICIES = list(itertools.product((*ROUNDINGS, "stochastic"), FLOAT_OVERFLOWS, SUBNORMALS))
 
@@ -54,9 +56,9 @@ SHORT = [
 @pytest.mark.parametrize(("name_a", "name_b", "name_out"), SHORT)
 def test_tables_of_all_pairs(name_a, name_b, name_out, operation):
     operands, out = (golden.format(name_a), golden.format(name_b)), golden.format(name_out)
-    codes = np.meshgrid(*(np.arange(fmt.codes, dtype=np.uint8) for fmt in operands))
+    codes = np.meshgrid(*(np.arange(fmt.code_count, dtype=np.uint8) for fmt in operands))
     for target in targets(out):
-        if not target.stochastic:
+        if not target.policy.is_stochastic:
             assert_same(operation, operands, target, [array.ravel() for array in codes], None, TABLE_SIZE)
 
 
@@ -120,7 +122,7 @@ def test_floating_point_kernels(operation, names, name_out, rng, some_codes):
         codes[-1] &= codes[-1].dtype.type(operands[-1].code_mask)
     words = RandomWords(rng.integers(0, 256, count, dtype=np.uint64), 8)
     for target in targets(out):
-        assert_same(operation, operands, target, codes, words if target.stochastic else None, 0)
+        assert_same(operation, operands, target, codes, words if target.policy.is_stochastic else None, 0)
 
 
 @pytest.mark.parametrize("name", ["bf16", "fp16", "e8m8", "tf32"])
@@ -175,8 +177,10 @@ def test_rounding_of_reals(fmt, dtype, rng, some_codes):
     exact = unpack(x.astype(np.float64).view(np.uint64), golden.format("fp64"))
     for target in targets(fmt):
         assert can_round(target)
-        random = words if target.stochastic else None
-        expected, expected_flags = pack("x", exact, fmt, target.rounding, target.overflow, target.subnormals, random)
+        random = words if target.policy.is_stochastic else None
+        expected, expected_flags = pack(
+            "x", exact, fmt, target.policy.rounding, target.policy.overflow, target.policy.subnormals, random
+        )
         with np.errstate(all="ignore"):
             found, flags = rounder(target, dtype, True)(x, random)
             np.testing.assert_array_equal(found, expected, str(target))

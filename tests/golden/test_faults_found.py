@@ -10,22 +10,15 @@ import numpy as np
 import pytest
 
 from polymac import golden
-from polymac.golden import (
-    FORMATS,
-    Aligned,
-    BlockFormat,
-    Exact,
-    Format,
-    ParameterError,
-    Rounded,
-    codes,
-    loops,
-    rounded,
-    tables,
-)
-from polymac.golden.families import sign_magnitude, sum_format
-from polymac.golden.requantize import rounding_shift
-from polymac.golden.rounding import Target, pack
+from polymac.golden import FORMATS, Aligned, BlockFormat, Exact, Format, ParameterError, Rounded
+from polymac.golden.codec import codes
+from polymac.golden.codec.fast import jit_loops as loops
+from polymac.golden.codec.fast import rounding_table as tables
+from polymac.golden.codec.kinds import pack
+from polymac.golden.codec.rounding import Target
+from polymac.golden.formats.families import sign_magnitude, sum_format
+from polymac.golden.quantization.requantize import rounding_shift
+from polymac.golden.sums import float64_chain as rounded
 
 
 @pytest.mark.parametrize("wrong", [-(2**31) - 1, 2**31])
@@ -122,7 +115,7 @@ def test_block_formats_at_the_bounds_of_float64(element, scale, allowed):
     if allowed:
         fmt = BlockFormat("x", element, scale, 1)
         for code in (1, element.max_code):
-            assert fmt.decode([1], [code]) == [float(2 * scale.fraction(0) * element.fraction(code))]
+            assert golden.decode_blocks(([1], [code]), fmt) == [float(2 * scale.fraction(0) * element.fraction(code))]
         return
     with pytest.raises(ParameterError) as caught:
         BlockFormat("x", element, scale, 1)
@@ -132,13 +125,13 @@ def test_block_formats_at_the_bounds_of_float64(element, scale, allowed):
 
 def test_numbers_just_beyond_float64_are_infinite_without_a_warning():
     fmt = wide(None, 1024)
-    assert fmt.decode([0x7B, 0x7C, 0xFF]).tolist() == [1.75 * 2.0**1023, np.inf, -np.inf]
+    assert golden.decode([0x7B, 0x7C, 0xFF], fmt).tolist() == [1.75 * 2.0**1023, np.inf, -np.inf]
 
 
 @pytest.mark.parametrize("bits", [0, 52])
 def test_random_bits_of_quotients(bits):
     with pytest.raises(ParameterError, match=rf"^random_bits must be in 1 … 51, not {bits}$"):
-        golden.block_format("nvfp4").encode(np.ones(16), rounding="stochastic", random=1, random_bits=bits)
+        golden.encode_blocks(np.ones(16), "nvfp4", rounding="stochastic", random=1, random_bits=bits)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +150,7 @@ def test_inner_products_of_blocks_along_the_last_of_any_number_of_axes():
     x = np.arange(64.0) % 7 - 3
     expected = golden.encode(float(x @ x), "fp32")
     for shape in ((64,), (1, 64), (1, 1, 64)):
-        parts = fmt.encode(x.reshape(shape))
+        parts = golden.encode_blocks(x.reshape(shape), fmt)
         found = golden.block_dot(parts, parts, fmt, fmt)
         assert found.shape == shape[:-1] and (found == expected).all()
 
@@ -179,7 +172,7 @@ def test_exact_sums_down_to_minus_one():
 @pytest.mark.parametrize("name", ["bin1", "int5", "uint8", "uq2.3", "fp4_e2m1", "fp8_e4m3", "fp8_e5m2", "e8m0", "bf16"])
 def test_the_bound_of_magnitudes_is_the_largest(name):
     fmt = golden.format(name)
-    every = np.arange(fmt.codes).astype(codes.code_dtype(fmt))
+    every = np.arange(fmt.code_count).astype(codes.code_dtype(fmt))
     assert codes.max_magnitude(fmt) == codes.unpack(every, fmt).magnitude.max()
 
 
@@ -196,7 +189,7 @@ def test_fixed_point_around_the_widths_that_floats_hold(name, dtype):
     x = np.concatenate([np.nextafter(x, dtype(0)), x, np.nextafter(x, dtype(np.inf))])
     x = np.concatenate([x, -x])
     expected = [min(max(round(float(value)), fmt.min_int), fmt.max_int) & fmt.code_mask for value in x]
-    assert fmt.encode(x).tolist() == expected
+    assert golden.encode(x, fmt).tolist() == expected
 
 
 def test_one_row_whose_sum_takes_64_bits():
@@ -208,8 +201,8 @@ def test_one_row_whose_sum_takes_64_bits():
 @pytest.mark.parametrize("bias", [-100, 0, 130])
 def test_products_and_sums_of_formats_far_from_one(bias, rng):
     fmt = Format("far", "float", 9, 3, bias=bias)
-    a, b, c = rng.integers(0, fmt.codes, (3, 2000))
-    x, y, z = (fmt.decode(part) for part in (a, b, c))
+    a, b, c = rng.integers(0, fmt.code_count, (3, 2000))
+    x, y, z = (golden.decode(part, fmt) for part in (a, b, c))
     # A float64 holds the products, and the sums but for those of very different numbers, which round alike.
     for found, exact in (
         (golden.multiply(a, b, fmt, fmt, out="e10m20"), x * y),
@@ -228,7 +221,7 @@ def test_fixed_point_at_the_bound_of_the_scale(frac_bits, dtype, rng):
     )
     x = np.concatenate([x, np.ldexp(np.arange(-9, 10) / 2, -frac_bits)]).astype(dtype)
     expected = [min(max(round(Fraction(float(value)) * 2**frac_bits), fmt.min_int), fmt.max_int) for value in x]
-    assert golden.to_int(fmt.encode(x), fmt).tolist() == expected
+    assert golden.to_int(golden.encode(x, fmt), fmt).tolist() == expected
 
 
 def far_float(least: int, span: int = 4) -> Format:
@@ -248,10 +241,10 @@ def test_rounded_sums_by_float64_at_the_bounds_of_its_range(exponent, room, rng,
     else:
         far = far_float(exponent + 20)
         assert near.min_exponent + far.min_exponent - 22 == exponent
-    a, b = (rng.integers(0, fmt.codes, (40, 5)) for fmt in (near, far))
+    a, b = (rng.integers(0, fmt.code_count, (40, 5)) for fmt in (near, far))
     c = rng.integers(0, 1 << 32, 40)
     found = rounded.float64_sum(a.T[:, :, None], b.T[:, :, None], c[:, None], near, far)[:, 0]
-    monkeypatch.setattr(importlib.import_module("polymac.golden.dot"), "rounds_as_float64", lambda *_: False)
+    monkeypatch.setattr(importlib.import_module("polymac.golden.sums.dot"), "rounds_as_float64", lambda *_: False)
     np.testing.assert_array_equal(found, golden.dot(a, b, near, far, c, accumulate=Rounded("fp32")))
 
 

@@ -63,7 +63,7 @@ def compare(fa: Format, fb: Format, out: Format, a: list[int], b: list[int]) -> 
 )
 def test_all_pairs_of_small_formats(name_a, name_b, name_out):
     fa, fb, out = (golden.format(name) for name in (name_a, name_b, name_out))
-    a, b = np.meshgrid(np.arange(fa.codes), np.arange(fb.codes))
+    a, b = np.meshgrid(np.arange(fa.code_count), np.arange(fb.code_count))
     compare(fa, fb, out, a.ravel().tolist(), b.ravel().tolist())
 
 
@@ -75,8 +75,8 @@ def random_format(rng: np.random.Generator, most: int = 64) -> Format:
 
 def edge_and_random_codes(fmt: Format, rng: np.random.Generator, count: int) -> list[int]:
     """Half random codes, half those next to zero and to both ends of the range."""
-    edges = [code % fmt.codes for code in (0, 1, -1, fmt.max_int, fmt.max_int - 1, fmt.min_int, fmt.min_int + 1)]
-    random = [int.from_bytes(rng.bytes(9), "little") % fmt.codes for _ in range(count)]
+    edges = [code % fmt.code_count for code in (0, 1, -1, fmt.max_int, fmt.max_int - 1, fmt.min_int, fmt.min_int + 1)]
+    random = [int.from_bytes(rng.bytes(9), "little") % fmt.code_count for _ in range(count)]
     return (
         [int(rng.choice(edges)) if rng.integers(2) else code for code in random] if fmt.width < 63 else random + edges
     )
@@ -100,7 +100,7 @@ def test_exact_products(draw, rng):
     a, b = a[:count], b[-count:]
     out = product_format(fa, fb)
     codes, flags = golden.multiply(a, b, fa, fb, flags=True)
-    assert codes.tolist() == [integer(fa, x) * integer(fb, y) % out.codes for x, y in zip(a, b, strict=True)]
+    assert codes.tolist() == [integer(fa, x) * integer(fb, y) % out.code_count for x, y in zip(a, b, strict=True)]
     assert not flags.any()
     assert (out.width, out.frac_bits) == (fa.width + fb.width, fa.frac_bits + fb.frac_bits)
 
@@ -115,8 +115,8 @@ def test_widest_products():
 @pytest.mark.parametrize("name", ["int8", "uint8", "int12"])
 def test_many_pairs_like_numpy(name):
     fmt = golden.format(name)
-    codes = np.arange(0, fmt.codes, max(1, fmt.codes // 512), dtype=np.int64)
+    codes = np.arange(0, fmt.code_count, max(1, fmt.code_count // 512), dtype=np.int64)
     a, b = (axis.ravel() for axis in np.meshgrid(codes, codes))
-    signed = (np.where(part > fmt.max_int, part - fmt.codes, part) for part in (a, b))
+    signed = (np.where(part > fmt.max_int, part - fmt.code_count, part) for part in (a, b))
     expected = np.multiply(*signed) & product_format(fmt, fmt).code_mask
     np.testing.assert_array_equal(golden.multiply(a, b, fmt, fmt), expected)

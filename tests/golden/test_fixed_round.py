@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from polymac import golden
-from polymac.golden.codes import unpack
-from polymac.golden.fixed_round import can_round_fixed, fixed_rounder
+from polymac.golden.codec.fast.fixed import can_round_fixed, fixed_rounder
+from polymac.golden.codec.kinds import pack, unpack
+from polymac.golden.codec.rounding import Target
 from polymac.golden.formats import ROUNDINGS
-from polymac.golden.rounding import Target, pack
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -47,6 +47,6 @@ def test_targets_of_the_general_rounder(name, rounding, overflow):
 
 
 def test_encode_takes_it(monkeypatch):
-    monkeypatch.setattr("polymac.golden.codec.pack", None)
+    monkeypatch.setattr("polymac.golden.codec.scalar.pack", None)
     assert golden.encode(np.array([-1e9, 1.5, 2.5]), "int8").tolist() == [0x80, 2, 2]
     assert golden.encode(np.array([-1e9, 1.5], np.float32), "uq2.1").tolist() == [0, 3]

@@ -7,9 +7,9 @@ import pytest
 
 from polymac import golden
 from polymac.golden import Flag, ParameterError
-from polymac.golden.arithmetic import add, fma, multiply
-from polymac.golden.exact import exact_product, exact_sum
+from polymac.golden.arithmetic.operations import add, fma, multiply
 from polymac.golden.formats import FLOAT_OVERFLOWS, ROUNDINGS, SUBNORMALS
+from polymac.golden.formats.derived import exact_product, exact_sum
 
 CASES = [
     # Formats of a, b, c and the result, and how many triples; None is all of them.
@@ -33,7 +33,7 @@ def test_every_policy_and_flag_by_search(name_a, name_b, name_c, name_out, count
     formats = tuple(golden.format(name) for name in (name_a, name_b, name_c))
     out = golden.format(name_out)
     if count is None:
-        operands = [codes.ravel() for codes in np.meshgrid(*(np.arange(fmt.codes) for fmt in formats))]
+        operands = [codes.ravel() for codes in np.meshgrid(*(np.arange(fmt.code_count) for fmt in formats))]
     else:
         operands = [some_codes(fmt, count, rng) for fmt in formats]
     # All triples of the smallest format would be slow with every policy, and its products have one sign bit too many.

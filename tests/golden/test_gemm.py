@@ -8,22 +8,24 @@ import pytest
 
 from polymac import golden
 from polymac.golden import ParameterError
-from polymac.golden.accumulate import Aligned, Exact, Rounded
-from polymac.golden.dot import dot
+from polymac.golden.formats.accumulation import Aligned, Exact, Rounded
+from polymac.golden.sums.dot import dot
 
 
 def codes_of(fmt: golden.Format, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Random codes, half of them those of the least and the greatest integer."""
-    random = np.array([int.from_bytes(rng.bytes(9), "little") % fmt.codes for _ in range(int(np.prod(shape)))], object)
-    ends = rng.choice(np.array([fmt.min_int % fmt.codes, fmt.max_int], object), random.shape)
+    random = np.array(
+        [int.from_bytes(rng.bytes(9), "little") % fmt.code_count for _ in range(int(np.prod(shape)))], object
+    )
+    ends = rng.choice(np.array([fmt.min_int % fmt.code_count, fmt.max_int], object), random.shape)
     return np.where(rng.random(random.shape) < 0.5, ends, random).reshape(shape).astype(golden.code_dtype(fmt))
 
 
 def integers(codes: np.ndarray, fmt: golden.Format) -> list[list[int]]:
     if fmt.kind == "binary":
         return [[2 * code - 1 for code in row] for row in codes.tolist()]
-    half = fmt.codes >> 1
-    return [[code - fmt.codes if fmt.signed and code >= half else code for code in row] for row in codes.tolist()]
+    half = fmt.code_count >> 1
+    return [[code - fmt.code_count if fmt.signed and code >= half else code for code in row] for row in codes.tolist()]
 
 
 def slow_gemm(a: list[list[int]], b: list[list[int]], lanes: int, narrow) -> list[list[int]]:
@@ -121,7 +123,7 @@ def test_accumulators_in_k_order(name_a, name_b, name_acc, overflow, lanes, rng)
     def narrow(value: int) -> int:
         if overflow == "saturate":
             return min(max(value, acc.min_int), acc.max_int)
-        return (value - acc.min_int) % acc.codes + acc.min_int
+        return (value - acc.min_int) % acc.code_count + acc.min_int
 
     found = golden.gemm(a, b, fa, fb, acc=acc, overflow=overflow, lanes=lanes)
     assert found.dtype == golden.code_dtype(acc)
@@ -199,7 +201,7 @@ def test_styles_like_inner_products(name_a, name_b, options, rng, monkeypatch):
     if "accumulate" in options:
         out = golden.format(options.get("out") or getattr(options["accumulate"], "format", "fp32"))
     out = golden.format(options.get("out", out))
-    a, b = (rng.integers(0, fmt.codes, shape) for fmt, shape in ((fa, (40, 21)), (fb, (21, 30))))
+    a, b = (rng.integers(0, fmt.code_count, shape) for fmt, shape in ((fa, (40, 21)), (fb, (21, 30))))
     for fmt, codes in ((fa, a), (fb, b)):
         if fmt.kind == "float":
             codes[(codes & fmt.magnitude_mask) > fmt.max_code] = 0
@@ -209,7 +211,7 @@ def test_styles_like_inner_products(name_a, name_b, options, rng, monkeypatch):
     without = dot(a[:, None], b.T, fa, fb, **options)
     assert golden.gemm(a, b, fa, fb, **options).tolist() == without.tolist()
     # In tiles of few results.
-    monkeypatch.setattr(importlib.import_module("polymac.golden.gemm"), "MAX_BYTES", 60_000)
+    monkeypatch.setattr(importlib.import_module("polymac.golden.sums.gemm"), "MAX_BYTES", 60_000)
     assert golden.gemm(a, b, fa, fb, c, **options).tolist() == expected.tolist()
 
 
@@ -225,7 +227,7 @@ def test_integers_are_the_default_of_integer_formats():
 def test_integer_tiles(options, rng, monkeypatch):
     a, b = rng.integers(0, 256, (50, 70)), rng.integers(0, 256, (70, 33))
     expected = golden.gemm(a, b, "int8", "int8", **options)
-    module = importlib.import_module("polymac.golden.gemm")
+    module = importlib.import_module("polymac.golden.sums.gemm")
     for limit in (40_000, 1):
         monkeypatch.setattr(module, "MAX_BYTES", limit)
         np.testing.assert_array_equal(golden.gemm(a, b, "int8", "int8", **options), expected)
@@ -244,7 +246,7 @@ def test_integer_tiles(options, rng, monkeypatch):
 )
 def test_memory_is_bounded(name, shape, options, rng, monkeypatch):
     limit = 4 << 20
-    monkeypatch.setattr(importlib.import_module("polymac.golden.gemm"), "MAX_BYTES", limit)
+    monkeypatch.setattr(importlib.import_module("polymac.golden.sums.gemm"), "MAX_BYTES", limit)
     rows, depth, columns = shape
     a, b = codes_of_finite(name, (rows, depth), rng), codes_of_finite(name, (depth, columns), rng)
     golden.gemm(a[:1], b[:, :1], name, name, **options)

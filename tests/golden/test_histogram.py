@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from polymac.golden import ParameterError
-from polymac.golden.histogram import Histogram
+from polymac.golden.quantization.histogram import Histogram
 
 
 def recount(x, limit, bins):

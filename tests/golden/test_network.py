@@ -7,9 +7,9 @@ import pytest
 
 from polymac import golden
 from polymac.golden import FloatLayer, FloatMlp, OutputStationary, ParameterError, QuantizedLayer, QuantizedMlp
-from polymac.golden.calibrate import Entropy, MeanSquareError, MeanStd, MinMax, MovingAverage, Percentile
-from polymac.golden.quantize import Quantization, qgemm
-from polymac.golden.requantize import MODES
+from polymac.golden.quantization.affine import Quantization, qgemm
+from polymac.golden.quantization.calibrate import Entropy, MeanSquareError, MeanStd, MinMax, MovingAverage, Percentile
+from polymac.golden.quantization.requantize import MODES
 
 CLASSES = 5
 

@@ -15,7 +15,7 @@ import pytest
 
 from polymac import golden
 from polymac.golden import Flag
-from polymac.golden.arithmetic import add, fma, multiply
+from polymac.golden.arithmetic.operations import add, fma, multiply
 from polymac.golden.formats import ROUNDINGS
 
 SOFTFLOAT_MODES = {"rne": "NEAR_EVEN", "rtz": "MIN_MAG", "rdn": "MIN", "rup": "MAX", "rna": "NEAR_MAX_MAG"}
@@ -115,7 +115,7 @@ def test_all_pairs_like_gfloat(name, rounding):
     # A float64 holds every product and every sum of these formats.
     gfloat = pytest.importorskip("gfloat", reason="gfloat, of the extra 'oracles', is not installed")
     fmt = golden.format(name)
-    a, b = (codes.ravel() for codes in np.meshgrid(np.arange(fmt.codes), np.arange(fmt.codes)))
+    a, b = (codes.ravel() for codes in np.meshgrid(np.arange(fmt.code_count), np.arange(fmt.code_count)))
     x, y = golden.decode(a, fmt), golden.decode(b, fmt)
     mode = gfloat.RoundMode[GFLOAT_MODES[rounding]]
     with np.errstate(all="ignore"):

@@ -11,8 +11,8 @@ import pytest
 
 from polymac import golden
 from polymac.golden import Quantization
-from polymac.golden.entropy import entropy_bins
-from polymac.golden.quantize import qgemm
+from polymac.golden.quantization.affine import qgemm
+from polymac.golden.quantization.entropy import entropy_bins
 
 onnx = pytest.importorskip("onnx", reason="onnx, of the extra 'test', is not installed")
 onnx_reference = pytest.importorskip("onnx.reference", reason="onnx, of the extra 'test', is not installed")

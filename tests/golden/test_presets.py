@@ -7,11 +7,11 @@ import pytest
 
 from polymac import golden
 from polymac.golden import ParameterError
-from polymac.golden.accumulate import Aligned, Exact, Rounded
-from polymac.golden.block_gemm import block_gemm
-from polymac.golden.dot import dot
-from polymac.golden.names import any_format, block_format
-from polymac.golden.presets import PRESETS, preset
+from polymac.golden.formats.accelerators import PRESETS, preset
+from polymac.golden.formats.accumulation import Aligned, Exact, Rounded
+from polymac.golden.formats.registry import any_format, block_format
+from polymac.golden.sums.block import block_gemm
+from polymac.golden.sums.dot import dot
 
 #: Recordings of north-numerical-computing/MATLAB-tensor-core (BSD 2-clause), converted; no part of this repository.
 RECORDED = Path(__file__).resolve().parents[2] / ".." / "shared" / "vectors" / "tensor_cores"
@@ -28,9 +28,9 @@ def test_recorded_on_gpus(name):
     unit = preset(name.lower())
     fmt = golden.format(unit.a)
     with np.load(path) as recorded:
-        a, b = (fmt.encode(recorded[side].view(np.float32)) for side in "ab")
+        a, b = (golden.encode(recorded[side].view(np.float32), fmt) for side in "ab")
         for codes, side in ((a, "a"), (b, "b")):
-            np.testing.assert_array_equal(fmt.decode(codes).astype(np.float32).view(np.uint32), recorded[side])
+            np.testing.assert_array_equal(golden.decode(codes, fmt).astype(np.float32).view(np.uint32), recorded[side])
         found = dot(a, b, unit.a, unit.b, recorded["c"], accumulate=unit.accumulate, out=unit.out)
         assert len(found) == 2500
         np.testing.assert_array_equal(found, recorded["d"])
@@ -78,12 +78,12 @@ def test_integer_tensor_cores_wrap():
 def test_float_presets_without_alignment():
     fp64 = preset("a100_fp64")
     # 2^53 + 1 + 1 in fp64: each 1 is a tie to even, and lost; their exact sum would not be.
-    codes = golden.format("fp64").encode([2.0**53, 1, 1])
-    ones = golden.format("fp64").encode([1.0, 1, 1])
+    codes = golden.encode([2.0**53, 1, 1], "fp64")
+    ones = golden.encode([1.0, 1, 1], "fp64")
     assert fp64.accumulate == Rounded("fp64")
     assert dot(codes, ones, "fp64", "fp64", accumulate=fp64.accumulate).view(np.float64) == 2.0**53
     tpu = preset("tpu_bf16")
-    codes, ones = golden.format("bf16").encode([2.0**24, 1, 1]), golden.format("bf16").encode([1.0, 1, 1])
+    codes, ones = golden.encode([2.0**24, 1, 1], "bf16"), golden.encode([1.0, 1, 1], "bf16")
     assert dot(codes, ones, tpu.a, tpu.b, accumulate=tpu.accumulate, out=tpu.out) == 0x4B800000
 
 
@@ -96,7 +96,14 @@ def test_brainwave_boxes(name, steps, rng):
     integers[:, :, ::128] = 2 * steps - 1
     x, y = integers / steps
     assert unit.accumulate == Exact() and unit.lanes == fmt.block_size == 128
-    d = block_gemm(fmt.encode(x), fmt.encode(y.T, axis=0), unit.a, unit.b, accumulate=unit.accumulate, out=unit.out)
+    d = block_gemm(
+        golden.encode_blocks(x, fmt),
+        golden.encode_blocks(y.T, fmt, axis=0),
+        unit.a,
+        unit.b,
+        accumulate=unit.accumulate,
+        out=unit.out,
+    )
     expected = (integers[0] @ integers[1].T / steps**2).astype(np.float16)
     np.testing.assert_array_equal(d, expected.view(np.uint16))
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from polymac import golden
-from polymac.golden.arithmetic import add, fma, multiply
-from polymac.golden.exact import exact_product
+from polymac.golden.arithmetic.operations import add, fma, multiply
 from polymac.golden.formats import ROUNDINGS
+from polymac.golden.formats.derived import exact_product
 
 hypothesis = pytest.importorskip("hypothesis", reason="hypothesis, of the extra 'test', is not installed")
 st = hypothesis.strategies

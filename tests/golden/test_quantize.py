@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from polymac import golden
 from polymac.golden import ParameterError, Quantization
-from polymac.golden.quantize import qgemm
-from polymac.golden.requantize import MODES
+from polymac.golden.quantization.affine import qgemm
+from polymac.golden.quantization.requantize import MODES
 
 PROPERTY = settings(database=None, deadline=None, derandomize=True, max_examples=200)
 
@@ -101,7 +101,7 @@ def product(a, b, qa, qb, bias, relu):
 )
 def test_qgemm_is_within_half_a_step(fa, fb, fo, per_channel, relu, mode, rng):
     fa, fb, fo = map(golden.format, (fa, fb, fo))
-    a, b = rng.integers(0, fa.codes, (6, 17)), rng.integers(0, fb.codes, (17, 5))
+    a, b = rng.integers(0, fa.code_count, (6, 17)), rng.integers(0, fb.code_count, (17, 5))
 
     def zeros(fmt, shape):
         return rng.integers(fmt.min_int, fmt.max_int + 1, shape)
@@ -113,8 +113,8 @@ def test_qgemm_is_within_half_a_step(fa, fb, fo, per_channel, relu, mode, rng):
     exact = product(a, b, qa, qb, bias.tolist(), relu)
     # A range that clips a few of the results.
     reach = max(abs(value) for row in product(a, b, qa, qb, bias.tolist(), False) for value in row)
-    zero_point = (fo.min_int + fo.max_int) // 2 + rng.integers(-fo.codes // 16, fo.codes // 16, channels)
-    qo = Quantization(float(np.float32(float(reach) * 1.9 / fo.codes)), zero_point, fo)
+    zero_point = (fo.min_int + fo.max_int) // 2 + rng.integers(-fo.code_count // 16, fo.code_count // 16, channels)
+    qo = Quantization(float(np.float32(float(reach) * 1.9 / fo.code_count)), zero_point, fo)
     codes = qgemm(a, b, qa, qb, qo, bias=bias, relu=relu, mode=mode)
     assert codes.dtype == golden.code_dtype(fo)
     found = golden.to_int(codes, fo).tolist()

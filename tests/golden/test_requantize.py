@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from polymac import golden
 from polymac.golden import ParameterError
-from polymac.golden.requantize import MODES, float_scale, high_multiply, rescale_float, rounding_shift
+from polymac.golden.quantization.requantize import MODES, float_scale, high_multiply, rescale_float, rounding_shift
 
 PROPERTY = settings(database=None, deadline=None, derandomize=True, max_examples=200)
 INT32 = st.integers(-(2**31), 2**31 - 1)
@@ -26,7 +26,7 @@ def reference(acc: int, scale: float, zero_point: int, out: golden.Format, relu:
     if multiplier == 2**31:
         multiplier, shift = 2**30, shift - 1
     result = zero_point + ((acc * multiplier + 2 ** (shift - 1)) >> shift)
-    return min(max(result, zero_point if relu else out.min_int), out.max_int) % out.codes
+    return min(max(result, zero_point if relu else out.min_int), out.max_int) % out.code_count
 
 
 def truncated(dividend: int, divisor: int) -> int:
@@ -52,7 +52,7 @@ def gemmlowp(acc: int, scale: float, zero_point: int, out: golden.Format, relu: 
     multiplier, shift = (int(part) for part in golden.quantize_multiplier(scale))
     shifted = min(max(acc << max(31 - shift, 0), -(2**31)), 2**31 - 1)
     scaled = 0 if shift > 62 else cpp_rounding_shift(cpp_high_multiply(shifted, multiplier), max(shift - 31, 0))
-    return min(max(scaled + zero_point, zero_point if relu else out.min_int), out.max_int) % out.codes
+    return min(max(scaled + zero_point, zero_point if relu else out.min_int), out.max_int) % out.code_count
 
 
 def fp32(x: Fraction) -> Fraction:
@@ -65,7 +65,7 @@ def fp32(x: Fraction) -> Fraction:
 def in_fp32(acc: int, scale: Fraction, zero_point: int, out: golden.Format, relu: bool) -> int:
     """Mode "float" of exact fractions; the code."""
     rounded = round(fp32(fp32(Fraction(acc)) * scale))
-    return min(max(rounded + zero_point, zero_point if relu else out.min_int), out.max_int) % out.codes
+    return min(max(rounded + zero_point, zero_point if relu else out.min_int), out.max_int) % out.code_count
 
 
 @pytest.mark.parametrize("relu", [False, True])

@@ -5,17 +5,17 @@ import pytest
 
 from polymac import golden
 from polymac.golden import ParameterError
-from polymac.golden.accumulate import Aligned, Exact, Rounded
-from polymac.golden.gemm import gemm
-from polymac.golden.sparse import Sparse, compress, sparse_gemm
+from polymac.golden.formats.accumulation import Aligned, Exact, Rounded
+from polymac.golden.sums.gemm import gemm
+from polymac.golden.sums.sparse import Sparse, compress, sparse_gemm
 
 
 def codes(name: str, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     """Random codes of finite numbers."""
     fmt = golden.format(name)
     if fmt.kind == "float":
-        return fmt.encode(rng.standard_normal(shape))
-    return rng.integers(0, fmt.codes, shape).astype(golden.code_dtype(fmt))
+        return golden.encode(rng.standard_normal(shape), fmt)
+    return rng.integers(0, fmt.code_count, shape).astype(golden.code_dtype(fmt))
 
 
 def test_positions_and_metadata():

@@ -8,12 +8,11 @@ import pytest
 
 from polymac import golden
 from polymac.golden import ParameterError
-from polymac.golden.arithmetic import add, fma, multiply
-from polymac.golden.codes import Unpacked
+from polymac.golden.arithmetic.operations import add, fma, multiply
+from polymac.golden.codec.codes import CHUNK, Unpacked
+from polymac.golden.codec.kinds import pack
+from polymac.golden.codec.stochastic import RandomWords, random_words
 from polymac.golden.formats import FLOAT_OVERFLOWS, ROUNDINGS, SUBNORMALS
-from polymac.golden.kernels import CHUNK
-from polymac.golden.rounding import pack
-from polymac.golden.stochastic import RandomWords, random_words
 
 OPERATIONS = {"multiply": multiply, "add": add, "fma": fma}
 

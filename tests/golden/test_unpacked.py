@@ -25,7 +25,7 @@ PAIRS = [
 @pytest.mark.parametrize(("fa", "fb"), PAIRS)
 def test_every_finite_product_is_its_formula(fa: str, fb: str, subnormals: str) -> None:
     a_format, b_format = golden.format(fa), golden.format(fb)
-    pairs = list(itertools.product(range(a_format.codes), range(b_format.codes)))
+    pairs = list(itertools.product(range(a_format.code_count), range(b_format.code_count)))
     a, b = ([pair[side] for pair in pairs] for side in (0, 1))
     product = golden.multiply_unpacked(a, b, fa, fb, subnormals=subnormals)
     fmt = product.fmt

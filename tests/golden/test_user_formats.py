@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from polymac import golden, hdl
-from polymac.golden import names
 from polymac.golden.formats import (
     BLOCK_FORMATS,
     FORMATS,
@@ -23,6 +22,7 @@ from polymac.golden.formats import (
     load_formats,
     register,
 )
+from polymac.golden.formats import registry as names
 
 FILE = """
 [mx_mine]

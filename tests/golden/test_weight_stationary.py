@@ -142,7 +142,7 @@ def random_inputs(model: WeightStationary, rng: np.random.Generator, cycles: int
     how: Any = model.arithmetic
 
     def codes(fmt: Any, *shape: int) -> np.ndarray:
-        return rng.integers(0, fmt.codes, (cycles, *shape), dtype=np.uint64)
+        return rng.integers(0, fmt.code_count, (cycles, *shape), dtype=np.uint64)
 
     return {
         "a_valid": control(),
@@ -263,7 +263,7 @@ def test_styles_and_block_formats(flow, a, b, lanes, accumulate, rng):
         streams[f"{name}_data"] = golden.encode(rng.standard_normal(shape), how.element(fmt))
         reals[name] = golden.decode(streams[f"{name}_data"], how.element(fmt))
         if how.scales(fmt):
-            one = int(fmt.scale.encode(1.0))
+            one = int(golden.encode(1.0, fmt.scale))
             scales = rng.integers(one - 2, one + 3, (cycles, places, how.scales(fmt)))
             streams[f"{name}_scale"] = scales
             scale = golden.decode(scales, fmt.scale)

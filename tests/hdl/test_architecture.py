@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from polymac import hdl
-from polymac.hdl.architecture import TARGETS
+from polymac.hdl.integer.architecture import TARGETS
 
 CHOSEN = [
     ("int8", "nangate45", "booth"),

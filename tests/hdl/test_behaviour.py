@@ -14,8 +14,8 @@ from amaranth.hdl import Module
 from amaranth.sim import Simulator
 
 from polymac import golden, hdl
-from polymac.hdl import skew
-from polymac.hdl.skew import DIRECT_DEPTH, Delay, Skew
+from polymac.hdl.arrays import skew
+from polymac.hdl.arrays.skew import DIRECT_DEPTH, Delay, Skew
 
 
 def run(unit: hdl.Unit, bench: Any) -> None:
@@ -31,7 +31,7 @@ def run(unit: hdl.Unit, bench: Any) -> None:
 
 def multiply_all(unit: hdl.Multiplier) -> dict[str, np.ndarray[Any, Any]]:
     """The outputs for all operand pairs, a varying fastest, the latency taken into account."""
-    pairs = list(itertools.product(range(unit.b_format.codes), range(unit.a_format.codes)))
+    pairs = list(itertools.product(range(unit.b_format.code_count), range(unit.a_format.code_count)))
     outputs: dict[str, list[int]] = {"y": [], "flags": []}
 
     async def bench(ctx: Any) -> None:
@@ -61,7 +61,7 @@ def test_all_pairs_of_small_floats_under_every_policy(rounding: str, overflow: s
         options: Any = {"rounding": rounding, "overflow": overflow, "subnormals": subnormals}
         got = multiply_all(hdl.Multiplier(a=a, b=b, out=out, **options))
         fa, fb = golden.format(a), golden.format(b)
-        x, y = np.tile(np.arange(fa.codes), fb.codes), np.repeat(np.arange(fb.codes), fa.codes)
+        x, y = np.tile(np.arange(fa.code_count), fb.code_count), np.repeat(np.arange(fb.code_count), fa.code_count)
         codes, flags = golden.multiply(x, y, fa, fb, out=out, flags=True, **options)
         assert np.array_equal(got["y"], codes)
         assert np.array_equal(got["flags"], flags)
@@ -74,7 +74,7 @@ def test_all_pairs_of_small_fixed_point_formats(rounding: str, overflow: str, ou
     for a, b in (("q2.2", "uq1.2"), ("int3", "q1.3")):
         got = multiply_all(hdl.Multiplier(a=a, b=b, out=out, rounding=rounding, overflow=overflow))
         fa, fb = golden.format(a), golden.format(b)
-        x, y = np.tile(np.arange(fa.codes), fb.codes), np.repeat(np.arange(fb.codes), fa.codes)
+        x, y = np.tile(np.arange(fa.code_count), fb.code_count), np.repeat(np.arange(fb.code_count), fa.code_count)
         assert np.array_equal(got["y"], golden.multiply(x, y, fa, fb, out=out, rounding=rounding, overflow=overflow))
 
 
@@ -85,7 +85,7 @@ def test_latency_is_the_number_of_stages(stages: int, formats: tuple[str, str, s
     unit = hdl.Multiplier(a=a, b=b, out=out, stages=stages)
     assert (unit.latency, unit.clocked) == (stages, stages > 0)
     fa, fb = golden.format(a), golden.format(b)
-    x, y = np.tile(np.arange(fa.codes), fb.codes), np.repeat(np.arange(fb.codes), fa.codes)
+    x, y = np.tile(np.arange(fa.code_count), fb.code_count), np.repeat(np.arange(fb.code_count), fa.code_count)
     assert np.array_equal(multiply_all(unit)["y"], golden.multiply(x, y, fa, fb, out=out))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from polymac import golden, hdl, sim
 from polymac.golden.formats import ROUNDINGS, Flag, Format
-from polymac.sim.boundary import boundary_operands
+from polymac.sim.stimulus.boundary import boundary_operands
 
 FORMATS = ("fp16", "bf16", "tf32", "fp32", "fp64")
 SOFTFLOAT_MODES = {
@@ -264,8 +264,8 @@ def test_a_broken_rounder_is_seen(wire: str) -> None:
     name = "fp32"
     design = hdl.generate(hdl.Multiplier(a=name, b=name, rounding="port"), name)
     lines = design.verilog.splitlines()
-    (line,) = (line for line in lines if line.startswith(f"  assign {wire} ="))
-    broken = "\n".join(f"  assign {wire} = 1'b0;" if other == line else other for other in lines) + "\n"
+    (line,) = (line for line in lines if line.startswith(f"  wire {wire} ="))
+    broken = "\n".join(f"  wire {wire} = 1'b0;" if other == line else other for other in lines) + "\n"
     model = sim.Model.build([hdl.Design(design.name, broken, design.metadata)])
     with pytest.raises(AssertionError):
         check(model, name, *boundary_operands(golden.format(name), 700, np.random.default_rng(1)))

@@ -11,8 +11,8 @@ import pytest
 
 from polymac import golden, hdl
 from polymac.golden.formats import BLOCK_FORMATS, FORMATS, PRESETS, Format, format
-from polymac.hdl.beat_sum import BeatSum
-from polymac.hdl.fixed_sum import sum_bits
+from polymac.hdl.sums.fixed import sum_bits
+from polymac.hdl.sums.one_shot import BeatSum
 
 
 def ports(unit: hdl.Unit) -> dict[str, tuple[str, int, int]]:

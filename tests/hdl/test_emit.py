@@ -39,7 +39,7 @@ def test_written_files_and_no_overwriting(tmp_path: Path) -> None:
     assert [port["name"] for port in metadata["ports"]] == ["clk", "rst", "a", "b", "y", "flags", "en"]
     with pytest.raises(golden.ParameterError) as error:
         design.write(tmp_path)
-    assert str(error.value) == f"output must not hold mul.v unless --force is given, not {tmp_path / 'mul.v'}"
+    assert str(error.value) == f"output must not hold mul.v unless force is True, not {tmp_path / 'mul.v'}"
     assert len(design.write(tmp_path, force=True)) == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mul.core", "mul.json", "mul.v"]
 

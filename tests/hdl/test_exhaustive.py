@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from polymac import golden, hdl, sim
-from polymac.sim.packing import operand_pairs
+from polymac.sim.engine.packing import operand_pairs
 
 ROUNDINGS = ("rne", "rtz", "rdn", "rup", "rna")
 

@@ -11,7 +11,7 @@ import pytest
 
 from polymac import golden, hdl, sim
 from polymac.golden.formats import ROUNDINGS, Format
-from polymac.sim.packing import operand_pairs
+from polymac.sim.engine.packing import operand_pairs
 
 #: A float whose only NaN is the code of -0.
 FNUZ = Format("e4m3fnuz", "float", 8, 3, bias=8, negative_zero="nan")

@@ -10,9 +10,10 @@ from amaranth.hdl import Module, Shape, Signal
 from amaranth.sim import Simulator
 
 from polymac import hdl
-from polymac.hdl.pipeline import Pipeline, balanced, segments
-from polymac.hdl.product_in_steps import product_delays, product_in_steps, sum_delays, sum_in_steps
-from polymac.hdl.shifter import count_zeros, shift_window
+from polymac.hdl.core.delays import balanced, segments
+from polymac.hdl.core.pipeline import Pipeline
+from polymac.hdl.integer.product_in_steps import product_delays, product_in_steps, sum_delays, sum_in_steps
+from polymac.hdl.integer.shifter import count_zeros, shift_window
 
 
 def test_registers_are_balanced() -> None:

@@ -11,7 +11,7 @@ import pytest
 from amaranth.hdl import Shape
 
 from polymac import golden, hdl, sim
-from polymac.hdl.product import ARCHITECTURES, Product
+from polymac.hdl.integer.product import ARCHITECTURES, Product
 
 SMALL = [(1, 1), (1, 4), (4, 1), (2, 2), (3, 5), (5, 3), (4, 4), (2, 7), (6, 5)]
 LARGE = [(8, 8)]

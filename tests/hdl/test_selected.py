@@ -52,7 +52,7 @@ def test_one_product_one_shifter_and_one_rounder() -> None:
         "both_round",
     ]
     rounder = verilog[verilog.index("module both_round (") :]
-    for name in ("shifted_1", "increment", "rounded", "double"):
+    for name in ("shifted_1", "increment", "truncated", "double"):
         assert len(re.findall(rf"^  (?:assign|wire.*) {name} = ", rounder, re.MULTILINE)) == 1, name
 
 

@@ -12,8 +12,8 @@ from amaranth.hdl import Module, Shape, Signal, signed, unsigned
 from amaranth.lib.wiring import In, Out
 
 from polymac import golden, hdl, sim
-from polymac.hdl.product import ARCHITECTURES
-from polymac.hdl.sum_of_products import sum_of_products, sum_shape
+from polymac.hdl.integer.product import ARCHITECTURES
+from polymac.hdl.integer.sum_of_products import sum_of_products, sum_shape
 
 Pairs = list[tuple[Shape, Shape]]
 
@@ -59,8 +59,8 @@ class Sum(hdl.Unit):
         exact = sum_shape(self.lanes(signals), signals.get("c"))
         self.shape = exact if width is None else Shape(width, exact.signed)
         super().__init__(
-            {name: In(shape) for name, shape in self.operands.items()} | {"y": Out(self.shape), "z": Out(self.shape)},
-            formats={},
+            {name: hdl.PortSpec(In(shape), "data") for name, shape in self.operands.items()}
+            | {name: hdl.PortSpec(Out(self.shape), "data") for name in "yz"},
             parameters={"case": (pairs, addend, width, architecture)},
             latency=0,
             clocked=False,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from polymac import golden, hdl
-from polymac.golden.accumulate import STYLES
-from polymac.golden.block import BlockFormat
+from polymac.golden.formats.accumulation import STYLES
+from polymac.golden.formats.block import BlockFormat
 
 INT8 = {"a": "int8", "b": "int8"}
 FP16 = {"a": "fp16", "b": "fp16"}
@@ -118,7 +118,7 @@ SUMS = [
     ),
     (
         BF16 | {"acc": "exact"},
-        "acc=exact must be asked for with --force-wide where it takes more than 256 bits, as for bf16 × bf16: {bits}",
+        "acc=exact must take at most 256 bits unless force_wide is True, not {bits} as for bf16 × bf16",
     ),
 ]
 

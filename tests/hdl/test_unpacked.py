@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from polymac import golden, hdl, sim
-from polymac.sim.packing import operand_pairs
+from polymac.sim.engine.packing import operand_pairs
 
 SMALL = ["fp8_e5m2", "fp8_e4m3", "fp8_e4m3fnuz", "fp6_e3m2", "fp6_e2m3", "fp4_e2m1", "e8m0", "e5m0", "e0m3"]
 MIXED = ["int4", "uint5", "q2.3", "bin1"]

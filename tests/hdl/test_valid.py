@@ -60,7 +60,7 @@ def expect(unit: hdl.Multiplier, drive: dict[str, list[int]]) -> list[tuple[int,
 def test_valid_stays_beside_its_product(options: dict[str, Any], stages: int) -> None:
     unit = hdl.Multiplier(stages=stages, valid=True, **options)
     generator = np.random.default_rng(stages)
-    codes = unit.a_format.codes
+    codes = unit.a_format.code_count
     drive = {name: generator.integers(0, codes, CYCLES).tolist() for name in ("a", "b")}
     for name, share in (("valid", 0.6), ("en", 0.7), ("rst", 0.05)):
         drive[name] = (generator.random(CYCLES) < share).astype(int).tolist()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from polymac import golden, hdl, sim
-from polymac.hdl.emit import LINT_WAIVERS
+from polymac.hdl.emit.design import LINT_WAIVERS
 
 
 def lint(folder: Path, verilog: str, top: str, waivers: Path = LINT_WAIVERS) -> str:

@@ -15,8 +15,8 @@ import pytest
 from polymac import golden, hdl, sim
 from polymac.golden import ParameterError
 from polymac.golden.formats import BLOCK_FORMATS, FORMATS
-from polymac.sim.gemm import golden_gemm
-from polymac.sim.replay import replay
+from polymac.sim.apps.gemm import golden_gemm
+from polymac.sim.campaigns.replay import replay
 
 Options = dict[str, Any]
 
@@ -278,8 +278,8 @@ def test_gemm(options: Options) -> None:
         if isinstance(how.a, golden.BlockFormat) and isinstance(how.b, golden.BlockFormat):
             depth = -(-k // 16) * 16
             a, b = (
-                how.a.encode(rng.standard_normal((m, depth)), axis=1),
-                how.b.encode(rng.standard_normal((depth, n)), axis=0),
+                golden.encode_blocks(rng.standard_normal((m, depth)), how.a, axis=1),
+                golden.encode_blocks(rng.standard_normal((depth, n)), how.b, axis=0),
             )
             operands = a[:2], b[:2]
             one = golden.encode(1.0, "fp32")

@@ -11,8 +11,8 @@ import pytest
 
 from polymac import golden, sim
 from polymac.golden.formats import BLOCK_FORMATS, FORMATS, BlockFormat, Format
-from polymac.sim import digits
-from polymac.sim.cast import cast_mlp, forward
+from polymac.sim.apps import digits
+from polymac.sim.apps.cast import cast_mlp, forward
 
 NAMES = (*FORMATS, *BLOCK_FORMATS)
 trained = functools.cache(digits.train)
@@ -22,8 +22,8 @@ def decoded(operand: Any, fmt: Format | BlockFormat, axis: int) -> np.ndarray:
     """The real numbers that an operand stands for, the tensor's scale left out."""
     if not isinstance(fmt, BlockFormat):
         return golden.decode(operand, fmt)
-    one = () if fmt.tensor_scale is None else (fmt.tensor_scale.encode(1.0),)
-    return fmt.decode(*operand, *one, axis=axis)
+    one = () if fmt.tensor_scale is None else (golden.encode(1.0, fmt.tensor_scale),)
+    return golden.decode_blocks((*operand, *one), fmt, axis=axis)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from polymac import golden
 from polymac.golden.formats import Format, ParameterError
-from polymac.sim import boundary
-from polymac.sim.boundary import boundary_operands
+from polymac.sim.stimulus import boundary
+from polymac.sim.stimulus.boundary import boundary_operands
 
 FORMATS = ("fp16", "bf16", "tf32", "fp32", "fp64", "fp8_e5m2", "e6m9", "e9m30")
 KINDS = {kind.__name__: number for number, kind in enumerate(boundary._KINDS)}

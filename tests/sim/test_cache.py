@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from polymac.golden import ParameterError
-from polymac.sim import cache
+from polymac.sim.engine import cache
 
 _RACER = """
 import pathlib, sys, time

@@ -15,8 +15,9 @@ import find_libpython
 import pytest
 
 from polymac.golden import ParameterError
-from polymac.sim import SimulationError, Simulator, cocotb_run
-from polymac.sim.cocotb_run import CocotbRun
+from polymac.sim import SimulationError, Simulator
+from polymac.sim.engine import cocotb_run
+from polymac.sim.engine.cocotb_run import CocotbRun
 
 _SEED = 4321
 #: Multiplies what its job says, a list of (a, b, expected).

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from polymac import hdl, sim
-from polymac.sim.reference import random_inputs, reference
+from polymac.sim.units import entry_of
 
 Options = dict[str, Any]
 
@@ -51,10 +51,12 @@ def check(units: list[hdl.Unit], vectors: int) -> None:
     """Simulate units in one model, and compare every output."""
     names = [f"unit{index}" for index in range(len(units))]
     model = sim.Model.build(hdl.generate_all(dict(zip(names, units, strict=True))))
-    inputs = {name: next(random_inputs(unit, vectors, 3)) for name, unit in zip(names, units, strict=True)}
+    inputs = {
+        name: next(entry_of(unit).operand_sets(unit, vectors, 3)) for name, unit in zip(names, units, strict=True)
+    }
     outputs = model.evaluate_all(inputs)
     for name, unit in zip(names, units, strict=True):
-        for port, expected in reference(unit, inputs[name]).items():
+        for port, expected in entry_of(unit).expected(unit, inputs[name]).items():
             wrong = np.flatnonzero(outputs[name][port] != expected)
             assert not len(wrong), (unit.parameters, port, wrong[:5])
 

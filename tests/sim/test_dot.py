@@ -15,9 +15,9 @@ import pytest
 from polymac import golden, hdl, sim
 from polymac.golden import ParameterError
 from polymac.golden.formats import BLOCK_FORMATS, FORMATS, ROUNDINGS
-from polymac.hdl.product import ARCHITECTURES
-from polymac.sim.reference import all_inputs, random_inputs, reference
-from polymac.sim.sums import to_bus
+from polymac.hdl.integer.product import ARCHITECTURES
+from polymac.sim.expected.sums import to_bus
+from polymac.sim.units import entry_of
 
 Options = dict[str, Any]
 
@@ -121,7 +121,9 @@ def check(units: Sequence[hdl.Dot], vectors: int | None, seed: int = 1) -> None:
     names = [f"dot{index}" for index in range(len(units))]
     model = sim.Model.build(hdl.generate_all(dict(zip(names, units, strict=True))))
     streams = {
-        name: all_inputs(unit) if vectors is None else random_inputs(unit, vectors, seed)
+        name: entry_of(unit).operand_sets(unit, None)
+        if vectors is None
+        else entry_of(unit).operand_sets(unit, vectors, seed)
         for name, unit in zip(names, units, strict=True)
     }
     while True:
@@ -131,7 +133,7 @@ def check(units: Sequence[hdl.Dot], vectors: int | None, seed: int = 1) -> None:
         outputs = model.evaluate_all(inputs)
         for name, unit in zip(names, units, strict=True):
             if name in inputs:
-                expected = reference(unit, inputs[name])["d"]
+                expected = entry_of(unit).expected(unit, inputs[name])["d"]
                 wrong = np.flatnonzero(outputs[name]["d"] != expected)
                 assert not len(wrong), (
                     unit.parameters,
@@ -210,7 +212,7 @@ def test_all_operands() -> None:
 def test_verify_tells_what_it_tried_and_what_differs(tmp_path: Path) -> None:
     unit = hdl.Dot(a="int2", b="int2", lanes=2, acc="int5")
     result = sim.verify(unit)
-    assert (result.passed, result.checked, result.how) == (True, 1 << 13, "all 8,192 operand sets")
+    assert (result.passed, result.checked, result.coverage) == (True, 1 << 13, "all 8,192 operand sets")
     design = hdl.generate(unit, "broken")
     broken = dataclasses.replace(design, verilog=design.verilog.replace("+ c;", "+ $signed(c[3:0]);", 1))
     assert broken.verilog != design.verilog
@@ -224,7 +226,7 @@ def test_verify_tells_what_it_tried_and_what_differs(tmp_path: Path) -> None:
         "--seed 1"
     )
     result = sim.verify(unit, vectors=200, design=broken)
-    assert result.how == "200 of 2^13 operand sets, seed 1" and not result.passed
+    assert result.coverage == "200 of 2^13 operand sets, seed 1" and not result.passed
 
 
 @pytest.mark.parametrize(
@@ -247,7 +249,7 @@ def test_sparse_operands_like_sparse_gemm() -> None:
     unit = hdl.Dot(a="fp8_e4m3", b="fp8_e4m3", lanes=8, sparse=True, acc="exact")
     generator = np.random.default_rng(1)
     fmt = golden.format("fp8_e4m3")
-    dense, b = fmt.encode(generator.standard_normal((2, 500, 8)))
+    dense, b = golden.encode(generator.standard_normal((2, 500, 8)), fmt)
     kept = golden.compress(dense, fmt, keep="largest")
     expected = np.diagonal(golden.sparse_gemm(kept, b.T, fmt))
     inputs = {
@@ -265,7 +267,7 @@ def test_block_formats_like_block_dot() -> None:
     unit = hdl.Dot(a="mxfp6_e2m3", b="mxfp6_e2m3", lanes=8, acc="fp32")
     fmt = golden.block_format("mxfp6_e2m3")
     generator = np.random.default_rng(1)
-    (scales_a, a), (scales_b, b) = (fmt.encode(x) for x in generator.standard_normal((2, 300, 32)))
+    (scales_a, a), (scales_b, b) = (golden.encode_blocks(x, fmt) for x in generator.standard_normal((2, 300, 32)))
     expected = golden.block_dot((scales_a, a), (scales_b, b), fmt, fmt, accumulate=golden.Rounded("fp32", block=8))
     model = sim.Model.build(hdl.generate(unit, "block_dot"))
     sums = np.zeros(300, np.uint32)

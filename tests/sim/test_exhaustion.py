@@ -16,8 +16,8 @@ import pytest
 
 from polymac import hdl
 from polymac.golden.formats import ParameterError
-from polymac.sim import exhaustive
-from polymac.sim.exhaustive import exhaust
+from polymac.sim.campaigns import exhaust as exhaustive
+from polymac.sim.campaigns.exhaust import exhaust
 
 SCRIPT = Path(__file__).parents[1] / "exhaustive.py"
 E5M2: dict[str, Any] = {"a": "fp8_e5m2", "b": "fp8_e5m2"}

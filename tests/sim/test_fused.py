@@ -11,7 +11,7 @@ import pytest
 
 from polymac import hdl, sim
 from polymac.golden.formats import ROUNDINGS, Flag
-from polymac.sim.reference import all_inputs, random_inputs, reference
+from polymac.sim.units import entry_of
 
 FUSED: dict[str, Any] = {"rounding": "port", "flags": True}
 #: SoftFloat's names of the modes, in the order of the port's codes.
@@ -42,14 +42,14 @@ def model() -> sim.Model:
 
 @pytest.mark.parametrize("name", SHORT)
 def test_all_operands_of_short_formats(name: str, model: sim.Model) -> None:
-    for inputs in all_inputs(SHORT[name]):
-        assert_equal(model.evaluate_all({name: inputs})[name], reference(SHORT[name], inputs))
+    for inputs in entry_of(SHORT[name]).operand_sets(SHORT[name], None):
+        assert_equal(model.evaluate_all({name: inputs})[name], entry_of(SHORT[name]).expected(SHORT[name], inputs))
 
 
 @pytest.mark.parametrize("name", LONG)
 def test_random_operands(name: str, model: sim.Model) -> None:
-    for inputs in random_inputs(LONG[name], 30_000, seed=2):
-        assert_equal(model.evaluate_all({name: inputs})[name], reference(LONG[name], inputs))
+    for inputs in entry_of(LONG[name]).operand_sets(LONG[name], 30_000, seed=2):
+        assert_equal(model.evaluate_all({name: inputs})[name], entry_of(LONG[name]).expected(LONG[name], inputs))
 
 
 def assert_equal(found: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -100,10 +100,10 @@ def test_a_lost_flag_and_a_wrong_mode_are_seen() -> None:
         design = hdl.generate(unit, name)
         broken.append(dataclasses.replace(design, verilog=design.verilog.replace(text, wrong)))
         assert broken[-1].verilog != design.verilog
-    (inputs,) = random_inputs(unit, 20_000, seed=1)
+    (inputs,) = entry_of(unit).operand_sets(unit, 20_000, seed=1)
     for found in sim.Model.build(broken).evaluate_all({"lost": inputs, "stuck": inputs}).values():
         with pytest.raises(AssertionError):
-            assert_equal(found, reference(unit, inputs))
+            assert_equal(found, entry_of(unit).expected(unit, inputs))
 
 
 @pytest.mark.slow
@@ -117,7 +117,7 @@ def test_cocotb(simulator: sim.Simulator, tmp_path: Path) -> None:
 def test_like_softfloat(model: sim.Model) -> None:
     """Codes and flags of Berkeley SoftFloat, which is where the definitions of HardFloat come from."""
     sf = pytest.importorskip("softfloatpy", reason="softfloatpy is not installed")
-    (inputs,) = random_inputs(FP16, 20_000, seed=4)
+    (inputs,) = entry_of(FP16).operand_sets(FP16, 20_000, seed=4)
     inputs["rounding_mode"] %= len(SOFTFLOAT_MODES)
     found = model.evaluate_all({"fp16": inputs})["fp16"]
     sf.set_tininess_mode(sf.TininessMode.AFTER_ROUNDING)

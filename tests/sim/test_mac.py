@@ -12,9 +12,9 @@ import pytest
 
 from polymac import golden, hdl, sim
 from polymac.golden.formats import BLOCK_FORMATS, FORMATS
-from polymac.sim.reference import random_inputs, reference
-from polymac.sim.step_stimulus import steps
-from polymac.sim.sums import from_bus, mac_reference, to_bus
+from polymac.sim.expected.sums import from_bus, mac_reference, to_bus
+from polymac.sim.stimulus.macs import steps
+from polymac.sim.units import entry_of
 
 Options = dict[str, Any]
 
@@ -41,12 +41,14 @@ def check(units: list[hdl.Mac], steps: int, seed: int = 1) -> None:
     """Simulate units in one model, and compare the accumulator in every cycle."""
     names = [f"mac{index}" for index in range(len(units))]
     model = sim.Model.build(hdl.generate_all(dict(zip(names, units, strict=True))))
-    inputs = {name: next(random_inputs(unit, steps, seed)) for name, unit in zip(names, units, strict=True)}
+    inputs = {
+        name: next(entry_of(unit).operand_sets(unit, steps, seed)) for name, unit in zip(names, units, strict=True)
+    }
     outputs = model.evaluate_all(inputs)
     for name, unit in zip(names, units, strict=True):
         # Of sums of more than 64 bits there are bytes.
         sums = from_bus(outputs[name]["acc"], unit.how.out, 1)[:, 0]
-        wrong = np.flatnonzero(sums != reference(unit, inputs[name])["acc"])
+        wrong = np.flatnonzero(sums != entry_of(unit).expected(unit, inputs[name])["acc"])
         assert not len(wrong), (unit.parameters, wrong[:5])
 
 
@@ -70,7 +72,7 @@ def test_steps_of_operands_as_unlike_as_can_be(name: str) -> None:
         unit = hdl.Mac(a=a, b=b, acc="fp32")
         inputs = steps(unit, 4_000, np.random.default_rng(1))
         for port, fmt in (("a", unit.how.a_element), ("b", unit.how.b_element)):
-            assert inputs[port].max() < fmt.codes
+            assert inputs[port].max() < fmt.code_count
 
 
 def test_sums_are_those_of_gemm() -> None:
@@ -83,7 +85,7 @@ def test_sums_are_those_of_gemm() -> None:
         unit = hdl.Mac(**options)
         how = unit.how
         generator = np.random.default_rng(3)
-        a, b = (generator.integers(0, fmt.codes, (7, how.lanes)) for fmt in (how.a_element, how.b_element))
+        a, b = (generator.integers(0, fmt.code_count, (7, how.lanes)) for fmt in (how.a_element, how.b_element))
         inputs = {
             "a": to_bus(a.astype(np.uint32), how.a_element),
             "b": to_bus(b.astype(np.uint32), how.b_element),
@@ -165,5 +167,5 @@ def test_native_checker_tells_of_a_sum_that_does_not_begin_anew() -> None:
     assert sim.verify(unit, vectors=500).passed
     result = sim.verify(unit, vectors=500, design=broken)
     assert not result.passed
-    assert result.how == "500 steps, seed 1"
+    assert result.coverage == "500 steps, seed 1"
     assert re.fullmatch(r"a=0x\w \(-?\d\), b=0x\w \(-?\d\), .*: hardware acc=.*, golden acc=.*", result.details[0])

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from polymac import golden, hdl, sim
-from polymac.sim import jobs
+from polymac.sim.units import entry_of
+from polymac.sim.units.job import UnitJob
 
 FEATURES: list[dict[str, Any]] = [
     {"formats": ("fp8_e4m3", "fp8_e5m2"), "rounding": "stochastic", "stages": 3, "valid": True},
@@ -59,8 +60,8 @@ def test_every_scalar_format(options: dict[str, Any], simulator: sim.Simulator, 
 def test_a_job_holds_what_is_needed_to_see_a_fault() -> None:
     """Stalls, operands that do not count, resets, every format, and results that are not defined."""
     unit = hdl.Multiplier(**FEATURES[0])
-    job = jobs.make_job(unit, 500, 1, "")
-    assert isinstance(job, jobs.UnitJob)
+    job = entry_of(unit).make_job(unit, 500, 1, "")
+    assert isinstance(job, UnitJob)
     assert 0.5 < np.mean(job.inputs["en"]) < 0.95
     assert 0.5 < np.mean(job.inputs["valid"]) < 0.9
     assert set(job.inputs["select"]) == {0, 1}
@@ -68,8 +69,9 @@ def test_a_job_holds_what_is_needed_to_see_a_fault() -> None:
     assert sum(job.inputs["rst"][:330]) == 0 < sum(job.inputs["rst"]) < 20
     assert job.outputs["y_valid"][: unit.stages] == [0] * unit.stages
     assert None not in job.outputs["y_valid"]
-    unpacked = jobs.make_job(hdl.Multiplier(**FEATURES[1]), 500, 1, "")
-    assert isinstance(unpacked, jobs.UnitJob)
+    other = hdl.Multiplier(**FEATURES[1])
+    unpacked = entry_of(other).make_job(other, 500, 1, "")
+    assert isinstance(unpacked, UnitJob)
     undefined = [value is None for value in unpacked.outputs["significand"]]
     assert 5 < sum(undefined) < 400
     assert all(value is not None for value in unpacked.outputs["nan"][unit.stages : 330])
@@ -100,4 +102,4 @@ def test_a_lost_valid_is_seen(tmp_path: Path) -> None:
 )
 def test_what_was_checked_is_said(options: dict[str, Any], vectors: int | None, text: str) -> None:
     result = sim.verify(hdl.Multiplier(**options), vectors=vectors, seed=7)
-    assert (result.passed, result.how) == (True, text)
+    assert (result.passed, result.coverage) == (True, text)

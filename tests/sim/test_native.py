@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from polymac.golden import ParameterError
-from polymac.sim import Model, SimulationError, cache, native
-from polymac.sim.packing import operand_pairs
+from polymac.sim import Model, SimulationError
+from polymac.sim.engine import cache, native
+from polymac.sim.engine.packing import operand_pairs
 
 SEED = 20_240_501
 _PIPELINED = """

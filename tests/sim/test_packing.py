@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from polymac.golden import ParameterError
-from polymac.sim.packing import operand_pairs, pack, packed_bytes, unpack
+from polymac.sim.engine.packing import operand_pairs, pack, packed_bytes, unpack
 
 
 @pytest.mark.parametrize("width", [1, 3, 4, 8, 12, 16, 19, 24, 32, 33, 64])

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from polymac import golden, hdl, sim
-from polymac.golden.presets import PRESETS
-from polymac.sim.reference import random_inputs, reference
-from polymac.sim.sums import to_bus
+from polymac.golden.formats.accelerators import PRESETS
+from polymac.sim.expected.sums import to_bus
+from polymac.sim.units import entry_of
 
 #: Recordings of north-numerical-computing/MATLAB-tensor-core (BSD 2-clause), converted; no part of this repository.
 RECORDED = Path(__file__).resolve().parents[2] / ".." / "shared" / "vectors" / "tensor_cores"
@@ -36,7 +36,7 @@ def test_recorded_on_gpus(name: str, gpus: sim.Model) -> None:
     preset = golden.preset(name.lower())
     fmt, lanes = golden.format(preset.a), preset.lanes
     with np.load(path) as recorded:
-        a, b = (fmt.encode(recorded[side].view(np.float32)) for side in "ab")
+        a, b = (golden.encode(recorded[side].view(np.float32), fmt) for side in "ab")
         sums, expected = recorded["c"], recorded["d"]
     depth = -(-a.shape[1] // lanes) * lanes
     a, b = (np.pad(codes, ((0, 0), (0, depth - codes.shape[1]))) for codes in (a, b))
@@ -54,10 +54,10 @@ def test_presets_like_golden() -> None:
     others = units([name for name in PRESETS if name not in {gpu.lower() for gpu in GPUS}])
     assert len(others) == 7
     model = sim.Model.build(hdl.generate_all(others))
-    inputs = {name: next(random_inputs(unit, 4_000, 1)) for name, unit in others.items()}
+    inputs = {name: next(entry_of(unit).operand_sets(unit, 4_000, 1)) for name, unit in others.items()}
     outputs = model.evaluate_all(inputs)
     for name, unit in others.items():
-        np.testing.assert_array_equal(outputs[name]["d"], reference(unit, inputs[name])["d"], name)
+        np.testing.assert_array_equal(outputs[name]["d"], entry_of(unit).expected(unit, inputs[name])["d"], name)
 
 
 @pytest.mark.parametrize("name", PRESETS)

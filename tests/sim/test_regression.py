@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from polymac import hdl, sim
-from polymac.sim import regression
+from polymac.sim.campaigns import regression
 
 MAC = hdl.Mac(a="int4", b="int4", stages=1)
 MULTIPLIER = hdl.Multiplier(a="int4", b="int4", stages=2, valid=True)

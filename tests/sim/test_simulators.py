@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from polymac.golden import ParameterError
-from polymac.sim import find, simulators
+from polymac.sim import find
+from polymac.sim.engine import simulators
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from polymac.golden import ParameterError
 from polymac.sim import Model, SimulationError, Sink, Source, run_streams
-from polymac.sim.packing import pack, unpack
+from polymac.sim.engine.packing import pack, unpack
 
 SEED = 77
 # Takes beats of both streams together, registers their sum, holds it until it is taken.

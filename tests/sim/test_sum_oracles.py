@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from polymac import hdl, sim
-from polymac.sim.reference import random_inputs
-from polymac.sim.sums import from_ports
+from polymac.sim.expected.sums import from_ports
+from polymac.sim.units import entry_of
 
 #: Roundings as SoftFloat calls them.
 MODES = {"rne": "NEAR_EVEN", "rtz": "MIN_MAG", "rdn": "MIN", "rup": "MAX", "rna": "NEAR_MAX_MAG"}
@@ -30,7 +30,7 @@ Codes = dict[str, np.ndarray]
 def run(units: dict[str, hdl.Dot]) -> dict[str, tuple[Codes, np.ndarray]]:
     """Operand codes by port, and results, of units in one model."""
     model = sim.Model.build(hdl.generate_all(units))
-    inputs = {name: next(random_inputs(unit, VECTORS, 7)) for name, unit in units.items()}
+    inputs = {name: next(entry_of(unit).operand_sets(unit, VECTORS, 7)) for name, unit in units.items()}
     outputs = model.evaluate_all(inputs)
     return {
         name: (inputs[name] | from_ports(unit.how, inputs[name]), outputs[name]["d"]) for name, unit in units.items()

@@ -14,8 +14,10 @@ import pytest
 
 from polymac import golden, hdl, sim
 from polymac.golden import ParameterError
-from polymac.sim import cocotb_run, digits, jobs
-from polymac.sim.packing import operand_pairs
+from polymac.sim.apps import digits
+from polymac.sim.engine import cocotb_run
+from polymac.sim.engine.packing import operand_pairs
+from polymac.sim.units.job import BenchResult
 
 
 @pytest.mark.parametrize(
@@ -41,7 +43,7 @@ from polymac.sim.packing import operand_pairs
 def test_multiplier(options: dict[str, Any]) -> None:
     result = sim.verify(hdl.Multiplier(**options), vectors=None if "8" in str(options["a"]) else 100_000)
     assert result.passed, result.details
-    assert result.checked >= 100_000 or result.how.startswith("all")
+    assert result.checked >= 100_000 or result.coverage.startswith("all")
 
 
 def test_every_operand_pair_of_every_integer_format_up_to_8_bits() -> None:
@@ -284,15 +286,15 @@ def test_both_simulators_say_the_same(unit: hdl.Unit, before: str, after: str, t
         for name in ("icarus", "verilator")
     )
     assert not first.passed
-    for name in ("passed", "checked", "mismatches", "cycles", "how", "details"):
+    for name in ("passed", "checked", "mismatches", "cycles", "coverage", "details"):
         assert getattr(first, name) == getattr(second, name), name
 
 
 @pytest.mark.parametrize(
-    ("failure", "results"), [("it broke off", None), ("", None), ("its exit status is 3", jobs.BenchResult(600, 0, []))]
+    ("failure", "results"), [("it broke off", None), ("", None), ("its exit status is 3", BenchResult(600, 0, []))]
 )
 def test_a_bench_that_did_not_come_to_its_end_does_not_pass(
-    failure: str, results: jobs.BenchResult | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    failure: str, results: BenchResult | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = b"" if results is None else pickle.dumps(results)
     run = cocotb_run.CocotbRun(not failure, failure, written, tmp_path, tmp_path / "log", tmp_path / "junit", None)
@@ -312,7 +314,7 @@ def test_a_bench_that_did_not_come_to_its_end_does_not_pass(
         ({"limit": 0, "waves": True}, "limit must be more than 0 seconds, not 0"),
         (
             {"exhaustive": True, "waves": True},
-            "exhaustive must be left out for multiplier under cocotb, it is for multipliers and dot products natively",
+            "exhaustive must be left out for multiplier under cocotb, it is for multiplier and dot natively",
         ),
         ({"exhaustive": True, "a": "int20", "b": "int20"}, "exhaustive must be for at most 36 operand bits, not 40"),
     ],

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from polymac import hdl, synth
-from polymac.synth.cell_delay import longest_path, read_cells
-from polymac.synth.recipes import FULL_ADDER_RECIPES, NETLIST_REPORT
+from polymac.synth.area.cell_delay import longest_path, read_cells
+from polymac.synth.area.recipes import FULL_ADDER_RECIPES, NETLIST_REPORT
 
 #: Delays of 1 ns and 0.1 per unit of load, slews of 0.5, and 2 per unit of slew on top; a NAND is 3 ns slower to rise.
 LIBRARY = """library (small) { /* nothing of it is real */

@@ -11,9 +11,9 @@ from amaranth.hdl import Shape
 
 from polymac import golden, hdl
 from polymac.golden.formats import ParameterError
-from polymac.hdl.product import ARCHITECTURES, Product
+from polymac.hdl.integer.product import ARCHITECTURES, Product
 from polymac.synth import SynthesisError
-from polymac.synth.equivalence import prove_equal, prove_pipeline, prove_product
+from polymac.synth.proofs.equivalence import prove_equal, prove_pipeline, prove_product
 
 #: Signed, unsigned and mixed.
 SIGNS = tuple(itertools.product((False, True), repeat=2))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from polymac.golden.formats import ParameterError
-from polymac.synth.faults import DIFFERENT, SAME, UNKNOWN, break_design, faults_of, prove, sample
-from polymac.synth.netlist import Netlist
+from polymac.synth.faults.seeded import DIFFERENT, SAME, UNKNOWN, break_design, faults_of, prove, sample
+from polymac.synth.yosys.netlist import Netlist
 
 MAJORITY = """module votes (input [2:0] a, output y, output [3:0] sum);
   wire both = a[0] & a[1];

@@ -12,8 +12,8 @@ import pytest
 from polymac import hdl
 from polymac.golden.formats import ParameterError
 from polymac.synth import SynthesisError
-from polymac.synth.formal import Monitor, Verdict, prove
-from polymac.synth.stream_rules import combinational_paths, prove_streams
+from polymac.synth.proofs.formal import Monitor, Verdict, prove
+from polymac.synth.proofs.stream_rules import combinational_paths, prove_streams
 
 #: Up to 5 and then round again; ``up`` counts.
 _COUNTER = """module counter(input clk, input rst, input up, input [2:0] step, output [2:0] count);

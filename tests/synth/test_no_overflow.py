@@ -10,8 +10,8 @@ import pytest
 
 from polymac import golden, hdl
 from polymac.golden.formats import ParameterError
-from polymac.hdl import exact_sum
-from polymac.synth.no_overflow import prove_no_overflow
+from polymac.hdl.sums import exact as exact_sum
+from polymac.synth.proofs.no_overflow import prove_no_overflow
 
 LOST = "no operation loses a bit"
 

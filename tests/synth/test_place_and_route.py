@@ -7,9 +7,9 @@ from importlib.metadata import PackageNotFoundError
 import pytest
 
 from polymac.golden.formats import ParameterError
-from polymac.synth import place_and_route as module
-from polymac.synth.place_and_route import Timing, missing, place_and_route, with_registers
-from polymac.synth.runner import SynthesisError
+from polymac.synth.area import place_and_route as module
+from polymac.synth.area.place_and_route import Timing, missing, place_and_route, with_registers
+from polymac.synth.yosys.runner import SynthesisError
 
 needs_nextpnr = pytest.mark.skipif(bool(missing()), reason=missing())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from polymac.golden.formats import ParameterError
-from polymac.synth.runner import Job, Outcome, SynthesisError, Workers
+from polymac.synth.yosys.runner import Job, Outcome, SynthesisError, Workers
 
 #: Yosys' child outlives any test here; its parent is the worker.
 SLEEP = Job("sleeper", ("exec -- sleep 300",), {})

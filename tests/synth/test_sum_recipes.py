@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from polymac import synth
-from polymac.synth.recipes import CARRY_CHAIN_RECIPES, TWO_INPUT_RECIPES
-from polymac.synth.targets import Count, Counted
+from polymac.synth.area.recipes import CARRY_CHAIN_RECIPES, TWO_INPUT_RECIPES
+from polymac.synth.area.targets import Count, Counted
 
 ADDER = """module add8 (input [3:0] a, input [3:0] b, input [3:0] c, input [3:0] d, output [5:0] y);
   assign y = (a + b) + (c + d);

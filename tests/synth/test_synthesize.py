@@ -12,8 +12,8 @@ import pytest
 from polymac import synth
 from polymac.golden.formats import ParameterError
 from polymac.synth import Record
-from polymac.synth.recipes import NO_ABC_OUTPUT
-from polymac.synth.runner import Job, SynthesisError, Workers
+from polymac.synth.area.recipes import NO_ABC_OUTPUT
+from polymac.synth.yosys.runner import Job, SynthesisError, Workers
 
 INVERTER = "module inverter (input a, output y); assign y = ~a; endmodule"
 

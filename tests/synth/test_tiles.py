@@ -10,7 +10,7 @@ import pytest
 
 from polymac import hdl
 from polymac.golden.formats import ParameterError
-from polymac.synth.tiles import prove_tiles
+from polymac.synth.proofs.tiles import prove_tiles
 
 OS_CONTROL = [
     "every result is of a tile",

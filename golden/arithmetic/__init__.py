@@ -1,0 +1,1 @@
+"""Operations on codes, element by element: exact inside, rounded once."""

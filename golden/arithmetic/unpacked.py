@@ -1,0 +1,75 @@
+"""Products that are neither normalised nor rounded: sign, exponent and significand as integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..codec.codes import Bools, Integers, as_codes
+from ..codec.kinds import unpack
+from ..formats import Format, ParameterError, format
+from ..formats.derived import UnpackedFormat, unpacked_product
+
+
+@dataclass(frozen=True)
+class UnpackedProduct:
+    """Products of one :class:`.exact.UnpackedFormat`, element by element.
+
+    ``exponent`` and ``significand`` mean nothing where ``zero`` (if the format has it), ``inf`` or ``nan`` is set.
+    """
+
+    fmt: UnpackedFormat
+    sign: Bools
+    exponent: Integers
+    significand: Integers
+    zero: Bools
+    inf: Bools
+    nan: Bools
+
+    @property
+    def meaningless(self) -> Bools:
+        """Where exponent and significand mean nothing."""
+        return self.inf | self.nan | (self.zero & self.fmt.has_zero)
+
+
+def multiply_unpacked(
+    a: ArrayLike, b: ArrayLike, fa: str | Format, fb: str | Format, *, subnormals: str = "full"
+) -> UnpackedProduct:
+    """a · b = (-1)^sign · significand · 2^(exponent - bias), exact, in the format of :func:`.exact.unpacked_product`.
+
+    Parameters
+    ----------
+    a, b : array_like of int
+        Codes of ``fa`` and ``fb``, of the same shape.
+    fa, fb : str or Format
+        Formats of the operands; at least one is a float.
+    subnormals : str
+        "full", or "flush": subnormal operands are zeros of their sign.
+
+    Raises
+    ------
+    TypeError
+        ``a`` or ``b`` are not integers.
+    ParameterError
+        A code out of range, shapes that differ, or formats that have no such product.
+    """
+    fa, fb = format(fa), format(fb)
+    fmt = unpacked_product(fa, fb, subnormals)
+    codes = [np.atleast_1d(as_codes(name, array, item)) for name, array, item in (("a", a, fa), ("b", b, fb))]
+    if codes[0].shape != codes[1].shape:
+        raise ParameterError(f"a and b must be of one shape, not {codes[0].shape} and {codes[1].shape}")
+    x, y = unpack(codes[0], fa, subnormals), unpack(codes[1], fb, subnormals)
+    wide = object if fmt.significand_bits > 64 else np.uint64
+    nan = x.nan | y.nan | (x.inf & y.zero) | (x.zero & y.inf)
+    shape = codes[0].shape
+    return UnpackedProduct(
+        fmt,
+        sign=np.broadcast_to(x.negative ^ y.negative, shape),
+        exponent=np.broadcast_to(x.exponent + y.exponent + fmt.bias, shape),
+        significand=x.magnitude.astype(wide) * y.magnitude.astype(wide),
+        zero=np.broadcast_to((x.zero | y.zero) & ~nan, shape),
+        inf=np.broadcast_to((x.inf | y.inf) & ~nan, shape),
+        nan=np.broadcast_to(nan, shape),
+    )

@@ -1,0 +1,1 @@
+"""From real numbers to codes and back, each number rounded once."""

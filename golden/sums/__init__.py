@@ -1,0 +1,1 @@
+"""Dot products and matrix products of codes, in every style of accumulation."""

@@ -1,0 +1,100 @@
+"""Inner and matrix products of block formats: X_A · X_B · Σ p·q, over all blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from numpy.typing import ArrayLike
+
+from ..codec.block import check_parts, decode_blocks
+from ..codec.codes import Integers
+from ..codec.scalar import encode
+from ..formats import FORMATS, Format, ParameterError
+from ..formats.accumulation import Accumulation, Aligned, Exact, Rounded
+from ..formats.block import BlockFormat
+from ..formats.registry import block_format
+from .dot import dot
+from .gemm import gemm
+
+_FP64 = FORMATS["fp64"]
+_EXACT = Exact()
+
+
+def block_gemm(
+    a: Sequence[ArrayLike],
+    b: Sequence[ArrayLike],
+    fa: str | BlockFormat,
+    fb: str | BlockFormat,
+    c: ArrayLike | None = None,
+    *,
+    accumulate: Accumulation = _EXACT,
+    out: str | Format | None = None,
+) -> Integers:
+    """C = c + a @ b of block formats, each element times its block's scale and the tensor's.
+
+    Within a block the scales are common factors: X_A · X_B · Σ p·q, with one addition of exponents where they are
+    powers of two and integer products where the elements are integers (MSFP, Brainwave). All of that is exact, so that
+    only the style says where anything is rounded: :class:`.accumulate.Exact` once, at the end (the OCP MX standard
+    leaves this open: a choice); :class:`.accumulate.Rounded` after every ``accumulate.block`` products: whole blocks, as
+    after each one with ``Rounded("fp32", block=32)`` for MX, or parts that divide a block, as hardware with fewer lanes
+    rounds.
+
+    Parameters
+    ----------
+    a, b : sequence of arrays
+        Scales and elements (and the tensor's scale where the format has one), as :func:`.codec.block.encode_blocks`
+        gives them for shapes (M, K) with ``axis=1`` and (K, N) with ``axis=0``.
+    fa, fb : str or BlockFormat
+        Their formats.
+    c, accumulate, out
+        As in :func:`.gemm.gemm`.
+
+    Raises
+    ------
+    TypeError, ParameterError
+        A format is no block format, an operand has not the parts that its format asks for, the style is Aligned or
+        rounds after what neither is whole blocks nor divides one, or what :func:`.codec.block.decode_blocks` and
+        :func:`.gemm.gemm` raise.
+    """
+    x, y = _operands(a, b, fa, fb, accumulate, (1, 0))
+    return gemm(x, y, _FP64, _FP64, c, accumulate=accumulate, out=out)
+
+
+def block_dot(
+    a: Sequence[ArrayLike],
+    b: Sequence[ArrayLike],
+    fa: str | BlockFormat,
+    fb: str | BlockFormat,
+    c: ArrayLike | None = None,
+    *,
+    accumulate: Accumulation = _EXACT,
+    out: str | Format | None = None,
+) -> Integers:
+    """d = c + Σ_k a[…, k] · b[…, k] of block formats, as :func:`block_gemm` forms it; blocks run along the last axis."""
+    x, y = _operands(a, b, fa, fb, accumulate, (-1, -1))
+    return dot(x, y, _FP64, _FP64, c, accumulate=accumulate, out=out)
+
+
+def _operands(
+    a: Sequence[ArrayLike],
+    b: Sequence[ArrayLike],
+    fa: str | BlockFormat,
+    fb: str | BlockFormat,
+    accumulate: object,
+    axes: tuple[int, int],
+) -> list[Integers]:
+    """The operands as codes of fp64, which hold every value of a block format exactly."""
+    formats = block_format(fa), block_format(fb)
+    if isinstance(accumulate, Aligned):
+        raise ParameterError(f"accumulate must be Exact or Rounded for block formats, not {accumulate}")
+    if isinstance(accumulate, Rounded):
+        for fmt in formats:
+            if accumulate.block % fmt.block_size and fmt.block_size % accumulate.block:
+                raise ParameterError(
+                    f"accumulate must round after whole blocks of {fmt.block_size} products for {fmt}, or a part that "
+                    f"divides one, not after {accumulate.block}"
+                )
+    operands = []
+    for argument, parts, fmt, axis in zip("ab", (a, b), formats, axes, strict=True):
+        operands.append(encode(decode_blocks(check_parts(argument, parts, fmt), fmt, axis=axis), _FP64))
+    return operands

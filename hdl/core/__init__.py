@@ -1,0 +1,1 @@
+"""What all generated units share: ports, hierarchy, registers and where they go."""

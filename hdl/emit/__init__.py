@@ -1,0 +1,1 @@
+"""From a unit to Verilog, its metadata and its FuseSoC core file."""

@@ -1,0 +1,1 @@
+"""Integer arithmetic: partial products, their sums, shifts and counts of zeros."""

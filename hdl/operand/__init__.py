@@ -1,0 +1,1 @@
+"""From a code of any format to sign, exponent, significand and class."""

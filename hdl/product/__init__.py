@@ -1,0 +1,1 @@
+"""Exact products of two unpacked operands."""

@@ -1,0 +1,1 @@
+"""From an exact result to a code: shift, rounding, range, flags."""

@@ -1,0 +1,1 @@
+"""Running sums of products, one module per style of accumulation."""

@@ -1,0 +1,1 @@
+"""The units that a user generates, arrays apart."""

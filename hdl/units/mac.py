@@ -1,0 +1,130 @@
+"""The multiply-accumulate unit."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.lib.wiring import In, Out
+
+from ...golden.formats import check_int
+from ..core.delays import ROUTE, balanced, segments
+from ..core.pipeline import MAX_STAGES, Pipeline
+from ..core.step import step
+from ..core.unit import PortSpec, Unit, clock_enable, control, number
+from ..sums.options import AccumulatorKeywords, AccumulatorOptions, takes_accumulator_options
+from ..sums.select import summation
+from .dot import operand_bits, operand_ports
+
+
+@takes_accumulator_options()
+class Mac(Unit):
+    """acc = (0 if clear else acc) + Σ over lanes of a·b; one step per clock cycle, ``stages`` + ``interleave`` of latency.
+
+    How the products are added, and what is rounded when, is the style of ``acc``; :mod:`.styles` lists them. The reference,
+    bit for bit, is :func:`polymac.golden.gemm` (:func:`polymac.golden.block_gemm` for block formats).
+
+    A step takes one cycle at any ``stages``, since those registers do not lie in the loop of the addition. With
+    ``interleave`` > 1 the addition itself is pipelined: that many independent sums take turns, one step each, so that
+    every sum is still added up in the order of its steps and no cycle is lost.
+
+    Parameters
+    ----------
+    a, b, lanes, acc, out, overflow, max_k, sparse, architecture, force_wide
+        As of :class:`.AccumulatorOptions`; ``options`` is one, whose fields these replace.
+    stages : int
+        Pipeline registers between the operands and the addition and, in the exact style, in the rounding of the sum: where
+        they balance the estimated delays of the steps.
+    interleave : int
+        Sums that take turns, 1 … 64, and registers in the loop of the accumulator, likewise.
+
+    Members
+    -------
+    a, b, a_position, a_scale, b_scale
+        As of :class:`Dot`.
+    valid : In(1)
+        The operands of this cycle count.
+    clear : In(1)
+        With ``valid``: the sum starts anew with these operands.
+    en : In(1)
+        While 0, no register changes.
+    acc : Out
+        The sum, ``stages`` + ``interleave`` cycles after its last operands; with ``interleave`` > 1 for one cycle in its
+        turn.
+
+    Raises
+    ------
+    TypeError, ParameterError
+        See :func:`.select.summation`.
+    """
+
+    kind = "mac"
+    throughput = "one step of `lanes` products per clock cycle"
+
+    def __init__(
+        self,
+        options: AccumulatorOptions | None = None,
+        *,
+        stages: int = 0,
+        interleave: int = 1,
+        **accumulator: Unpack[AccumulatorKeywords],
+    ) -> None:
+        self.how = how = summation(AccumulatorOptions.of(options, accumulator))
+        self.stages = check_int("stages", stages, 0, MAX_STAGES)
+        self.interleave = check_int("interleave", interleave, 1, MAX_STAGES)
+        self.formula = f"acc = (0 if clear else acc) + {how.formula}, {how.policy}"
+        super().__init__(
+            {
+                **operand_ports(how),
+                "valid": PortSpec(In(1), "valid"),
+                "clear": control(1),
+                "en": clock_enable(),
+                "acc": number(Out, how.out),
+            },
+            parameters=how.parameters | {"stages": stages, "interleave": interleave},
+            latency=stages + interleave,
+            clocked=True,
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        how = self.how
+        before, behind = self._split()
+        pipeline = Pipeline.at(m, before, self.en)
+        loop = balanced((*how.add_delays, 0), self.interleave - 1)
+        step(m, "The control goes along with the operands")
+        valid, clear = Signal(name="step"), Signal(name="start")
+        m.d.comb += [valid.eq(self.valid), clear.eq(self.clear)]
+        valid, clear = pipeline.delay(pipeline.stages, valid, clear)
+        step(m, "The sum so far, or none: what the products are added to")
+        register = Signal(how.state_bits, name="state", init=how.empty)
+        total = Signal(how.state_bits, name="total")
+        m.d.comb += total.eq(Mux(clear, Const(how.empty, how.state_bits), register))
+        a, b = (operand_bits(self, side, fields) for side, fields in (("a", how.a_fields), ("b", how.b_fields)))
+        following: Value = how.step(m, platform, pipeline, a, b, total, loop)
+        # Where nothing is added, a sum that takes its turn goes round as it is.
+        valid, kept = pipeline.delay(self.interleave - 1, valid, register)
+        with m.If(self.en):
+            if self.interleave == 1:
+                with m.If(valid):
+                    m.d.sync += register.eq(following)
+            else:
+                m.d.sync += register.eq(Mux(valid, following, kept))
+        if not how.state_is_code:
+            step(m, "The sum as a code of the result's format")
+        m.d.comb += self.acc.eq(how.result(m, platform, register, behind, self.en))
+        return m
+
+    def _split(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The registers before the addition and, in the exact style, in the rounding behind it: those ``stages`` that
+        leave the shortest longest way."""
+        how, behind = self.how, (*self.how.result_delays, ROUTE)
+        if not how.result_delays:
+            return how.feed(self.stages), ()
+        choices = [(how.feed(self.stages - late), balanced(behind, late)) for late in range(self.stages + 1)]
+        feed = (ROUTE, *how.feed_delays, how.add_delays[0])
+        # Of those with the same longest way the one with the shorter second, and so on.
+        return min(
+            choices,
+            key=lambda choice: sorted(segments(feed, choice[0]) + segments(behind, choice[1]), reverse=True),
+        )

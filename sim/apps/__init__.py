@@ -1,0 +1,1 @@
+"""Work for generated arrays: matrix products of any size, and a network."""

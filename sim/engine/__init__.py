@@ -1,0 +1,1 @@
+"""Simulators, and what runs a generated module in them."""

@@ -1,0 +1,1 @@
+"""What the golden model says each unit must answer."""

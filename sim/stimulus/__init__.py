@@ -1,0 +1,1 @@
+"""Inputs that make faults visible."""

@@ -1,0 +1,113 @@
+"""Operands of dot products: sums that cancel, that meet far apart, that overflow, and special values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ... import golden, hdl
+from ...golden.codec.codes import code_dtype
+from ...golden.formats import Aligned
+from ...hdl.sums.accumulator import Summation
+from ...hdl.units.dot import operand_formats
+from ..expected.sums import Codes, sums, to_bus
+from .sum_elements import KINDS, Generator, largest, near, negated, powers, wild, zeros
+
+#: Products that are checked at a time.
+CHUNK_PRODUCTS = 1 << 19
+
+
+def random_dots(unit: hdl.Dot, total: int, seed: int) -> Iterator[dict[str, Codes]]:
+    """``total`` sets of operands of a dot product, in chunks: what its ports carry."""
+    generator = np.random.default_rng(seed)
+    for count in chunks(unit.how, total):
+        fields = beats(unit.how, count, generator)
+        addend = {"c": addends(unit.how, fields, generator)} if unit.addend else {}
+        yield to_ports(unit.how, fields) | addend
+
+
+def chunks(how: Summation, total: int) -> Iterator[int]:
+    """The sizes of chunks."""
+    step = max(1, CHUNK_PRODUCTS // how.products)
+    return (min(step, total - start) for start in range(0, total, step))
+
+
+def to_ports(how: Summation, fields: dict[str, Codes]) -> dict[str, Codes]:
+    return {port: to_bus(fields[port], fmt) for port, (fmt, _) in operand_formats(how).items()}
+
+
+def beats(how: Summation, count: int, generator: Generator) -> dict[str, Codes]:
+    """Operands of ``count`` beats: codes (count, elements) by port; what the elements of a beat have in common varies."""
+    kinds = generator.choice(list(KINDS), count, p=[share for _, share in KINDS.values()])
+    fields = {}
+    for port, (fmt, elements) in operand_formats(how).items():
+        codes = np.zeros((count, elements), code_dtype(fmt))
+        for kind, (make, _) in KINDS.items():
+            here = kinds == kind
+            codes[here] = make(fmt, (int(here.sum()), elements), generator)
+        fields[port] = codes
+    pairs = kinds == "pairs"
+    if not how.sparse:
+        # Products 1, 3, … cancel those before them, most of them exactly.
+        odd = how.lanes // 2 * 2
+        for port in ("a", "b"):
+            same = fields[port][pairs, :odd:2]
+            fields[port][pairs, 1:odd:2] = same if port == "b" else negated(how.a_element, same)
+        noise = (generator.random((int(pairs.sum()), how.lanes)) < 1 / (2 * how.lanes)).astype(fields["a"].dtype)
+        fields["a"][pairs] ^= noise
+    return fields
+
+
+def addends(how: Summation, fields: dict[str, Codes], generator: Generator) -> Codes:
+    """For each beat a code of the result's format to add: often what nearly cancels, overflows or lies at the edge."""
+    out, dtype = how.out, code_dtype(how.out)
+    total = sums(how, {port: codes[:, None] for port, codes in fields.items()})
+    count = len(total)
+    opposite = negated(out, total)
+    neighbour = (opposite + dtype.type(1) - dtype.type(2) * generator.integers(0, 2, count).astype(dtype)) & dtype.type(
+        out.code_mask
+    )
+    choices: list[Codes] = [
+        wild(out, (count, 1), generator)[:, 0],
+        near(out, (count, 1), generator)[:, 0],
+        zeros(out, (count, 1), generator)[:, 0],
+        powers(out, (count, 1), generator)[:, 0],
+        opposite,
+        neighbour,
+        _apart(how, total, generator) if out.kind == "float" else largest(out, (count, 1), generator)[:, 0],
+        _beside(how, total, generator) if out.kind == "float" else largest(out, (count, 1), generator)[:, 0],
+    ]
+    return np.choose(generator.integers(0, len(choices), count), choices).astype(dtype)
+
+
+def _beside(how: Summation, total: Codes, generator: Generator) -> Codes:
+    """Numbers of the sum's sign and of exponents like its largest products', all fraction bits set."""
+    out, dtype = how.out, total.dtype.type
+    field = (total & dtype(out.code_mask ^ out.sign_mask)) >> dtype(out.frac_bits)
+    down = generator.integers(0, how.products.bit_length() + 2, len(total)).astype(total.dtype)
+    code = (np.where(field > down, field - down, dtype(0)) << dtype(out.frac_bits)) | dtype((1 << out.frac_bits) - 1)
+    return np.minimum(code, dtype(out.max_code)) | (total & dtype(out.sign_mask))
+
+
+def _apart(how: Summation, total: Codes, generator: Generator) -> Codes:
+    """Numbers of the result's format as far above or below the sum as bits begin to count or cease to."""
+    out = how.out
+    distance = generator.choice(edges(how), len(total))
+    values = golden.decode(total, out)
+    exponent = np.where(np.isfinite(values), np.frexp(np.nan_to_num(values, posinf=0, neginf=0))[1], 0)
+    fraction = generator.choice([1.0, 1.5, 1 + 2.0**-out.frac_bits, 2 - 2.0**-out.frac_bits], len(total))
+    signs = generator.choice([-1.0, 1.0], len(total))
+    reach = np.clip(exponent - 1 + distance, out.min_exponent - out.frac_bits, out.max_exponent)
+    return golden.encode(np.ldexp(signs * fraction, reach.astype(np.int32)), out, rounding="rtz", overflow="saturate")
+
+
+def edges(how: Summation) -> list[int]:
+    """How many places two terms are apart where bits of the lesser begin to count or cease to, either way."""
+    digits = how.a_element.significand_bits + how.b_element.significand_bits
+    places = {*range(4), *range(digits, digits + 4)}
+    if how.out.kind == "float":
+        places |= {*range(how.out.significand_bits, how.out.significand_bits + 3)}
+    if isinstance(how.style, Aligned):
+        places |= {how.style.frac_bits + step for step in range(-1, 4)}
+    return sorted(places | {-place for place in places})

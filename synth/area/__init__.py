@@ -1,0 +1,1 @@
+"""Area and delay of a design: recipes, libraries, targets, records."""

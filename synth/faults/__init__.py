@@ -1,0 +1,1 @@
+"""Seeded faults, to see what a regression notices."""

@@ -1,0 +1,1 @@
+"""Yosys jobs, each in a process of its own."""
