@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 
 from ...golden.formats import Format
-from .modes import RoundingMode
+from .modes import RoundingLogic
 
 
 def round_fixed(
@@ -46,7 +46,7 @@ def round_fixed(
         wide = Signal(signed(max(len(value), cut) + 1), name="extended")
         rounded = Signal(signed(len(wide) - cut + 1), name="rounded")
         increment = Signal(name="increment")
-        mode = RoundingMode(rounding, random)
+        mode = RoundingLogic(rounding, random)
         rest, below = _first_bits(wide[:cut], len(random)) if random is not None else (None, None)
         m.d.comb += [
             wide.eq(value),

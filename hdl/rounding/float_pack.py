@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Member, Out
 from ...golden.formats import Flag, Format
 from ..core.pipeline import Pipeline
 from ..operand.raw_float import chosen
-from .modes import PORT, PORT_BITS, RoundingMode
+from .modes import PORT, PORT_BITS, RoundingLogic
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Packing:
     def build(
         self,
         m: Module,
-        mode: RoundingMode,
+        mode: RoundingLogic,
         classes: dict[str, Signal],
         window: Window,
         y: Signal,
@@ -235,7 +235,7 @@ class Packing:
         ]
         return replace(window, bits=bits, below=below)
 
-    def is_tiny(self, m: Module, mode: RoundingMode, sign: Value, window: Window, select: Value | None) -> Value:
+    def is_tiny(self, m: Module, mode: RoundingLogic, sign: Value, window: Window, select: Value | None) -> Value:
         """Whether the result is below the least normal number once rounded as if exponents had no lower bound.
 
         With the leading one in the place below the hidden bit that rounding is one place further to the right, and only

@@ -13,8 +13,8 @@ from ..integer.product_in_steps import sum_delays, sum_in_steps
 from ..integer.shifter import shift_delays
 from ..operand.decoders import decode
 from ..operand.raw_float import RawFloat
-from ..rounding.modes import TRUNCATE
-from ..rounding.round_magnitude import ROUND_PLACES, Rounding, round_delays, round_magnitude
+from ..rounding.modes import TRUNCATE, Policy
+from ..rounding.round_magnitude import ROUND_PLACES, round_delays, round_magnitude
 
 
 class AlignedAdd(PipelinedUnit):
@@ -175,8 +175,8 @@ class AlignedAdd(PipelinedUnit):
         step(m, f"Truncated to {self.fmt}; a zero sum is +0, also one that truncation made")
         code = Signal(self.fmt.width, name="truncated")
         last = (weight, low, low + (1 << len(largest)) - 1)
-        how = Rounding(self.fmt, TRUNCATE, "ieee", "full")
-        round_magnitude(m, platform, how, magnitude, None, last, found, code, pipeline, first=place + 1)
+        policy = Policy(TRUNCATE, "ieee", "full")
+        round_magnitude(m, platform, self.fmt, policy, magnitude, None, last, found, code, pipeline, first=place + 1)
         (code,) = pipeline.cut(place + 1 + ROUND_PLACES, code)
         is_zero = Signal(name="result_is_zero")
         m.d.comb += is_zero.eq(code[:-1] == 0)

@@ -18,8 +18,8 @@ from ..operand.raw_float import RawFloat, chosen
 from ..product.significand import add_one, count_leading_zeros, exact_product, product_shape, significand_product
 from ..rounding.encoders import Path, encoder, rounder_of
 from ..rounding.fixed_round import round_fixed
-from ..rounding.modes import PORT, PORT_BITS
-from .description import policy
+from ..rounding.modes import PORT, PORT_BITS, Policy
+from .description import policy as describe
 from .multiplier_options import (
     EXACT,
     UNPACKED,
@@ -137,7 +137,7 @@ class Multiplier(PipelinedUnit):
         self.with_valid = bool(valid)
         self.formula = self._formula()
         how = (self.rounding, self.random_bits, self.overflow, self.subnormals, self.with_flags)
-        self.policy = tuple(policy(self.choices, *how))
+        self.policy = tuple(describe(self.choices, *how))
         super().__init__(
             self._ports(),
             parameters=self._parameters(given_out=out is not None),
@@ -350,15 +350,15 @@ class Multiplier(PipelinedUnit):
         names = {"rounding_mode": "rounding"}
         wires |= {names.get(name, name): value for name, value in side.items()}
         wires = pipeline.cut_named(1, wires)
+        # Where the product is exact the rounder only packs.
+        policy = Policy(self.rounding or "rne", self.overflow or "ieee", self.subnormals)
         options: dict[str, Any] = {
             "least": least,
             "greatest": max(greatest, 0),
             "significand_bits": len(significand),
             "most_zeros": most_zeros,
             "slack": slack,
-            "rounding": self.rounding or "rne",
-            "overflow": self.overflow or "ieee",
-            "subnormals": self.subnormals,
+            "policy": policy,
             "flags": self.with_flags,
             "stages": pipeline.depth(2),
             "random_bits": self.random_bits,
