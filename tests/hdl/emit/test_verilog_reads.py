@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from polymac import hdl
-from polymac.hdl.emit import generate_all
+from polymac.hdl.emit.design import generate_all
+
+from .emission import netlist_of
 
 #: The name of a net declared with what it is.
 DECLARED = re.compile(r"^  wire (?:signed )?(?:\[\d+:0\] )?(\w+) = ", re.MULTILINE)
@@ -36,8 +37,8 @@ def complaints(module: str, given: set[str]) -> list[str]:
     return found
 
 
-def test_nothing_to_object_to(design: hdl.Design, units: dict[str, hdl.Unit], rtlil_of: Any) -> None:
-    given = set(re.findall(r"\\(\w+)", rtlil_of(units[design.name], design.name)))
+def test_nothing_to_object_to(design: hdl.Design, units: dict[str, hdl.Unit]) -> None:
+    given = set(re.findall(r"\\(\w+)", netlist_of(units[design.name], design.name)))
     assert [text for module in modules(design) for text in complaints(module, given)] == []
 
 
