@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from ...golden.formats import ParameterError, check_choice, check_int
 from ..core.hierarchy import place
 from ..core.pipeline import MAX_STAGES
+from ..core.step import step
 from ..core.unit import PortSpec, StreamSpec, Unit, control, numbers
 from ..sums.accumulator import Field, Summation
 from ..sums.exact import ExactSum
@@ -162,6 +163,7 @@ class Array(Unit):
         parts = [(payload[field].as_value(), fmt.width * count) for field, fmt, count in fields]
         if len(parts) == 1:
             return parts[0][0]
+        step(m, f"The fields of {name} place by place")
         joined = Signal(sum(len(part) for part, _ in parts), name=f"{name}_joined")
         m.d.comb += joined.eq(
             Cat(part[index * bits : (index + 1) * bits] for index in range(places) for part, bits in parts)
@@ -173,6 +175,7 @@ class Array(Unit):
         how = self.how
         if how.state_is_code:
             return sums
+        step(m, "Each column's sum as a code of the result's format")
         results = Signal(how.out.width * self.cols, name="results")
         for column in range(self.cols):
             state = sums[column * how.state_bits : (column + 1) * how.state_bits]
@@ -182,6 +185,7 @@ class Array(Unit):
 
     def _buffer(self, m: Module, advance: Signal, out_data: Value, out_valid: Value, out_last: Value) -> None:
         """Two beats of C: ``advance`` depends on registers alone, and nothing is lost when ``ready`` falls."""
+        step(m, "Two beats of C wait here: whether the array advances depends on registers alone")
         head, tail = (Signal(len(out_data) + 1, name=name, reset_less=True) for name in ("head", "tail"))
         holds_one, holds_two, push, pop = (Signal(name=name) for name in ("holds_one", "holds_two", "push", "pop"))
         beat = Cat(out_data, out_last)

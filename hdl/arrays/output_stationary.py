@@ -6,6 +6,7 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value
 
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline
+from ..core.step import step
 from ..sums.accumulator import Summation
 from .dataflow import DataflowHost
 from .grid import Grid
@@ -46,18 +47,20 @@ class OutputElement(ProcessingElement):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         pipeline = Pipeline.at(m, self.how.feed(self.stages), self.en)
-        step, start = Signal(name="step"), Signal(name="start")
-        m.d.comb += [step.eq(self.valid), start.eq(self.first)]
-        step, start = pipeline.delay(self.stages, step, start)
+        step(m, "The control goes along with the operands, and the sum so far or none is what they are added to")
+        counts, start = Signal(name="counts"), Signal(name="start")
+        m.d.comb += [counts.eq(self.valid), start.eq(self.first)]
+        counts, start = pipeline.delay(self.stages, counts, start)
         acc, before = (Signal(self.how.state_bits, name=name) for name in ("acc", "sum_before"))
         m.d.comb += before.eq(Mux(start, self.how.empty, acc))
         following = self.how.step(m, platform, pipeline, self.a, self.b, before)
+        step(m, "Operands and control move on; a finished sum goes to the drain register")
         done = Signal(self.stages + 1)  # bit i: the sum is complete in stages - i cycles
         a_out, b_out, drain = (
             Signal(len(getattr(self, name)), name=f"{name}_held", reset_less=True) for name in ("a", "b", "drain")
         )
         with m.If(self.en):
-            with m.If(step):
+            with m.If(counts):
                 m.d.sync += acc.eq(following)
             m.d.sync += [a_out.eq(self.a), b_out.eq(self.b), done.eq((done << 1) | (self.valid & self.last))]
             m.d.sync += [getattr(self, f"{name}_out").eq(getattr(self, name)) for name in _CONTROL]
@@ -75,6 +78,7 @@ def output_stationary(m: Module, platform: object, array: DataflowHost, advance:
     Row 0 of C lies at the bottom, next to the exit, since the drain chain moves down and is emptied from there.
     """
     how, rows, cols = array.how, array.rows, array.cols
+    step(m, "A beat of a and one of b are taken together, unless the end of a tile would come too soon")
     take, first = Signal(name="take"), Signal(name="first", init=1)
     last = array.a.payload.last
     # The drain chain holds a tile for `rows` cycles, so that the ends of two tiles are at least that far apart.
@@ -93,6 +97,9 @@ def output_stationary(m: Module, platform: object, array: DataflowHost, advance:
     with m.If(take):
         m.d.sync += first.eq(last)
 
+    step(
+        m, "The control of each row, from the bottom upwards; a row's drain register shifts once its sums are finished"
+    )
     pulses = {"valid": take, "first": first, "last": last}
     control = {name: wave(m, f"{name}_rows", pulse, rows, advance, upward=True) for name, pulse in pulses.items()}
     # From the end of the sums at the bottom to the cycle in which their drain registers hold them.
@@ -101,6 +108,7 @@ def output_stationary(m: Module, platform: object, array: DataflowHost, advance:
     shift = Signal(rows)
     with m.If(advance):
         m.d.sync += shift.eq(Mux(finished, (1 << (rows - 1)) - 1, shift & (shift >> 1)))
+    step(m, "The processing elements, each row and column of operands a cycle behind the one before")
     a_skew, b_skew = Skew(width=how.a_bits, count=rows, reverse=True), Skew(width=how.b_bits, count=cols, reverse=False)
     drain = Signal(how.state_bits * cols, name="drain")
     grid = Grid(element=OutputElement, how=how, rows=rows, columns=cols, stages=array.stages, upward=True)
@@ -118,6 +126,7 @@ def output_stationary(m: Module, platform: object, array: DataflowHost, advance:
         drain_out=drain,
         **control,
     )
+    step(m, "Rows of C that are still to leave")
     arrives = wave(m, "arrives", finished, cols, advance)[-1]
     left = Signal(range(rows + 1), name="rows_left")
     with m.If(advance):

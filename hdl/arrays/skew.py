@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import check_int
 from ..core.hierarchy import place
+from ..core.step import step
 from ..core.unit import PortSpec, Unit
 
 #: A longer delay, or a vector of more elements, is built of two halves, so that the size of the description grows with
@@ -49,12 +50,13 @@ class Delay(Unit):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         if self.depth > DIRECT_DEPTH or (self.depth > 1 and self.depth * self.width > MOST_BITS):
+            step(m, "Two lines, one behind the other")
             half = self.depth // 2
             between = Signal(self.width)
             for name, depth, i, o in (("early", half, self.i, between), ("late", self.depth - half, between, self.o)):
                 place(m, platform, name, Delay(width=self.width, depth=depth), i=i, o=o, en=self.en)
             return m
-        # One register holds the whole line, the newest word in its least significant bits.
+        step(m, "One register holds the whole line, the newest word in its least significant bits")
         line = Signal(self.depth * self.width, reset_less=True)
         with m.If(self.en):
             m.d.sync += line.eq(Cat(self.i, line))
@@ -91,8 +93,8 @@ class Skew(Unit):
         self.reverse = reverse
         super().__init__(
             {
-                "i": PortSpec(In(width * count), "data"),
-                "o": PortSpec(Out(width * count), "data"),
+                "i": PortSpec(In(width * count), "data", elements=count),
+                "o": PortSpec(Out(width * count), "data", elements=count),
                 "en": PortSpec(In(1), "enable"),
             },
             parameters={"width": width, "count": count, "reverse": reverse},
@@ -105,6 +107,7 @@ class Skew(Unit):
         if self.count > DIRECT_DEPTH or (self.count > 2 and (self.count - 1) * self.width > MOST_BITS):
             self._halves(m, platform)
             return m
+        step(m, "Each element's line is one register, the newest word in its least significant bits")
         for element in range(self.count):
             depth = self.count - 1 - element if self.reverse else element
             here = slice(element * self.width, (element + 1) * self.width)
@@ -119,6 +122,7 @@ class Skew(Unit):
 
     def _halves(self, m: Module, platform: object) -> None:
         """Each half skewed in itself, and the half that waits delayed by the length of the other."""
+        step(m, "Each half skewed in itself, and the half that waits delayed by the length of the other")
         low = self.count // 2
         for name, start, count in (("low", 0, low), ("high", low, self.count - low)):
             here = slice(start * self.width, (start + count) * self.width)

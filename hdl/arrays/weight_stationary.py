@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline
+from ..core.step import step
 from ..sums.accumulator import Summation
 from .dataflow import DataflowHost
 from .grid import Grid
@@ -50,7 +51,9 @@ class WeightElement(ProcessingElement):
         a_out, b_out = (Signal(len(getattr(self, name)), name=f"{name}_held", reset_less=True) for name in "ab")
         shadow, weight = (Signal(how.b_bits, name=name, reset_less=True) for name in ("shadow", "weight"))
         total = Signal(how.state_bits, name="total", reset_less=True)
+        step(m, "The products with the weights, added to the sum from above")
         following = how.step(m, platform, pipeline, a_out, weight, self.sum)
+        step(m, "Operands, control and sums move on; weights pass through a shadow that a swap makes the current ones")
         with m.If(self.en):
             m.d.sync += [a_out.eq(self.a), b_out.eq(self.b), total.eq(following)]
             m.d.sync += [getattr(self, f"{name}_out").eq(getattr(self, name)) for name in _CONTROL]
@@ -65,6 +68,7 @@ class WeightElement(ProcessingElement):
 def weight_stationary(m: Module, platform: object, array: DataflowHost, advance: Signal) -> tuple[Value, Value, Value]:
     """All but the output buffer: sums of one vector side by side, valid and last."""
     how, rows, cols, stages = array.how, array.rows, array.cols, array.stages
+    step(m, "A beat of a is taken once its weights are loaded, one of b once the shadow plane is free")
     take, swap, load = (Signal(name=name) for name in ("take", "swap", "take_b"))
     # Whether the next beat of a is the first of a tile, and whether the shadow plane is complete.
     first, loaded = Signal(name="first", init=1), Signal(name="loaded")
@@ -80,6 +84,7 @@ def weight_stationary(m: Module, platform: object, array: DataflowHost, advance:
     ]
     with m.If(take):
         m.d.sync += first.eq(array.a.payload.last)
+    step(m, "Rows of the shadow plane that are loaded")
     index = Signal(range(rows))
     ends = Signal(name="plane_ends")
     m.d.comb += ends.eq(index == rows - 1)
@@ -94,6 +99,7 @@ def weight_stationary(m: Module, platform: object, array: DataflowHost, advance:
         Skew(width=how.a_bits, count=rows, reverse=False),
         Skew(width=how.b_bits, count=cols, reverse=False),
     )
+    step(m, "The processing elements, each row and column of operands a cycle behind the one before")
     sums = Signal(how.state_bits * cols, name="sums")
     place(
         m,
@@ -109,7 +115,8 @@ def weight_stationary(m: Module, platform: object, array: DataflowHost, advance:
         b_out=Signal(how.b_bits * cols, name="b_unused"),
         sum_out=sums,
     )
-    # Vectors on their way to the exit: past every row and column, `stages` registers and that of the operands.
+    # Past every row and column, `stages` registers and that of the operands.
+    step(m, "Vectors on their way to the exit")
     valid, last = (
         wave(m, name, pulse, rows + cols + stages + 1, advance)[-1]
         for name, pulse in (("valid", take), ("last", array.a.payload.last))

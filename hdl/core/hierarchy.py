@@ -8,6 +8,7 @@ from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Signal, Val
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from .step import mark_part
 from .unit import Port, Unit
 
 
@@ -48,6 +49,7 @@ def place(m: Module, platform: object, name: str, unit: Unit, /, **connections: 
     if isinstance(platform, Hierarchy):
         wires = {f"{port.direction[0]}_{port.name}": connections[port.name] for port, _ in flat}
         clock = {"i_clk": ClockSignal(), "i_rst": ResetSignal()} if unit.clocked else {}
+        mark_part(m, name)
         m.submodules[name] = Instance(platform.module_name(unit), **clock, **wires)
         return
     m.submodules[name] = unit

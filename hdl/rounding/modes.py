@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Const, Value
+from amaranth.hdl import Const, Module, Signal, Value
 
 from ...golden.formats import Exact, Format, ParameterError, Rounded, RoundingMode
 
@@ -110,13 +111,31 @@ class RoundingLogic:
         self.truncates = isinstance(mode, str) and "truncates" in _TRAITS[mode]
         self.up = chosen("up")
         self.down = chosen("down")
+        self.rounds_away: Value | None = None
         self.random = random
         self.stochastic = Const(0, 1) if random is None else chosen("stochastic")
         not_toward_zero = self.nearest | self.up | self.down
         self.toward_zero = ~(not_toward_zero if random is None else not_toward_zero | self.stochastic)
 
+    def named(self, m: Module, sign: Value) -> RoundingLogic:
+        """The same for numbers of that sign, with signals that say what a port chooses."""
+        if isinstance(self.nearest, Const):
+            return self
+        logic = copy(self)
+        logic.nearest, logic.ties_away, logic.rounds_away = (
+            Signal(name=name) for name in ("to_nearest", "ties_away", "rounds_away")
+        )
+        m.d.comb += [
+            logic.nearest.eq(self.nearest),
+            logic.ties_away.eq(self.ties_away),
+            logic.rounds_away.eq(self.away(sign)),
+        ]
+        return logic
+
     def away(self, sign: Value) -> Value:
         """Whether the mode is a directed one that raises the magnitude of inexact numbers of that sign."""
+        if self.rounds_away is not None:
+            return self.rounds_away
         return (self.up & ~sign) | (self.down & sign)
 
     def increment(self, sign: Value, lsb: Value, guard: Value, sticky: Value, rest: Value | None = None) -> Value:

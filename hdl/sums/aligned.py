@@ -10,12 +10,15 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from ...golden.formats import Aligned, FloatFormat, Format, ParameterError, check_choice, ieee_float, style_name
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline
+from ..core.step import step
 from ..integer.product import ARCHITECTURES
 from ..operand.raw_float import RawFloat
 from ..product.lane_product import LaneProduct, lane_product
 from .accumulator import Beat, Summation, check_nan, products_of
 from .aligned_add import AlignedAdd, aligned_delays
 from .options import Request
+
+_ADDED = "Aligned to the largest exponent and added to the sum"
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ class AlignedSum(Summation):
     ) -> Value:
         a, b, size = self.a_element, self.b_element, self.aligned.block
         inside = pipeline.depths(1, len(self.feed_delays))
+        step(m, "The exact products")
         terms = [
             lane_product(m, platform, f"lane_{i}", x, a, b, self.architecture, registers=inside, enable=pipeline.enable)
             for i, x in enumerate(beat.pairs)
@@ -117,6 +121,7 @@ class AlignedSum(Summation):
         for index in range(count):
             block = [term.delayed(pipeline, later) for term in terms[index * size : (index + 1) * size]]
             part = registers[index * steps : (index + 1) * steps]
+            step(m, f"Block {index}: aligned to its largest exponent and added to the sum" if count > 1 else _ADDED)
             state = self._block(m, platform, index, block, state, part, pipeline.enable)
             later += sum(part)
         return state

@@ -8,6 +8,8 @@ from amaranth.lib.wiring import In, Out
 from ...golden.formats import Format
 from ..core.delays import LUT, adder
 from ..core.pipeline import Pipeline, PipelinedUnit
+from ..core.step import step
+from ..core.unit import PortSpec
 from ..integer.product_in_steps import sum_delays, sum_in_steps
 from ..integer.shifter import shift_delays
 from ..operand.decoders import decode
@@ -80,8 +82,8 @@ class AlignedAdd(PipelinedUnit):
         self.frac_bits = frac_bits
         self.cut_bits = cut_bits
         self.exponent_bits = span.bit_length()
-        members = {"acc": In(fmt.width), "values": In(count * significand_bits), "signs": In(count)}
-        members |= {"exponents": In(count * self.exponent_bits)} if self.exponent_bits else {}
+        members = {"acc": In(fmt.width), "values": _packed(significand_bits, count), "signs": In(count)}
+        members |= {"exponents": _packed(self.exponent_bits, count)} if self.exponent_bits else {}
         super().__init__(
             members | {name: In(1) for name in ("nan", "plus_inf", "minus_inf")} | {"y": Out(fmt.width)},
             parameters={
@@ -105,7 +107,7 @@ class AlignedAdd(PipelinedUnit):
         point = self.point
         least = min(self.quantum + point, acc.shape.min_exponent - acc.shape.bias)
         greatest = max(self.quantum + point + self.span, acc.shape.max_exponent - acc.shape.bias)
-        # Exponents count from 1; that of a zero is 0.
+        step(m, "The terms; exponents count from 1, and that of a zero is 0")
         shape = range(greatest - least + 2)
         parts = {"sign": 1, "value": self.significand_bits}
         signs, values = ([Signal(bits, name=f"{name}_{i}") for i in range(self.count)] for name, bits in parts.items())
@@ -125,8 +127,9 @@ class AlignedAdd(PipelinedUnit):
             exponent.eq(Mux(acc.significand == 0, 0, acc.exponent + (1 - acc.shape.bias - least))),
             significand.eq(acc.significand),
         ]
+        step(m, "The largest exponent, by a tournament")
         largest, place = self._maximum(m, [*pipeline.cut(0, *exponents, exponent)], pipeline)
-        # What waits for it.
+        step(m, "Class of the sum as infinities and NaN decide it")
         passed = sum(pipeline.depths(0, place))
         sign = Signal(name="acc_signed")
         m.d.comb += sign.eq(acc.sign)
@@ -140,18 +143,22 @@ class AlignedAdd(PipelinedUnit):
         low = least - self.frac_bits + acc.shape.bias - 1
         weight = Signal(range(low, low + (1 << len(largest))), name="last_weight")
         m.d.comb += weight.eq(largest + low)
+        step(m, "Each term shifted down to that exponent and truncated toward zero")
         addends = [
             self._aligned(m, i, largest, *term, pipeline, place)
             for i, term in enumerate(zip(signs, values, exponents, points, strict=True))
         ]
+        addends = pipeline.cut(place + 2, *addends)
         total = Signal(signed(self.frac_bits + 3 + len(addends).bit_length()), name="total")
         magnitude = Signal(len(total) - 1, name="magnitude")
+        step(m, "The sum of the terms")
         m.d.comb += total.eq(sum_in_steps(m, addends, pipeline, place + 3, "sum"))
         levels = (len(addends) - 1).bit_length()
         passed = sum(pipeline.depths(place, 3 + levels))
         classes = pipeline.delay_named(passed, classes)
         (weight,) = pipeline.delay(passed, weight)
         zero, sign = Signal(name="sum_zero"), Signal(name="sum_sign")
+        step(m, "Magnitude, sign and class of the sum")
         m.d.comb += [
             magnitude.eq(Mux(total < 0, -total, total)),
             zero.eq((total == 0) & ~classes["nan"] & ~classes["inf"]),
@@ -167,12 +174,12 @@ class AlignedAdd(PipelinedUnit):
             above = [magnitude[index + cut :].any() for index in range(max(len(magnitude) - cut, 0))]
             m.d.comb += kept.eq(magnitude & ~Cat(*above, Const(0, len(magnitude) - len(above))))
             magnitude = kept
+        step(m, f"Truncated to {self.fmt}; a zero sum is +0, also one that truncation made")
         code = Signal(self.fmt.width, name="truncated")
         last = (weight, low, low + (1 << len(largest)) - 1)
         policy = Policy(TRUNCATE, "ieee", "full")
         round_magnitude(m, platform, self.fmt, policy, magnitude, None, last, found, code, pipeline, first=place + 1)
         (code,) = pipeline.cut(place + 1 + ROUND_PLACES, code)
-        # A zero sum is +0, also one that truncation made.
         is_zero = Signal(name="result_is_zero")
         m.d.comb += is_zero.eq(code[:-1] == 0)
         m.d.comb += self.y.eq(Cat(code[:-1], code[-1] & ~is_zero))
@@ -220,7 +227,7 @@ class AlignedAdd(PipelinedUnit):
     ) -> Signal:
         """One term in units of ``2**(largest - frac_bits)``, truncated toward zero.
 
-        The pipeline's registers from ``place`` on are behind the amount of the shift, in it, and behind the term.
+        The pipeline's registers from ``place`` on are behind the amount of the shift, and in it.
         """
         up = self.frac_bits - point
         wide = Signal(len(value) + max(up, 0), name=f"term_{index}")
@@ -241,7 +248,11 @@ class AlignedAdd(PipelinedUnit):
         m.d.comb += cut.eq(wide >> amount)
         result = Signal(signed(len(wide) + 1), name=f"addend_{index}")
         m.d.comb += result.eq(Mux(sign, -cut, cut))
-        return pipeline.cut(place + 2, result)[0]
+        return result
+
+
+def _packed(bits: int, count: int) -> PortSpec:
+    return PortSpec(In(count * bits), "data", elements=count)
 
 
 def aligned_delays(fmt: Format, count: int, exponent_bits: int, frac_bits: int) -> tuple[float, ...]:

@@ -10,6 +10,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from ...golden.formats import FLOAT_OVERFLOWS, BlockFormat, Exact, ParameterError, check_choice, check_int
 from ..core.delays import LUT, adder
 from ..core.pipeline import Pipeline
+from ..core.step import step
 from ..integer.product import ARCHITECTURES
 from ..integer.shifter import shift_delays
 from ..operand.decoders import raw_shape
@@ -161,10 +162,12 @@ class ExactSum(Summation):
     ) -> Value:
         # The shift by the scales has a place of its own, the last one.
         count = len(self.feed_delays) - len(self._shift_delays)
+        step(m, "The exact sum of the products in fixed point")
         before = Pipeline.at(m, (0, *pipeline.depths(1, count)), pipeline.enable)
         term = block_term(m, platform, "block", self, beat, before)
         value = term.significand
         if term.shape.span:
+            step(m, "Shifted by the scales")
             value = Signal(signed(len(term.significand) + term.shape.span), name="term_in_place")
             m.d.comb += value.eq(term.significand << term.exponent)
         found = {
@@ -178,6 +181,7 @@ class ExactSum(Summation):
         value, classes = pipeline.delay(
             pipeline.stages - pipeline.depth(0) - before.stages, value, classes, reset=False
         )
+        step(m, "Added to the sum")
         total, following = (Signal(signed(self.sum_bits), name=name) for name in ("total", "next_sum"))
         found_classes = Signal(len(classes), name="next_classes")
         m.d.comb += [
@@ -191,6 +195,7 @@ class ExactSum(Summation):
         self, m: Module, platform: object, state: Value, registers: tuple[int, ...] = (), enable: Signal | None = None
     ) -> Value:
         steps = Pipeline.at(m, registers, Signal(name="always") if enable is None else enable)
+        step(m, "Magnitude, sign and class of the sum")
         total, code = Signal(signed(self.sum_bits), name="sum"), Signal(self.out.width, name="rounded_sum")
         magnitude = Signal(self.sum_bits, name="sum_magnitude")
         m.d.comb += [total.eq(state[: self.sum_bits]), magnitude.eq(Mux(total < 0, -total, total))]
@@ -208,6 +213,7 @@ class ExactSum(Summation):
         classes = steps.cut_named(0, classes)
         (magnitude,) = steps.cut(0, magnitude)
         weight = self.quantum + raw_shape(self.out).bias
+        step(m, f"Rounded once to {self.out}")
         policy = Policy.of(self.exact, self.out)
         last = (Const(weight), weight, weight)
         round_magnitude(m, platform, self.out, policy, magnitude, None, last, classes, code, steps, first=1)

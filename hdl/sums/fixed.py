@@ -11,6 +11,7 @@ from ...golden.formats import BlockFormat, Exact, Format, ParameterError, Rounde
 from ..core.delays import LUT, MULTIPLIER
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline, PipelinedUnit
+from ..core.step import step
 from ..integer.bit_matrix import BitMatrix
 from ..integer.product import ADD_PRODUCTS
 from ..integer.product_in_steps import product_delays, sum_delays, sum_in_steps, sum_of_products_in_steps
@@ -162,11 +163,12 @@ class FixedSum(PipelinedUnit):
         for name in self.signs:
             beside[name] = Cat(*negative).all() if name == "all_negative" else Cat(*negative).any()
         later = pipeline.stages - passed
-        for name, value in beside.items():
-            now = Signal(name=f"beat_{name}") if later else getattr(self, name)
-            m.d.comb += now.eq(value)
-            if later:
-                m.d.comb += getattr(self, name).eq(*pipeline.delay(later, now, reset=False))
+        ports = {name: getattr(self, name) for name in beside}
+        kept = {name: Signal(name=f"beat_{name}") for name in beside} if later else ports
+        m.d.comb += [kept[name].eq(value) for name, value in beside.items()]
+        if later:
+            kept = pipeline.delay_named(later, kept, reset=False)
+            m.d.comb += [port.eq(kept[name]) for name, port in ports.items()]
         if not self._is_cut and self.latency:
             now = Signal(self.sum.shape(), name="beat_sum")
             m.d.comb += now.eq(total)
@@ -185,8 +187,10 @@ class FixedSum(PipelinedUnit):
         The registers of place ``first`` and following ones are halfway through the shift, behind it, and in the sum.
         """
         halfway, behind = pipeline.depths(first, 2) if self._is_cut else (0, 0)
+        step(m, "Each product at its place in fixed point, all bits inverted if it is negative")
         values = [self._shifted(m, lane, term, pipeline, halfway) for lane, term in enumerate(terms)]
         signs = [term.sign for term in terms]
+        step(m, "Their sum; -x is ~x + 1, and those ones are added for themselves")
         if self._is_cut:
             ones = Signal(range(len(signs) + 1), name="negative_products")
             m.d.comb += ones.eq(sum_in_pairs(signs))

@@ -19,6 +19,7 @@ from ...golden.formats import (
 )
 from ..core.delays import LUT, adder
 from ..core.pipeline import Pipeline
+from ..core.step import step
 from ..core.unit import shape_of
 from ..integer.product import ARCHITECTURES
 from ..integer.product_in_steps import product_delays, sum_delays, sum_of_products_in_steps
@@ -117,6 +118,7 @@ class IntegerSum(Summation):
     def _add(
         self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, registers: tuple[int, ...]
     ) -> Value:
+        step(m, "The products added to the sum, exact")
         total = Signal(shape_of(self.out), name="total")
         m.d.comb += total.eq(state)
         if is_sign(self.a) and is_sign(self.b):
@@ -155,6 +157,7 @@ class IntegerSum(Summation):
             m.d.comb += following.eq(exact)
         else:
             (exact,) = pipeline.delay(sum(registers[:-1]), exact)
+            step(m, f"Saturated in {self.out}")
             m.d.comb += following.eq(saturate(exact, self.out))
         return pipeline.delay(sum(registers[-1:]), following)[0]
 

@@ -9,6 +9,7 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from ...golden.formats import BlockFormat
 from ..core.delays import LUT, adder
 from ..core.pipeline import Pipeline
+from ..core.step import step
 from ..operand.decoders import raw_shape
 from ..rounding.modes import Policy
 from ..rounding.round_magnitude import ROUND_PLACES, round_delays, round_magnitude
@@ -65,7 +66,9 @@ class BeatSum(ExactSum):
     def _add(
         self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, registers: tuple[int, ...]
     ) -> Value:
+        step(m, "The exact sum of the products in fixed point")
         term = block_term(m, platform, "block", self, beat, pipeline)
+        step(m, "Magnitude, sign and class of the sum, and the weight of its last bit")
         steps = Pipeline.at(m, registers, pipeline.enable)
         magnitude = Signal(len(term.significand), name="sum_magnitude")
         classes = {name: Signal(name=f"sum_{name}") for name in ("sign", "zero", "nan", "inf")}
@@ -82,6 +85,7 @@ class BeatSum(ExactSum):
         ]
         classes = steps.cut_named(0, classes)
         magnitude, weight = steps.cut(0, magnitude, weight)
+        step(m, f"Rounded once to {self.out}")
         policy = Policy.of(self.exact, self.out)
         code = Signal(self.out.width, name="rounded_sum")
         last = (weight, least, least + term.shape.span)

@@ -17,6 +17,7 @@ from ...golden.formats import (
     style_name,
 )
 from ..core.pipeline import Pipeline
+from ..core.step import step
 from ..integer.product import ARCHITECTURES
 from ..operand.raw_float import RawFloat
 from ..product.lane_product import LaneProduct, lane_product
@@ -147,6 +148,7 @@ class RoundedSum(Summation):
     def _add(
         self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, registers: tuple[int, ...]
     ) -> Value:
+        step(m, "The exact sums of blocks of products" if self._in_blocks else "The exact products")
         terms = self._terms(m, platform, beat, pipeline)
         policy = Policy.of(self.rounded, self.out)
         policy = replace(policy, rounding=PORT) if self.port else policy
@@ -159,9 +161,10 @@ class RoundedSum(Summation):
             m.d.comb += raised.eq(state[self.out.width :])
             state = Value.cast(state[: self.out.width])
         later = pipeline.stages - pipeline.depth(0)
-        steps = len(self.add_delays) // len(terms)
+        each = len(self.add_delays) // len(terms)
         for index, term in enumerate(terms):
-            inside = registers[index * steps : (index + 1) * steps]
+            step(m, f"Added and rounded to {self.out}" + f": term {index}" * (len(terms) > 1))
+            inside = registers[index * each : (index + 1) * each]
             stages = sum(inside)
             term = term.delayed(pipeline, passed)
             if mode is not None:
@@ -178,9 +181,9 @@ class RoundedSum(Summation):
         return state if raised is None else Cat(state, raised)
 
     def _terms(self, m: Module, platform: object, beat: Beat, pipeline: Pipeline) -> list[RawFloat]:
-        step = self.rounded.block
+        size = self.rounded.block
         if self._in_blocks:
-            blocks = [Beat(beat.pairs[i : i + step], beat.scales) for i in range(0, len(beat.pairs), step)]
+            blocks = [Beat(beat.pairs[i : i + size], beat.scales) for i in range(0, len(beat.pairs), size)]
             return [block_term(m, platform, f"block_{i}", self, part, pipeline) for i, part in enumerate(blocks)]
         a, b = self.a_element, self.b_element
         lane = LaneProduct(a=a, b=b, architecture=self.architecture)

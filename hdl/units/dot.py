@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from ...golden.formats import Format, check_bool, check_int
 from ..core.delays import ROUTE, balanced
 from ..core.pipeline import MAX_STAGES, Pipeline, PipelinedUnit
+from ..core.step import step
 from ..core.unit import PortSpec, number, numbers
 from ..sums.accumulator import MODE, Field, Summation
 from ..sums.options import AccumulatorKeywords, AccumulatorOptions, takes_accumulator_options
@@ -102,11 +103,14 @@ class Dot(PipelinedUnit):
         pipeline = Pipeline.at(m, registers[:feed], self.enable)
         state: Value = Const(how.empty, how.state_bits)
         if self.addend:
+            step(m, "The addend waits for the products")
             addend = Signal(how.state_bits, name="addend")
             m.d.comb += addend.eq(self.c)
             (state,) = pipeline.delay(pipeline.stages, addend, reset=False)
         a, b = (operand_bits(self, side, fields) for side, fields in (("a", how.a_fields), ("b", how.b_fields)))
         state = how.step(m, platform, pipeline, a, b, state, registers[feed:])
+        if not how.state_is_code:
+            step(m, "The sum as a code of the result's format")
         m.d.comb += self.d.eq(how.result(m, platform, state))
         if self.with_flags:
             m.d.comb += self.flags.eq(state[how.out.width :])

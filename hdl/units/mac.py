@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from ...golden.formats import check_int
 from ..core.delays import ROUTE, balanced, segments
 from ..core.pipeline import MAX_STAGES, Pipeline
+from ..core.step import step
 from ..core.unit import PortSpec, Unit, clock_enable, control, number
 from ..sums.options import AccumulatorKeywords, AccumulatorOptions, takes_accumulator_options
 from ..sums.select import summation
@@ -91,9 +92,11 @@ class Mac(Unit):
         before, behind = self._split()
         pipeline = Pipeline.at(m, before, self.en)
         loop = balanced((*how.add_delays, 0), self.interleave - 1)
+        step(m, "The control goes along with the operands")
         valid, clear = Signal(name="step"), Signal(name="start")
         m.d.comb += [valid.eq(self.valid), clear.eq(self.clear)]
         valid, clear = pipeline.delay(pipeline.stages, valid, clear)
+        step(m, "The sum so far, or none: what the products are added to")
         register = Signal(how.state_bits, name="state", init=how.empty)
         total = Signal(how.state_bits, name="total")
         m.d.comb += total.eq(Mux(clear, Const(how.empty, how.state_bits), register))
@@ -107,6 +110,8 @@ class Mac(Unit):
                     m.d.sync += register.eq(following)
             else:
                 m.d.sync += register.eq(Mux(valid, following, kept))
+        if not how.state_is_code:
+            step(m, "The sum as a code of the result's format")
         m.d.comb += self.acc.eq(how.result(m, platform, register, behind, self.en))
         return m
 

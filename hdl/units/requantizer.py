@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import Format, ParameterError, check_int, format
 from ..core.pipeline import MAX_STAGES, Pipeline, PipelinedUnit
+from ..core.step import step
 from ..core.unit import control, number, shape_of
 
 #: Bits of a multiplier, and of a shift.
@@ -82,11 +83,13 @@ class Requantizer(PipelinedUnit):
         pipeline = Pipeline(m, self.stages, (1, 0, 2), self.enable)
         inputs = (self.acc, self.bias, self.multiplier, self.shift, self.zero_point)
         acc, bias, multiplier, shift, zero_point = pipeline.cut(0, *inputs)
+        step(m, "The accumulator with its bias times the multiplier, exact")
         total = Signal((acc + bias).shape())
         product = Signal((total * multiplier).shape())
         m.d.comb += [total.eq(acc + bias), product.eq(total * multiplier)]
         product, shift, zero_point = pipeline.cut(1, product, shift, zero_point)
         # Shifting by all but one place leaves the bit that decides: adding it rounds ties up.
+        step(m, "Shift by all but one place; the last bit then rounds, ties up")
         halves = Signal(signed(len(product)))
         scaled = Signal(signed(len(product)))
         shifted = Signal(signed(len(product) + 1))
@@ -95,6 +98,9 @@ class Requantizer(PipelinedUnit):
         m.d.comb += [
             halves.eq(product >> (shift - 1)[:SHIFT_BITS]),
             scaled.eq((halves >> 1) + halves[0]),
+        ]
+        step(m, "Add the zero point and clamp")
+        m.d.comb += [
             shifted.eq(scaled + zero_point),
             low.eq(zero_point if self.relu else Const(fmt.min_int, shape_of(fmt))),
             clamped.eq(Mux(shifted < low, low, Mux(shifted > fmt.max_int, fmt.max_int, shifted))),

@@ -130,7 +130,7 @@ def inputs_sha256(design: hdl.Design, case: Case) -> str:
     """Hash of what a figure is made from: the Verilog without its comments, the commands, the library, Yosys' version."""
     target = synth.target(case.target)
     (recipe,) = target.choose_recipes([case.recipe])
-    logic = "".join(line for line in design.verilog.splitlines(keepends=True) if not line.startswith("//"))
+    logic = "".join(line for line in design.verilog.splitlines(keepends=True) if not line.lstrip().startswith("//"))
     library = target.liberty.sha256 if target.liberty is not None else ""
     parts = (logic, *recipe.script(design.name), library, _yosys())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

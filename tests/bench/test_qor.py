@@ -46,6 +46,8 @@ def test_only_what_has_changed_is_synthesized(qor, monkeypatch):
     assert qor.inputs_sha256(design, qor.CASES["int8, speed"]) != measured["int8, area"]["inputs_sha256"]
     commented = replace(design, verilog="// Another comment.\n" + design.verilog)
     assert qor.inputs_sha256(commented, cases[1]) == measured["int8, area"]["inputs_sha256"]
+    inside = replace(design, verilog=design.verilog.replace("endmodule", "  // Another one.\nendmodule"))
+    assert qor.inputs_sha256(inside, cases[1]) == measured["int8, area"]["inputs_sha256"]
     changed = replace(design, verilog=design.verilog + "\n")
     assert qor.inputs_sha256(changed, cases[1]) != measured["int8, area"]["inputs_sha256"]
 

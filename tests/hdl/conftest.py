@@ -45,6 +45,12 @@ def design(request: pytest.FixtureRequest) -> hdl.Design:
     return hdl.generate(UNITS[request.param], request.param)
 
 
+@pytest.fixture(scope="session")
+def units() -> dict[str, hdl.Unit]:
+    """What :func:`design` is the Verilog of, by name."""
+    return UNITS
+
+
 Check = Callable[..., int]
 
 

@@ -58,7 +58,7 @@ def test_only_weight_stationary_codes_take_partial_sums() -> None:
 def test_one_module_for_all_elements(dataflow: str) -> None:
     """Also of the rounder at the exit: one definition, once per column."""
     verilog = hdl.generate(hdl.Array(**INT8 | EXACT | {"dataflow": dataflow}), "arr").verilog
-    modules = re.findall(r"(?m)^module (\w+)\(", verilog)
+    modules = re.findall(r"(?m)^module (\w+) \(", verilog)
     assert modules.count("arr_pe") == modules.count("arr_row") == modules.count("arr_grid") == 1
     assert len(re.findall(r"(?m)^  arr_pe pe_\d+ \(", verilog)) == 2
     assert len(re.findall(r"(?m)^  arr_row row_\d+ \(", verilog)) == 3

@@ -189,15 +189,15 @@ def _replaced(verilog: str, before: str, after: str) -> str:
 FAULTS = {
     "ws": [
         (r"assign b_ready = .*;", "assign b_ready = advance;"),
-        (r"assign accept = .*;", "assign accept = advance;"),
-        (r"(loaded <= 1'h0;\n    else loaded <= ).*;", r"\g<1>loaded | take_b;"),
-        (r"assign capture = .*;", "assign capture = { b_rows_line, take_b };"),
-        (r"(?<=assign swap = ).*;", "take;"),
-        (r"\.sum\(p_skewed\)", ".sum(96'h0)"),
+        (r"wire accept = .*;", "wire accept = advance;"),
+        (r"else if \(take_b & .*\) loaded <= 1'b1;", "else if (take_b) loaded <= 1'b1;"),
+        (r"capture = .*;", "capture = b_rows;"),
+        (r"(?<=wire swap = ).*;", "take;"),
+        (r"\.sum\(p_skewed\)", ".sum(96'd0)"),
     ],
     "os": [
-        (r"(?<=assign free = ).*;", "advance;"),
-        (r"(first <= 1'h1;\n    else first <= ).*;", r"\g<1>1'h0;"),
+        (r"(?<=wire free = ).*;", "advance;"),
+        (r"(?<=first <= )a_last;", "1'b0;"),
     ],
 }
 
@@ -226,7 +226,7 @@ def test_cocotb_weight_stationary(simulator: sim.Simulator, tmp_path: Path) -> N
 def test_cocotb_tells_of_a_broken_sum(tmp_path: Path) -> None:
     unit = hdl.Array(a="int8", b="int8", rows=2, cols=2, acc="int32", dataflow="ws")
     design = hdl.generate(unit, "broken")
-    before = "$signed(a_out) * $signed(b_0)"
+    before = "$signed(a_out) * $signed(weight)"
     assert design.verilog.count(before) == 1
     verilog = design.verilog.replace(before, f"{before} + $signed({{15'h0, a_out == 8'h80}})")
     broken = dataclasses.replace(design, verilog=verilog)

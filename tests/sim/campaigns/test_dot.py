@@ -214,7 +214,7 @@ def test_verify_tells_what_it_tried_and_what_differs(tmp_path: Path) -> None:
     result = sim.verify(unit)
     assert (result.passed, result.checked, result.coverage) == (True, 1 << 13, "all 8,192 operand sets")
     design = hdl.generate(unit, "broken")
-    broken = dataclasses.replace(design, verilog=design.verilog.replace("$signed(c)", "$signed(c[3:0])", 1))
+    broken = dataclasses.replace(design, verilog=design.verilog.replace("+ c;", "+ $signed(c[3:0]);", 1))
     assert broken.verilog != design.verilog
     result = sim.verify(unit, design=broken)
     assert not result.passed

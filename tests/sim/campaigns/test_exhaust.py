@@ -54,7 +54,7 @@ def test_an_exact_product_and_pairs_next_to_boundaries(tmp_path: Path) -> None:
 
 def test_a_broken_copy_is_seen_with_operands(tmp_path: Path) -> None:
     design = hdl.generate(hdl.Multiplier(**E5M2, rounding="port"), "broken")
-    line = next(line for line in design.verilog.splitlines() if "assign sticky =" in line)
+    line = next(line for line in design.verilog.splitlines() if "wire sticky =" in line)
     broken = replace(design, verilog=design.verilog.replace(line, line.split("=")[0] + "= 1'b0;"))
     result = exhaust(E5M2, jobs=1, folder=tmp_path, design=broken)
     assert result.complete and 0 < result.mismatches < 5 << 16

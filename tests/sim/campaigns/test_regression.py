@@ -34,7 +34,7 @@ def test_sound_designs_pass(unit: hdl.Unit) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "register"), [(MAC, "acc"), (MAC, "step_r"), (MULTIPLIER, "y_valid"), (MULTIPLIER, "valid_r")]
+    ("unit", "register"), [(MAC, "acc"), (MAC, "step_1"), (MULTIPLIER, "y_valid"), (MULTIPLIER, "valid_1")]
 )
 def test_a_register_that_no_reset_clears_is_noticed(unit: hdl.Unit, register: str) -> None:
-    assert noticed(unit, rf"if \(rst\) {register} <= .*;\n +else ")[0]
+    assert noticed(unit, rf"if \(rst\) {register} <= .*;\n +else |\n +{register} <= .*;")[0]

@@ -94,7 +94,7 @@ def test_a_lost_flag_and_a_wrong_mode_are_seen() -> None:
     unit = hdl.Dot(a="e2m1", b="e2m1", acc="rounded:e2m2", **FUSED)
     broken = []
     for name, text, wrong in (
-        ("lost", "assign flags[4:1] = { invalid, ", "assign flags[4:1] = { 1'h0, "),
+        ("lost", "assign flags = {invalid, ", "assign flags = {1'b0, "),
         ("stuck", ".mode(rounding_mode)", ".mode(3'h0)"),
     ):
         design = hdl.generate(unit, name)

@@ -68,7 +68,7 @@ def test_signed_products_of_8_bits(architecture: str) -> None:
 @pytest.mark.parametrize("architecture", ["booth", "tree"])
 def test_a_broken_product_is_seen(architecture: str) -> None:
     shapes = Shape(5, True), Shape(4, True)
-    wrong = broken(product(*shapes, architecture), r"^(  assign carry_5_\d+ = )(\w+ [|&] \w+;)", r"\1~ \2")
+    wrong = broken(product(*shapes, architecture), r"^(  wire carry_5_\d+ =) (.*);", r"\1 ~(\2);")
     proof = prove_product(wrong, *shapes)
     assert not proof.proven
     assert proof.counterexample is not None and set(proof.counterexample) == {"a", "b"}
@@ -111,8 +111,7 @@ def test_architectures_differ_in_the_module_of_the_product_alone(name: str) -> N
         modules = re.findall(r"^module .*?^endmodule", text, re.MULTILINE | re.DOTALL)
         kept = [module for module in modules if not module.startswith("module mul_product(")]
         assert len(kept) == len(modules) - 1
-        # Wires without a name are counted through the file.
-        return [re.sub(r"\b_\d+_\b", "_", module) for module in kept]
+        return kept
 
     expected = others("operator")
     for architecture in ARCHITECTURES[1:]:
@@ -150,7 +149,7 @@ def test_a_broken_pipeline_is_seen() -> None:
     flat = multiplier("flat", a="int4", b="int4")
     deep = multiplier("deep", a="int4", b="int4", stages=2)
     # One register that does not wait for its enable.
-    free = broken(deep, r"^(  assign \w+ = )en \? (\w+) : \w+;", r"\1\2;")
+    free = broken(deep, r"^(    else) if \(en\) (\w+ <= \w+;)", r"\1 \2")
     assert not prove_pipeline(free, flat).proven
     # One register less, or more.
     for stages in (1, 3):

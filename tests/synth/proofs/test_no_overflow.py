@@ -105,9 +105,9 @@ def test_a_narrower_exact_sum_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     ("options", "pattern", "replacement", "broken"),
     [
         # One wire of the product is cut off before it is added.
-        ({"acc": "int6"}, r"(assign \w+) = (\$signed\(\w+\) \* \$signed\(\w+\));", r"\1 = \2 & 4'h7;", total(7)),
+        ({"acc": "int6"}, r"\$signed\(a\) \* \$signed\(b\)", "($signed(a) * $signed(b) & 6'sh07)", total(7)),
         # A clear that keeps the sum.
-        ({"acc": "int6"}, r"assign total = clear \? 6'h00 : acc;", "assign total = acc;", total(7)),
+        ({"acc": "int6"}, r"total = clear \? 6'd0 : acc;", "total = acc;", total(7)),
     ],
 )
 def test_a_broken_sum_is_seen(options: dict[str, Any], pattern: str, replacement: str, broken: str) -> None:

@@ -55,41 +55,41 @@ def test_weight_stationary_tiles() -> None:
     ("dataflow", "pattern", "replacement", "results", "broken"),
     [
         # A tile does not wait for the drain chain of the one before.
-        ("os", r"(assign free = advance) & \w+", r"\1", False, OS_CONTROL[2]),
+        ("os", r"(wire free = advance) & .*(?=;)", r"\1", False, OS_CONTROL[2]),
         # The array goes on while two beats wait: one is lost.
-        ("os", r"assign advance = ~ holds_two", "assign advance = 1'h1", False, OS_CONTROL[1]),
+        ("os", r"assign advance = ~holds_two", "assign advance = 1'h1", False, OS_CONTROL[1]),
         # A tile is added to the one before.
-        ("os", r"\.first\(\{ first, ", ".first({ 1'h0, ", True, OS_VALUES[1]),
+        ("os", r"first_rows = \{first, ", "first_rows = {1'h0, ", True, OS_VALUES[1]),
         # The planes change with every vector, whichever is complete.
-        ("ws", r"(\.swap\(\{ swap_rows_line), swap ", r"\1, take ", True, WS_VALUE),
+        ("ws", r"(swap_rows = \{swap_rows_line), swap", r"\1, take", True, WS_VALUE),
         # Vectors do not wait for their plane.
-        ("ws", r"(assign accept = advance) & \w+", r"\1", False, WS_CONTROL[2]),
+        ("ws", r"(wire accept = advance) & .*(?=;)", r"\1", False, WS_CONTROL[2]),
         *(
             pytest.param(*case, marks=pytest.mark.slow)
             for case in (
                 # A plane is overwritten before it is put to work.
-                ("ws", r"(assign b_ready = advance) & \w+", r"\1", False, WS_CONTROL[3]),
+                ("ws", r"(assign b_ready = advance) & .*(?=;)", r"\1", False, WS_CONTROL[3]),
                 # One operand is taken without the other.
                 ("os", r"assign a_ready = free & b_valid", "assign a_ready = free", False, OS_CONTROL[0]),
                 # Every beat ends a tile at the bottom row; no beat does.
-                ("os", r"(assign finished\[0\] = valid_rows_line) & last_rows_line", r"\1", False, OS_CONTROL[0]),
-                ("os", r"(assign finished\[0\]) = .*;", r"\1 = 1'h0;", False, OS_CONTROL[3]),
+                ("os", r"(finished = \{finished_line, valid_rows\[0\]) & last_rows\[0\]", r"\1", False, OS_CONTROL[0]),
+                ("os", r"(finished = \{finished_line), .*;", r"\1, 1'h0};", False, OS_CONTROL[3]),
                 # A reset leaves rows to be given, or the array in mid-tile.
-                ("os", r"if \(rst\) rows_left <= 2'h0;\n +else ", "", False, OS_CONTROL[0]),
-                ("ws", r"if \(rst\) first <= 1'h1;\n +else ", "", False, WS_CONTROL[2]),
+                ("os", r"if \(rst\) rows_left <= 2'd0;\n +else ", "", False, OS_CONTROL[0]),
+                ("ws", r"if \(rst\) first <= 1'b1;\n +else ", "", False, WS_CONTROL[2]),
                 # The drain chain does not move: row 0 comes twice.
                 (
                     "os",
-                    r"\.shift\(shift\),\n    \.valid\(\{",
-                    ".shift(2'h0),\n    .valid({",
+                    r"\.shift\(shift\),\n    \.b\(b_data",
+                    ".shift(2'h0),\n    .b(b_data",
                     True,
                     OS_VALUES[1],
                 ),
-                ("ws", r"(assign push = advance) & .*;", r"\1;", False, WS_CONTROL[0]),
+                ("ws", r"(wire push = advance) & .*;", r"\1;", False, WS_CONTROL[0]),
                 ("ws", r"assign p_ready = .* & a_add", "assign p_ready = a_add", False, WS_CONTROL[4]),
-                ("ws", r"assign advance = ~ holds_two", "assign advance = 1'h1", False, WS_CONTROL[1]),
+                ("ws", r"assign advance = ~holds_two", "assign advance = 1'h1", False, WS_CONTROL[1]),
                 # No plane ever works; the shadow plane is shown to the products.
-                ("ws", r"(\.swap\(\{ swap_rows_line), swap ", r"\1, 1'h0 ", True, WS_VALUE),
+                ("ws", r"(swap_rows = \{swap_rows_line), swap", r"\1, 1'h0", True, WS_VALUE),
                 ("ws", r"(\.load\()capture(\))", r"\g<1>2'h3\2", True, WS_VALUE),
             )
         ),
