@@ -147,13 +147,15 @@ def round_in_loop(x: Reals, target: Target) -> Integers | None:
 
 
 def rounds_in_loop(target: Target, dtype: type[np.floating]) -> bool:
-    """Whether :func:`.loops.round_words` knows the target: the numbers' subnormals are at most its least binade's."""
+    """Whether :func:`.loops.round_words` knows the target: the numbers' subnormals are at most its least binade's, and a
+    word has room for its codes."""
     source = _FP32 if dtype == np.float32 else _FP64
     return (
         not target.stochastic
         and target.subnormals == "full"
         and target.out.frac_bits <= source.frac_bits
         and target.out.min_exponent >= source.min_exponent
+        and target.out.width <= source.width
     )
 
 
@@ -219,9 +221,18 @@ def _canonical(codes: Integers, x: Reals, out: Format) -> Integers:
 
 
 def _rounds_by_addition(out: Format) -> bool:
-    """Whether :func:`_round_by_addition` stays among float32's normal numbers, and infinity is next to the largest."""
+    """Whether :func:`_round_by_addition` stays among float32's normal numbers, and its codes are those of the format.
+
+    Infinity must be the code of a power of two, the first one beyond the largest value, and every sign one of a zero.
+    """
     up = 23 - out.frac_bits
-    return up > 0 and out.has_inf and out.min_exponent + up >= -126 and out.max_exponent + 1 + up <= 127
+    return (
+        up > 0
+        and out.inf_code == (out.max_exponent - out.min_exponent + 2) << out.frac_bits
+        and out.negative_zero == "zero"
+        and out.min_exponent + up >= -126
+        and out.max_exponent + 1 + up <= 127
+    )
 
 
 def _round_by_addition(x: NDArray[np.float32], out: Format) -> Integers:

@@ -10,6 +10,7 @@ from .aligned import rows_of, tiles
 from .codec import decode, encode
 from .codes import Integers
 from .formats import FORMATS, Format
+from .real import holding, scale
 
 _FP32 = FORMATS["fp32"]
 
@@ -33,6 +34,7 @@ def rounds_as_float64(fa: Format, fb: Format, accumulate: Rounded, out: Format) 
         and fa.significand_bits + fb.significand_bits <= 24
         and lowest >= -1022
         and fa.max_exponent + fb.max_exponent + 2 <= 1023
+        and all(holding(*scale(fmt)) is not None for fmt in (fa, fb))
     )
 
 

@@ -50,11 +50,12 @@ def test_multiplier_and_dot(case: str) -> None:
 @pytest.mark.parametrize("case", OPERANDS)
 def test_all_modes_and_stages(case: str) -> None:
     a, b, out = OPERANDS[case]
-    units: list[hdl.Unit] = [
+    units: list[hdl.Unit] = [hdl.Multiplier(a=a, b=b, out=out, **mode) for mode in FIXED_MODES]
+    units += [
         hdl.Multiplier(a=a, b=b, out=out, stages=stages, subnormals=subnormals, **mode)
-        for mode in FIXED_MODES + MODES
+        for mode in MODES
         for stages in (0, 1, 4)
         for subnormals in ("full", "flush")
     ]
     units += [hdl.Dot(a=a, b=b, lanes=2, acc=f"exact:{mode}", out=out) for mode in ROUNDINGS]
-    assert check(units) >= 150_000
+    assert check(units) >= 60_000
