@@ -129,8 +129,8 @@ def entropy_bins(
     """How many bins of a histogram of magnitudes to keep: those of the least of :func:`divergences`.
 
     The parameters are those of :func:`divergences`, and ``ties``, one of TIES: divergences that differ by RESOLUTION at
-    most are the same. All the bins are kept where every divergence is infinite. ``first_bin="copy", support="histogram", inclusive=True, ties="last"`` is what NVIDIA's Model
-    Optimizer does.
+    most are the same. All the bins are kept where every divergence is infinite. ``first_bin="copy",
+    support="histogram", inclusive=True, ties="last"`` is what NVIDIA's Model Optimizer does.
     """
     check_details(first_bin, support, ties)
     found = divergences(counts, levels=levels, start=start, first_bin=first_bin, support=support, inclusive=inclusive)

@@ -35,8 +35,8 @@ def _real_kernel(
     """The kernel in floating point; None where no type of NumPy's holds what is needed, or a result may be an error.
 
     A product is computed in a type that holds both operands and every exact product of their formats: the hardware's
-    multiplication rounds nothing. A sum is computed in float64 and rounded to odd, of which no rounding to 51 bits or fewer can tell the
-    exact sum. Either is then rounded once, by :func:`.real.rounder`.
+    multiplication rounds nothing. A sum is computed in float64 and rounded to odd, of which no rounding to 51 bits or
+    fewer can tell the exact sum. Either is then rounded once, by :func:`.real.rounder`.
     """
     if not (can_round(target) and target.out.has_nan):
         return None
