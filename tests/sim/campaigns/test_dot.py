@@ -78,7 +78,7 @@ FACTORS: dict[str, Sequence[Any]] = {
 def dot(pair: tuple[str, str], acc: str | None, **options: Any) -> hdl.Dot | None:
     """The unit of these options; None where they contradict each other."""
     a, b = pair
-    given = {name: value for name, value in options.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     try:
         if acc == "narrow":
             product = golden.formats.product_format(golden.format(a), golden.format(b))
