@@ -7,10 +7,12 @@ import re
 from typing import Any
 
 import pytest
+from amaranth.back import verilog
 
 from polymac import hdl
-from polymac.synth.prover import abc_job
-from polymac.synth.runner import SynthesisError, Workers
+from polymac.hdl.core.hierarchy import FlatTop, Hierarchy
+from polymac.synth.yosys.prover import abc_job
+from polymac.synth.yosys.runner import SynthesisError, Workers
 
 #: From processes to an and-inverter graph with registers; both sides alike.
 _GRAPH = (
@@ -30,7 +32,7 @@ _MODULE = re.compile(r"^module (\w+) \(\n(.*?)\n\);\n(.*?)^endmodule\n", re.MULT
 _INSTANCE = re.compile(r"^  (\w+) (\w+) \(\n(.*?)^  \);\n", re.MULTILINE | re.DOTALL)
 
 
-def is_equal(design: hdl.Design, rtlil: str, timeout: float) -> bool:
+def is_equal(design: hdl.Design, netlist: str, timeout: float, language: str = "rtlil") -> bool:
     """Whether each module has the same outputs, and gives its instances the same inputs, in every run from power-up.
 
     Instances are taken out of their modules: what they give is any input, what they are given is an output. Since both
@@ -41,10 +43,10 @@ def is_equal(design: hdl.Design, rtlil: str, timeout: float) -> bool:
     SynthesisError
         No answer within ``timeout`` seconds.
     """
-    verilog = _connected(design.verilog)
-    modules = _MODULE.findall(verilog)
+    text = _connected(design.verilog)
+    modules = _MODULE.findall(text)
     commands = []
-    for side, read in (("emitted", "read_verilog emitted.v"), ("netlist", "read_rtlil netlist.il")):
+    for side, read in (("emitted", "read_verilog emitted.v"), ("netlist", f"read_{language} netlist")):
         commands += [read, f"hierarchy -check -top {design.name}", "proc", f"design -stash {side}"]
     script = ""
     for name, _, contents in modules:
@@ -53,7 +55,7 @@ def is_equal(design: hdl.Design, rtlil: str, timeout: float) -> bool:
             commands.append(f"write_aiger -zinit {side}_{name}.aig")
         is_clocked = "always @" in contents
         script += f"{'dsec' if is_clocked else '&cec'} netlist_{name}.aig emitted_{name}.aig\n"
-    job = abc_job(f"proof of {design.name}", commands, {"emitted.v": verilog, "netlist.il": rtlil}, script)
+    job = abc_job(f"proof of {design.name}", commands, {"emitted.v": text, "netlist": netlist}, script)
     (outcome,) = Workers(1, timeout).run([job])
     if isinstance(outcome, SynthesisError):
         raise outcome
@@ -96,6 +98,13 @@ QUICK = (
 @pytest.mark.parametrize("name", QUICK)
 def test_the_verilog_is_the_netlist(name: str, units: dict[str, hdl.Unit], rtlil_of: Any) -> None:
     assert is_equal(hdl.generate(units[name], name), rtlil_of(units[name], name), 100.0)
+
+
+def test_it_is_what_amaranths_own_back_end_writes() -> None:
+    """That of :mod:`amaranth.back.verilog`, which has Yosys do it."""
+    unit = hdl.Mac(a="uint8", b="uint8", acc="uint17", overflow="saturate")
+    other = verilog.convert(FlatTop(unit), name="mac", platform=Hierarchy(unit, "mac"), emit_src=False)
+    assert is_equal(hdl.generate(unit, "mac"), other, 100.0, "verilog")
 
 
 @pytest.mark.slow

