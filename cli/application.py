@@ -101,7 +101,7 @@ def _fail(message: str, status: int) -> int:
 
 
 def _discard_stdout() -> None:
-    """Send what is still buffered for stdout nowhere, since it would fail again when Python ends."""
+    """Discard what is still buffered for stdout: writing it would fail again when Python ends."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)

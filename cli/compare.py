@@ -81,7 +81,7 @@ Examples:
   polymac compare --formats int3 --architecture tree --max-delay 0.3
 """,
 )
-@click.option("--unit", metavar="|".join(_UNITS), default="multiplier", show_default=True, help="What is compared.")
+@click.option("--unit", metavar="|".join(_UNITS), default="multiplier", show_default=True, help="Unit to compare.")
 @click.option(
     "--formats",
     metavar="A,B,…",
@@ -95,9 +95,9 @@ Examples:
     "targets",
     metavar="T,…",
     callback=comma_list,
-    help=f"Of {', '.join(synth.TARGETS)}.  [default: nangate45, or the --liberty]",
+    help=f"Targets, any of {', '.join(synth.TARGETS)}.  [default: nangate45, or the file of --liberty]",
 )
-@click.option("--liberty", metavar="FILE", help="A Liberty file of your own as one more target.")
+@click.option("--liberty", metavar="FILE", help="A Liberty file of your own, as an additional target.")
 @click.option(
     "--jobs", metavar="N", type=int, default=os.cpu_count() or 1, help="Worker processes.  [default: all cores]"
 )
@@ -105,7 +105,7 @@ Examples:
     "--max-delay",
     metavar="NS",
     type=float,
-    help="A delay that is short enough: the least area that keeps it, cell libraries only.",
+    help="Longest acceptable delay: report the smallest area that meets it (cell libraries only).",
 )
 @unit_options(side=SIDE, without=("a", "b", "formats", "target"))
 @click.option(

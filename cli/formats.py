@@ -41,8 +41,8 @@ _BLOCK_COLUMNS = ("block format", "bits", "elements", "scale", "rule", "rounding
 @click.option(
     "--plot", metavar="FILE.svg", type=click.Path(path_type=Path), help="Draw the values of the named formats."
 )
-@click.option("--force", is_flag=True, help="Replace the file of --plot.")
-@click.option("--formats-file", metavar="FILE", help="Also know the formats of a TOML file.")
+@click.option("--force", is_flag=True, help="Overwrite the file of --plot.")
+@click.option("--formats-file", metavar="FILE", help="Also read the formats in a TOML file.")
 def formats(names: tuple[str, ...], as_json: bool, plot: Path | None, force: bool, formats_file: str | None) -> None:
     """List the number formats, or those that are named; of a single one show what its codes mean.
 
@@ -139,9 +139,9 @@ def _describe_scalar(item: Format) -> dict[str, Any]:
         "kind": item.kind,
         "width": item.width,
         "signed": item.signed,
-        "exp_bits": item.exp_bits,
-        "frac_bits": item.frac_bits,
-        "bias": item.bias,
+        "exp_bits": getattr(item, "exp_bits", 0),
+        "frac_bits": getattr(item, "frac_bits", 0),
+        "bias": getattr(item, "bias", 0),
         "max": _number(item, item.max),
         "min_normal": _number(item, item.min_normal),
         "min_positive": _number(item, item.min_positive),
@@ -181,7 +181,7 @@ def _scalar_row(name: str, item: Format | BlockFormat) -> tuple[str, ...]:
     return (
         name,
         str(item.width),
-        f"{int(item.signed)}/{item.exp_bits}/{item.frac_bits}",
+        f"{int(item.signed)}/{getattr(item, 'exp_bits', 0)}/{getattr(item, 'frac_bits', 0)}",
         str(item.bias) if item.kind == "float" else "",
         *(f"{number:.6g}" if isinstance(number, float) else str(number) for number in numbers),
         ", ".join(_specials(item)),

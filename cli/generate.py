@@ -35,8 +35,16 @@ Examples:
 )
 @click.argument("unit", metavar=UNIT_NAMES)
 @unit_options(side=SIDE)
-@click.option("--name", metavar="NAME", help="Name of the top module and of the files.  [default: the unit's]")
-@click.option("--output", "folder", metavar="DIR", type=Path, default=Path("build"), show_default=True, help="Folder.")
+@click.option("--name", metavar="NAME", help="Name of the top module and of the files.  [default: the kind of unit]")
+@click.option(
+    "--output",
+    "folder",
+    metavar="DIR",
+    type=Path,
+    default=Path("build"),
+    show_default=True,
+    help="Folder of the files.",
+)
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def generate(unit: str, name: str | None, folder: Path, force: bool, as_json: bool, **options: Any) -> None:

@@ -31,7 +31,7 @@ class _Pipe(Console):
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[str] = ()) -> None:
-    """Print a table; columns are right-aligned but for those named in ``left``."""
+    """Print a table; columns are right-aligned except those named in ``left``."""
     if title:
         click.echo(title)  # as a table's title it would be wrapped to the table's width
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

@@ -39,13 +39,28 @@ Examples:
 """,
 )
 @click.option(
-    "--format", "fmt", metavar="FMT", default="int8", show_default=True, help="Of weights and activations, any."
+    "--format",
+    "fmt",
+    metavar="FMT",
+    default="int8",
+    show_default=True,
+    help="Format of weights and activations, scalar or block.",
 )
 @click.option("--rows", metavar="N", type=int, help="Rows of the array.  [default: 16; floats and blocks: 4]")
 @click.option("--cols", metavar="N", type=int, help="Columns of the array.  [default: 16; floats and blocks: 4]")
-@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of the split and the training.")
-@click.option("--no-area", is_flag=True, help="Leave out the table of what multipliers cost.")
-@click.option("--output", "folder", metavar="DIR", type=Path, default=Path("build"), show_default=True, help="Folder.")
+@click.option(
+    "--seed", metavar="N", type=int, default=0, show_default=True, help="Seed of the split and of the training."
+)
+@click.option("--no-area", is_flag=True, help="Leave out the table of multiplier areas.")
+@click.option(
+    "--output",
+    "folder",
+    metavar="DIR",
+    type=Path,
+    default=Path("build"),
+    show_default=True,
+    help="Folder of the Verilog.",
+)
 @click.option("--force", is_flag=True, help="Overwrite existing files, unless they are the same anyway.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -68,7 +83,7 @@ def digits(
     where one result differs from the NumPy model's.
 
     The Verilog is left in the folder. The same command may be repeated there, since it gives the same files; a file
-    that is there with other bytes is an error unless --force is given.
+    that exists with other contents is an error unless --force is given.
     """
     from ..sim.apps import digits as network  # of no use to the other commands
 

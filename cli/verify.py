@@ -30,12 +30,29 @@ Examples:
 )
 @click.argument("unit", metavar=UNIT_NAMES)
 @unit_options(side=SIDE)
-@click.option("--simulator", metavar="icarus|verilator", help="[default: a Verilator that is new enough]")
-@click.option("--seed", metavar="N", type=int, default=1, show_default=True, help="Of the random operands.")
-@click.option("--vectors", metavar="N", type=int, help="How many operands are tried.")
-@click.option("--exhaustive", is_flag=True, help="Try all operands.")
-@click.option("--waves", is_flag=True, help="Write the waves, and say where.")
-@click.option("--output", "folder", metavar="DIR", type=Path, default=Path("build"), show_default=True, help="Folder.")
+@click.option(
+    "--simulator",
+    metavar="icarus|verilator",
+    help="Simulate under cocotb in this simulator.  [default: native; for array, Verilator where it is new enough]",
+)
+@click.option("--seed", metavar="N", type=int, default=1, show_default=True, help="Seed of the random operands.")
+@click.option(
+    "--vectors",
+    metavar="N",
+    type=int,
+    help="Number of operand sets, or of clock cycles under cocotb.  [default: by the size of the unit]",
+)
+@click.option("--exhaustive", is_flag=True, help="Simulate all operands (multiplier and dot).")
+@click.option("--waves", is_flag=True, help="Record waves under cocotb, and print the file's path.")
+@click.option(
+    "--output",
+    "folder",
+    metavar="DIR",
+    type=Path,
+    default=Path("build"),
+    show_default=True,
+    help="Folder of the logs, results and waves.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def verify(

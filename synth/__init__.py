@@ -1,7 +1,6 @@
 """Area and delay of generated designs, by Yosys: targets, recipes, and one record type for every measurement."""
 
 from .area.library import LibertyFile
-from .area.measure import Design
 from .area.recipes import Recipe
 from .area.record import Record
 from .area.synthesize import TIMEOUT, Result, compare, synthesize
@@ -11,6 +10,7 @@ from .proofs.formal import Monitor, Verdict, prove
 from .proofs.no_overflow import prove_no_overflow
 from .proofs.stream_rules import combinational_paths, prove_streams
 from .proofs.tiles import prove_tiles
+from .yosys.design import Design
 from .yosys.runner import Progress, SynthesisError
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The scripts of this folder, which are no modules of a package, for their tests."""
+"""The scripts of campaigns/ and bench/, which are no modules of a package, for their tests."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ import pytest
 
 @pytest.fixture(scope="session")
 def script() -> Callable[[str], ModuleType]:
-    """What gives a script, by its name, as a module: the same one each time."""
+    """What gives a script, by its path in tests/ without suffix, as a module: the same one each time."""
     found: dict[str, ModuleType] = {}
 
     def load(name: str) -> ModuleType:
         if name not in found:
-            spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+            module = name.replace("/", "_")
+            spec = importlib.util.spec_from_file_location(module, Path(__file__).parent / f"{name}.py")
             assert spec is not None and spec.loader is not None
             found[name] = importlib.util.module_from_spec(spec)
-            sys.modules[name] = found[name]  # where dataclasses look for the names of annotations
+            sys.modules[module] = found[name]  # where dataclasses look for the names of annotations
             spec.loader.exec_module(found[name])
         return found[name]
 

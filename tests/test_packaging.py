@@ -24,7 +24,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 FOLDERS = ("golden", "hdl", "sim", "synth", "cli")
 NAME = f"polymac-{PROJECT['version']}"
 #: The only files that import something of an extra, each with the extras.
-EXTRAS_OF = {"cli/number_line.py": ("plot",), "sim/digits.py": ("digits",)}
+EXTRAS_OF = {"cli/number_line.py": ("plot",), "sim/apps/digits.py": ("digits",)}
 #: The extras that `make` installs, and the tests may therefore use.
 INSTALLED_BY_MAKE = ("digits", "plot", "test")
 

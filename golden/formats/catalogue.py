@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .binary import BinaryFormat
 from .block import BlockFormat
-from .families import fixed_point, ieee_float, sign_magnitude
+from .families import fixed_point, ieee_float, p3109, sign_magnitude
 from .floating import FloatFormat
 from .scalar import Format
 
@@ -53,6 +53,12 @@ def _scalars() -> dict[str, Format]:
             fixed_point(bits, signed=signed, source="two's complement" if signed else "binary integer")
             for signed in (True, False)
             for bits in (4, 8, 16, 32)
+        ),
+        *(
+            p3109(precision, signed, extended)
+            for precision in range(1, 8)
+            for signed in (True, False)
+            for extended in (True, False)
         ),
         BinaryFormat("bin1", "binary", 1, source="XNOR networks: codes 0 and 1 are -1 and +1"),
     ]

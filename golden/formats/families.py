@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..checks import check_int
+from ..checks import check_bool, check_int
 from .fixed import FixedFormat
 from .floating import FloatFormat
 from .scalar import Format
@@ -51,6 +51,40 @@ def sign_magnitude(
     check_int("magnitude_bits", magnitude_bits, 1)
     return FloatFormat(
         name or f"e0m{magnitude_bits}", "float", 1 + magnitude_bits, frac_bits=magnitude_bits, source=source
+    )
+
+
+def p3109(precision: int, signed: bool = True, extended: bool = True, width: int = 8) -> FloatFormat:
+    """The binary format of IEEE P3109 of that width, with ``precision`` significant bits, the hidden one included.
+
+    Extended formats have infinities, finite ones none. There is one NaN: in the place of a negative zero, or the last code
+    of a format without sign; the infinity of an extended format is the code before that, in signed ones the last code of
+    each sign. The bias is half of the exponent codes. P3109's saturation is ``overflow="saturate"``, its OvfInf "ieee".
+    Names are those of gfloat: ``p3109_k<width>p<precision>``, s or u (signed or not), e or f (extended or finite).
+
+    Raises
+    ------
+    TypeError
+        ``precision`` or ``width`` is not an integer.
+    ParameterError
+        ``precision`` is not below ``width``, the exponent having no bit then, or one of them is out of range.
+    """
+    check_int("width", width, 3, 15)
+    check_int("precision", precision, 1, width - 1)
+    check_bool("signed", signed)
+    check_bool("extended", extended)
+    last = (1 << (width - signed)) - 1
+    return FloatFormat(
+        f"p3109_k{width}p{precision}{'s' if signed else 'u'}{'e' if extended else 'f'}",
+        "float",
+        width,
+        precision - 1,
+        signed,
+        bias=1 << (width - precision - signed),
+        inf_code=(last if signed else last - 1) if extended else None,
+        nan_codes=range(0) if signed else range(last, last + 1),
+        negative_zero="nan" if signed else "zero",
+        source=f"IEEE P3109 interim report: binary{width}",
     )
 
 

@@ -52,7 +52,7 @@ class Row(Unit):
         self.west = one.west
         self.north = {name: width * columns for name, width in one.north.items()}
         super().__init__(
-            _ports(self.west, self.north),
+            _ports(self.west, self.north, columns=columns),
             parameters=one.parameters | {"columns": columns},
             latency=one.latency,
             clocked=True,
@@ -105,7 +105,7 @@ class Grid(Unit):
         self.west = {name: width * rows for name, width in row.west.items()}
         self.north = row.north
         super().__init__(
-            _ports(self.west, self.north),
+            _ports(self.west, self.north, rows=rows, columns=columns),
             parameters=row.parameters | {"rows": rows},
             latency=row.latency,
             clocked=True,
@@ -133,7 +133,8 @@ class Grid(Unit):
         return m
 
 
-def _ports(west: Mapping[str, int], north: Mapping[str, int]) -> dict[str, PortSpec]:
+def _ports(west: Mapping[str, int], north: Mapping[str, int], *, rows: int = 1, columns: int) -> dict[str, PortSpec]:
     ports = {"en": PortSpec(In(1), "enable")}
-    ports |= {name: PortSpec(In(width), "data") for name, width in (*west.items(), *north.items())}
-    return ports | {f"{name}_out": PortSpec(Out(width), "data") for name, width in north.items()}
+    ports |= {name: PortSpec(In(width), "data", elements=rows) for name, width in west.items()}
+    ports |= {name: PortSpec(In(width), "data", elements=columns) for name, width in north.items()}
+    return ports | {f"{name}_out": PortSpec(Out(width), "data", elements=columns) for name, width in north.items()}

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from amaranth.hdl import Const, Module, Mux, Signal, Value
 
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline
 from ..core.step import step
 from ..sums.accumulator import Summation
+from .dataflow import DataflowHost
 from .grid import Grid
 from .processing_element import ProcessingElement
 from .skew import Skew, skewed, wave
-
-if TYPE_CHECKING:
-    from .array import Array
 
 #: Control that travels with the operands of a from one processing element to its right neighbour.
 _CONTROL = ("valid", "first", "last", "shift")
@@ -76,7 +72,7 @@ class OutputElement(ProcessingElement):
         return m
 
 
-def output_stationary(m: Module, platform: object, array: Array, advance: Signal) -> tuple[Value, Value, Value]:
+def output_stationary(m: Module, platform: object, array: DataflowHost, advance: Signal) -> tuple[Value, Value, Value]:
     """All but the output buffer: rows of C side by side, valid and last.
 
     Row 0 of C lies at the bottom, next to the exit, since the drain chain moves down and is emptied from there.

@@ -93,8 +93,8 @@ class Skew(Unit):
         self.reverse = reverse
         super().__init__(
             {
-                "i": PortSpec(In(width * count), "data"),
-                "o": PortSpec(Out(width * count), "data"),
+                "i": PortSpec(In(width * count), "data", elements=count),
+                "o": PortSpec(Out(width * count), "data", elements=count),
                 "en": PortSpec(In(1), "enable"),
             },
             parameters={"width": width, "count": count, "reverse": reverse},

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline
 from ..core.step import step
 from ..sums.accumulator import Summation
+from .dataflow import DataflowHost
 from .grid import Grid
 from .processing_element import ProcessingElement
 from .skew import Skew, delayed, skewed, wave
-
-if TYPE_CHECKING:
-    from .array import Array
 
 #: Control that travels with the operands of a from one processing element to its right neighbour.
 _CONTROL = ("load", "swap")
@@ -69,7 +65,7 @@ class WeightElement(ProcessingElement):
         return m
 
 
-def weight_stationary(m: Module, platform: object, array: Array, advance: Signal) -> tuple[Value, Value, Value]:
+def weight_stationary(m: Module, platform: object, array: DataflowHost, advance: Signal) -> tuple[Value, Value, Value]:
     """All but the output buffer: sums of one vector side by side, valid and last."""
     how, rows, cols, stages = array.how, array.rows, array.cols, array.stages
     step(m, "A beat of a is taken once its weights are loaded, one of b once the shadow plane is free")
@@ -143,7 +139,9 @@ def _captures(m: Module, load: Signal, ends: Signal, rows: int, advance: Signal)
     return capture
 
 
-def _partial_sums(m: Module, platform: object, array: Array, accept: Signal, adds: Value, advance: Signal) -> Value:
+def _partial_sums(
+    m: Module, platform: object, array: DataflowHost, accept: Signal, adds: Value, advance: Signal
+) -> Value:
     """What the top row adds to: for a beat with ``add`` the partial sums, else the sums of nothing."""
     how, cols = array.how, array.cols
     nothing = Cat(Const(how.empty, how.state_bits) for _ in range(cols))

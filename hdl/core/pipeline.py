@@ -8,6 +8,7 @@ from typing import Any
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import Member
 
+from .step import mark_cut
 from .unit import PortSpec, StreamSpec, Unit, clock_enable
 
 #: More stages than a datapath can use are a mistake, not a wish.
@@ -66,12 +67,14 @@ class Pipeline:
         """:meth:`cut` of wires that have names."""
         return self.delay_named(self.depth(place), wires)
 
-    def delay_named(self, cycles: int, wires: Mapping[str, Signal]) -> dict[str, Signal]:
+    def delay_named(self, cycles: int, wires: Mapping[str, Signal], reset: bool = True) -> dict[str, Signal]:
         """:meth:`delay` of wires that have names."""
-        return dict(zip(wires, self.delay(cycles, *wires.values()), strict=True))
+        return dict(zip(wires, self.delay(cycles, *wires.values(), reset=reset), strict=True))
 
     def delay(self, cycles: int, *values: Signal, reset: bool = True) -> tuple[Signal, ...]:
         """The values as they were that many enabled cycles ago; of ``x`` in registers ``x_1``, ``x_2`` and so on."""
+        if cycles:
+            mark_cut(self._m)
         for _ in range(cycles):
             registers = tuple(self._register(value, reset) for value in values)
             with self._m.If(self.enable):

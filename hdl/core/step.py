@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Signal
 
 #: Attributes of signals of no bits, assignments to which mark a place among the combinational statements: what they
 #: mark, and how many statements of the clock's edge come before.
-STEP, PART, CLOCKED = "polymac.step", "polymac.part", "polymac.clocked"
+STEP, PART, CLOCKED, CUT = "polymac.step", "polymac.part", "polymac.clocked", "polymac.cut"
 
 
 def step(m: Module, text: str) -> None:
@@ -20,6 +20,11 @@ def step(m: Module, text: str) -> None:
 def mark_part(m: Module, name: str) -> None:
     """The submodule of that name stands here among the statements."""
     _mark(m, PART, name)
+
+
+def mark_cut(m: Module) -> None:
+    """The registers of the statements that follow stand behind all that is above."""
+    _mark(m, CUT, "")
 
 
 def _mark(m: Module, attribute: str, text: str) -> None:

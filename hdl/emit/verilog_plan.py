@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from .verilog_body import Body
 from .verilog_nodes import Node, Wire
 from .verilog_parts import Drive, If, Part, Set, expressions
-from .verilog_registers import Registers, register_groups
+from .verilog_registers import Registers, merged, register_groups
 
 #: What is written at one place: a net, a group of registers, or an instance.
 Item = Drive | Registers | Part
@@ -101,7 +101,21 @@ class Plan:
                 places |= dict.fromkeys(wires_of([node]), part.place)
         for group in register_groups(self._body.registers, self.used, places):
             items.append((group.place, 1, group))
-        return [item for *_, item in sorted(items, key=lambda entry: entry[:2])]
+        found: list[Item] = []
+        for *_, item in sorted(items, key=lambda entry: entry[:2]):
+            before = found[-1] if found else None
+            if (
+                isinstance(before, Registers)
+                and isinstance(item, Registers)
+                and not self._is_step_between(before, item)
+            ):
+                found[-1:] = merged([before, item])
+            else:
+                found.append(item)
+        return found
+
+    def _is_step_between(self, before: Item, after: Item) -> bool:
+        return any(before.place < place <= after.place for place, _ in self._body.steps)
 
     def _pieces(self, drive: Drive) -> list[Drive]:
         """Of bits side by side, those of sums and the like are assigned for themselves, to as many bits as they have."""

@@ -47,7 +47,10 @@ def register_groups(statements: Sequence[Clocked], used: set[Wire], places: dict
             place = max((each.first, *above))
             groups.append(Registers(place, resets, wires, each.statements))
             places |= dict.fromkeys(wires, place)
-    return _merged(groups)
+    by_place: dict[int, list[Registers]] = {}
+    for group in groups:
+        by_place.setdefault(group.place, []).append(group)
+    return [group for same in by_place.values() for group in merged(same)]
 
 
 def _only(statements: Sequence[Set | If], wires: set[Wire]) -> tuple[Set | If, ...]:
@@ -76,19 +79,19 @@ def _joined(statements: Sequence[Clocked]) -> list[Clocked]:
     return [each for _, each in found]
 
 
-def _merged(groups: Sequence[Registers]) -> list[Registers]:
-    """Groups at the same place that wait for the same condition as one."""
+def merged(groups: Sequence[Registers]) -> list[Registers]:
+    """Groups between which nothing stands, those that wait for the same condition as one, in the place of the first."""
     found: dict[tuple[object, ...], Registers] = {}
     for number, group in enumerate(groups):
         condition = _only_condition(group.statements)
-        key: tuple[object, ...] = (group.place, group.resets, condition or number)
+        key: tuple[object, ...] = (group.resets, condition or number)
         if key not in found:
             found[key] = group
             continue
         before = found[key]
         bodies = [_body(each.statements) for each in (before, group)]
         statements = (If(((condition, (*bodies[0], *bodies[1])),)),)
-        found[key] = Registers(group.place, group.resets, (*before.wires, *group.wires), statements)
+        found[key] = Registers(before.place, group.resets, (*before.wires, *group.wires), statements)
     return list(found.values())
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 
+from ..core.step import step
+
 
 @dataclass
 class BitMatrix:
@@ -56,6 +58,7 @@ class BitMatrix:
 
         Each column is reduced to one bit, the oldest bits first, and its carries go to the end of the next column.
         """
+        step(self.m, "Added column by column; carries go to the next column")
         sums = []
         for column in range(self.width):
             bits = self.columns[column]
@@ -87,6 +90,7 @@ class BitMatrix:
             heights.append(heights[-1] * 3 // 2)
         for height in reversed(heights[:-1] if len(heights) > 1 else heights):
             self._reduce(height)
+        step(self.m, "The two rows that are left, by one adder")
         rows = [Signal(self.width, name=f"{self.prefix}addend_{row}") for row in range(2)]
         for row, addend in enumerate(rows):
             self.m.d.comb += addend.eq(Cat(*(bits[row] if row < len(bits) else Const(0, 1) for bits in self.columns)))
@@ -94,6 +98,7 @@ class BitMatrix:
 
     def _reduce(self, height: int) -> None:
         """One step of a Dadda tree: no column is higher than ``height`` afterwards."""
+        step(self.m, f"Reduced to columns of at most {height} bits")
         carries: list[Value] = []
         for column in range(self.width):
             bits, new = self.columns[column], list(carries)

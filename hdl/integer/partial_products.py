@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Shape, Signal, Value
 
+from ..core.step import step
 from .bit_matrix import BitMatrix
 
 
@@ -12,6 +13,7 @@ def add_bit_products(m: Module, matrix: BitMatrix, a: Value, b: Value, prefix: s
 
     A sign bit weighs -2**(width-1): products with just one of them are negative, and -x is ~x - 1.
     """
+    step(m, "Products of one bit by one bit; negative ones inverted, and a constant makes up for it")
     for j in range(len(b)):
         row = Signal(len(a), name=f"{prefix}row_{j}")
         m.d.comb += row.eq(Cat(_bit_product(a, b, i, j) for i in range(len(a))))
@@ -35,6 +37,7 @@ def add_booth_products(m: Module, matrix: BitMatrix, a: Value, b: Value, prefix:
 
     The digits are -2 … 2, digit d being b[2d-1] + b[2d] - 2 b[2d+1].
     """
+    step(m, "Booth's digits of b, -2 to 2, and a times each of them")
     a_width, a_signed, b_width, b_signed = len(a), a.shape().signed, len(b), b.shape().signed
     above = b[-1] if b_signed else Const(0, 1)
     recoded = [Const(0, 1), *(b[i] for i in range(b_width)), above, above]
@@ -75,6 +78,7 @@ def add_booth_products(m: Module, matrix: BitMatrix, a: Value, b: Value, prefix:
 
 def add_rows(m: Module, a: Value, b: Value, prefix: str = "") -> Value:
     """a * b as rows of a, gated by the bits of b and added in pairs by ``+`` until one is left."""
+    step(m, "a times each bit of b")
     rows: list[tuple[Value, int]] = []
     b_width, b_signed = len(b), b.shape().signed
     for j in range(b_width):
@@ -82,6 +86,7 @@ def add_rows(m: Module, a: Value, b: Value, prefix: str = "") -> Value:
         m.d.comb += row.eq(Cat(a[i] & b[j] for i in range(len(a))))
         rows.append((row, j))
     level = 0
+    step(m, "Added in pairs")
     while len(rows) > 1:
         pairs = []
         for index in range(0, len(rows) - 1, 2):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from ..core.delays import LUT
+from ..core.step import step
 
 #: Signals as they are behind a register halfway through a component.
 Halfway = Callable[..., tuple[Signal, ...]]
@@ -100,6 +101,7 @@ def count_zeros(m: Module, value: Value, name: str, halfway: Halfway | None = No
             if level:
                 (counts,) = halfway(counts)
             nodes = [(bit, Value.cast(counts[i * level : (i + 1) * level])) for i, bit in enumerate(flags)]
+        step(m, f"Leading zeros in groups of {2 << level} bits: those of the upper half, unless it is empty")
         if len(nodes) % 2:
             nodes.append((Const(0, 1), Const(0, level)))
         merged: list[tuple[Value, Value]] = []

@@ -8,6 +8,7 @@ from itertools import product
 from amaranth.hdl import Cat, Const, Module, Shape, Signal, Value
 
 from ...golden.formats import ParameterError, check_choice
+from ..core.step import step
 from .bit_matrix import BitMatrix
 from .product import ADD_PRODUCTS, ARCHITECTURES, product_of
 
@@ -87,6 +88,7 @@ def _add_to_wide(m: Module, addend: Value, value: Signal, width: int, prefix: st
     Where there are no more bits of the value, the addend goes up by the carry and down by the value's sign: a chain that
     passes where the addend's bits are all 1, or going down all 0, and inverts those that it reaches.
     """
+    step(m, "The addend's low bits added; its high bits go up by one, or down by one, or stay")
     low = len(value)
     matrix = BitMatrix(m, low + 1, f"{prefix}low_")
     for column in range(low):
@@ -96,13 +98,13 @@ def _add_to_wide(m: Module, addend: Value, value: Signal, width: int, prefix: st
     m.d.comb += sums.eq(matrix.ripple())
     sign = value[-1] if value.shape().signed else Const(0, 1)
     above = addend[-1] if addend.shape().signed else Const(0, 1)
-    step, bits = sums[low] ^ sign, [sums[:low]]
+    changes, bits = sums[low] ^ sign, [sums[:low]]
     for column in range(low, width):
         bit = addend[column] if column < len(addend) else above
         moves = Signal(name=f"{prefix}moves_{column}")
-        m.d.comb += moves.eq(step)
+        m.d.comb += moves.eq(changes)
         bits.append(bit ^ moves)
-        step = moves & (bit ^ sign)
+        changes = moves & (bit ^ sign)
     return Cat(*bits)
 
 

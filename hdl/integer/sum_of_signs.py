@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
 
+from ..core.step import step
 from .bit_matrix import BitMatrix
 from .product import ADD_PRODUCTS
 from .sum_of_products import sum_in_pairs
@@ -31,6 +32,7 @@ def sum_of_signs(
         Bits of the sum; as many as any sum needs unless given.
     """
     count = len(pairs)
+    step(m, "Where the bits agree the product is +1, else -1")
     agree = Signal(count, name="agree")
     m.d.comb += agree.eq(~(Cat(a for a, _ in pairs) ^ Cat(b for _, b in pairs)))
     total = Signal(signed(count.bit_length() + 1 if width is None else width), name="sum_of_signs")

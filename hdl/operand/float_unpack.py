@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import Format
+from ..core.step import step
 from .raw_float import NEVER, RawShape
 from .unpack import Unpack
 
@@ -66,6 +67,11 @@ class FloatUnpack(Unpack):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         fmt = self.fmt
+        step(
+            m,
+            "Sign, exponent and significand"
+            + "; a subnormal's hidden bit is 0, its exponent 1" * self.reads_subnormals,
+        )
         magnitude = self.code[: fmt.width - fmt.signed]
         fraction = Signal(fmt.frac_bits)
         field = Signal(max(fmt.exp_bits, 1))  # without an exponent, all numbers are subnormal
@@ -86,6 +92,7 @@ class FloatUnpack(Unpack):
         return m
 
     def _classify(self, m: Module, magnitude: Value, fraction: Signal, field: Signal) -> None:
+        step(m, "The class")
         fmt = self.fmt
         special = magnitude > fmt.max_code if fmt.max_code < fmt.magnitude_mask else Const(0)
         inf = Const(0) if fmt.inf_code is None else magnitude == fmt.inf_code

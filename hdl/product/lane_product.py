@@ -11,6 +11,7 @@ from ...golden.formats import Format
 from ..core.delays import LUT
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline, PipelinedUnit
+from ..core.step import step
 from ..core.unit import shape_of
 from ..integer.product_in_steps import product_delays
 from ..operand.decoders import decode, raw_shape
@@ -93,6 +94,7 @@ class LaneProduct(PipelinedUnit):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        step(m, "The operands as sign, exponent, significand and class")
         x = decode(m, platform, "a", self.a, self.a_format)
         y = decode(m, platform, "b", self.b, self.b_format)
         pipeline = Pipeline.at(m, self.registers, self.enable)
@@ -105,6 +107,7 @@ class LaneProduct(PipelinedUnit):
             significand = significand_product_in_steps(m, x, y, self.architecture, steps, self.en)
         else:
             significand = significand_product(m, platform, x, y, self.architecture)
+        step(m, "Sign, exponent and class of the product")
         beside = {"sign": x.sign ^ y.sign}
         if self.raw.span:
             beside["exponent"] = x.exponent + y.exponent - (x.shape.min_exponent + y.shape.min_exponent)
@@ -115,12 +118,16 @@ class LaneProduct(PipelinedUnit):
         if self.with_flags:
             beside["invalid"] = or_invalid(x.signaling | y.signaling, x, y)
         m.d.comb += self.significand.eq(significand)
-        for name, value in beside.items():
-            port = getattr(self, name)
-            now = Signal(port.shape(), name=f"product_{name}") if any(steps) else port
-            m.d.comb += now.eq(value)
-            if any(steps):
-                m.d.comb += port.eq(*pipeline.delay(sum(steps), now))
+        ports = {name: getattr(self, name) for name in beside}
+        now = (
+            {name: Signal(port.shape(), name=f"product_{name}") for name, port in ports.items()}
+            if any(steps)
+            else ports
+        )
+        m.d.comb += [now[name].eq(value) for name, value in beside.items()]
+        if any(steps):
+            later = pipeline.delay_named(sum(steps), now)
+            m.d.comb += [port.eq(later[name]) for name, port in ports.items()]
         return m
 
 

@@ -8,6 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline
+from ..core.step import step
 from ..integer.product import Product
 from ..integer.product_in_steps import product_in_steps
 from ..integer.shifter import leading_zeros
@@ -26,6 +27,7 @@ def product_shape(x: RawShape, y: RawShape) -> RawShape:
 
 def significand_product(m: Module, platform: object, x: RawFloat, y: RawFloat, architecture: str) -> Signal:
     """The significands' product, one bit shorter than both together where one of them is a single bit."""
+    step(m, "The exact product of the significands")
     product = Signal(x.width + y.width - (1 in (x.width, y.width)), name="product")
     if 1 in (x.width, y.width):
         one, other = (x, y) if x.width == 1 else (y, x)
@@ -40,6 +42,7 @@ def significand_product_in_steps(
     m: Module, x: RawFloat, y: RawFloat, architecture: str, registers: Sequence[int], enable: Signal
 ) -> Signal:
     """The significands' product as of :func:`.significand.significand_product`, after so many registers."""
+    step(m, "The exact product of the significands")
     a, b = (Signal(operand.width, name=f"{operand.name}_factor") for operand in (x, y))
     m.d.comb += [a.eq(x.significand), b.eq(y.significand)]
     if 1 not in (x.width, y.width):
@@ -58,6 +61,7 @@ def count_leading_zeros(m: Module, x: RawFloat, y: RawFloat, shared: bool) -> tu
     """
     zero_counts: list[tuple[Value, int]] = []
     parts = [(operand, part) for operand in (x, y) if (part := operand.leading_part()) is not None]
+    step(m, "Its leading zeros, or one less: those of subnormal significands")
     if len(parts) == 2 and not (x.shape.is_integer or y.shape.is_integer) and shared:
         assert x.subnormal is not None and y.subnormal is not None
         fraction = Signal(max(x.width, y.width) - 1, name="subnormal_fraction")
@@ -88,6 +92,7 @@ def exact_product(
     """The product of that significand and exponent with its sign and class; ``zero``, ``inf`` and ``nan`` exclude each
     other. The signals' names begin with ``prefix``."""
     names = ("sign", "zero", "inf", "nan", "invalid")
+    step(m, "Sign and class of the product")
     sign, zero, inf, nan, invalid = (Signal(name=f"{prefix}{name}") for name in names)
     m.d.comb += [
         sign.eq(x.sign ^ y.sign),

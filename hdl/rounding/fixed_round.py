@@ -5,7 +5,8 @@ from __future__ import annotations
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 
 from ...golden.formats import Format
-from .modes import RoundingMode
+from ..core.step import step
+from .modes import RoundingLogic
 
 
 def round_fixed(
@@ -39,6 +40,8 @@ def round_fixed(
     """
     cut = frac_bits - out.frac_bits
     rounded = value
+    if cut:
+        step(m, f"In units of the last place of {out}" + ", rounded" * (cut > 0))
     if cut < 0:
         rounded = Signal((value << -cut).shape(), name="scaled")
         m.d.comb += rounded.eq(value << -cut)
@@ -46,7 +49,7 @@ def round_fixed(
         wide = Signal(signed(max(len(value), cut) + 1), name="extended")
         rounded = Signal(signed(len(wide) - cut + 1), name="rounded")
         increment = Signal(name="increment")
-        mode = RoundingMode(rounding, random)
+        mode = RoundingLogic(rounding, random)
         rest, below = _first_bits(wide[:cut], len(random)) if random is not None else (None, None)
         m.d.comb += [
             wide.eq(value),
@@ -55,6 +58,7 @@ def round_fixed(
         ]
     if overflow == "wrap":
         return rounded
+    step(m, f"The nearest number that {out} has")
     clamped = Signal(out.width, name="clamped")
     m.d.comb += clamped.eq(saturate(rounded, out))
     return clamped

@@ -11,8 +11,9 @@ from amaranth.lib.wiring import In, Member, Out
 
 from ...golden.formats import Flag, Format
 from ..core.pipeline import Pipeline
+from ..core.step import step
 from ..operand.raw_float import chosen
-from .modes import PORT, PORT_BITS, RoundingMode
+from .modes import PORT, PORT_BITS, RoundingLogic
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Packing:
     def build(
         self,
         m: Module,
-        mode: RoundingMode,
+        mode: RoundingLogic,
         classes: dict[str, Signal],
         window: Window,
         y: Signal,
@@ -140,6 +141,8 @@ class Packing:
         select = classes.get("select")
         if select is not None:
             window = self._aligned(m, select, window)
+        step(m, "What is kept, the first bit cut off, whether there is more; and whether to round up")
+        mode = mode.named(m, classes["sign"])
         frac_bits = self.frac_bits
         bits, below, base = window.bits, window.below, window.base
         sign, top = classes["sign"], window.top
@@ -180,6 +183,7 @@ class Packing:
             first, second = pipeline.depths(3, 2)
             classes = pipeline.delay_named(first + second, classes)
             to_infinity, lost, tiny = pipeline.delay(first + second, *later.values())
+        step(m, "Rounded; a carry out of the fraction raises the exponent field")
         if delayed or self.is_selected:
             # The fraction's carry goes on into the exponent, and the leading one was added to it before.
             start = Signal(rounded.shape(), name="truncated")
@@ -202,6 +206,7 @@ class Packing:
                 rounded.eq(Cat(fraction[:frac_bits], field)),
             ]
             fields = dict.fromkeys(self.fmts, field)
+        step(m, "Exceptions, from the number as it is rounded")
         finite, inexact = Signal(name="finite"), Signal(name="inexact")
         overflows, underflows = Signal(name="overflows"), Signal(name="underflows")
         below_zero = fields[self.fmts[0]][-1] if field.shape().signed else Const(0, 1)
@@ -222,11 +227,13 @@ class Packing:
             m.d.comb += underflows.eq(inexact & tiny & counts)
         self._pack(m, to_infinity, classes, rounded, overflows, underflows, y, pipeline)
         if flags is not None:
+            step(m, "Flags: invalid, division by zero (never), overflow, underflow, inexact")
             raised = (inexact, underflows, overflows, classes["invalid"])
             m.d.comb += flags.eq(exception_flags(*(raised if pipeline is None else pipeline.cut(5, *raised))))
 
     def _aligned(self, m: Module, select: Value, window: Window) -> Window:
         """The window with the last place of the chosen format at that of the longest fraction."""
+        step(m, "The window with the chosen format's last place at that of the longest fraction")
         bits, below = Signal(len(window.bits), name="aligned"), Signal(name="below_aligned")
         drop = {fmt: self.frac_bits - fmt.frac_bits for fmt in self.fmts}
         m.d.comb += [
@@ -235,7 +242,7 @@ class Packing:
         ]
         return replace(window, bits=bits, below=below)
 
-    def is_tiny(self, m: Module, mode: RoundingMode, sign: Value, window: Window, select: Value | None) -> Value:
+    def is_tiny(self, m: Module, mode: RoundingLogic, sign: Value, window: Window, select: Value | None) -> Value:
         """Whether the result is below the least normal number once rounded as if exponents had no lower bound.
 
         With the leading one in the place below the hidden bit that rounding is one place further to the right, and only
@@ -262,6 +269,7 @@ class Packing:
         y: Signal,
         pipeline: Pipeline | None,
     ) -> None:
+        step(m, "The code: that of NaN, infinity, the largest number, or the rounded one")
         is_nan, is_negative, select = classes["nan"], classes["sign"], classes.get("select")
         magnitude = Signal(max(fmt.width for fmt in self.fmts) - 1, name="magnitude")
         sign, infinite = Signal(name="result_sign"), Signal(name="infinite")

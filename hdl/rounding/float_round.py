@@ -8,7 +8,7 @@ from amaranth.lib.wiring import Out
 from ...golden.formats import Format
 from ..core.pipeline import Pipeline, PipelinedUnit
 from .float_pack import Packing, Window
-from .modes import PORT, RoundingMode
+from .modes import PORT, Policy, RoundingLogic
 from .normalize import Normalizer
 
 
@@ -36,10 +36,8 @@ class FloatRound(PipelinedUnit):
         Bound of ``leading_zeros``.
     slack : bool
         Whether there may be one more leading zero than ``leading_zeros`` says.
-    rounding, overflow, subnormals : str
-        As in :data:`formats.ROUNDINGS`, "port" or "stochastic", :data:`formats.FLOAT_OVERFLOWS`,
-        :data:`formats.SUBNORMALS`. Flushed is what is less than the least normal number after rounding to full precision
-        with unbounded exponent.
+    policy : Policy
+        Flushed is what is less than the least normal number after rounding to full precision with unbounded exponent.
     flags : bool
         Whether there are the ports ``invalid`` and ``flags``.
     stages : int or tuple of int
@@ -59,7 +57,7 @@ class FloatRound(PipelinedUnit):
     leading_zeros : In
         If ``most_zeros`` is not 0.
     rounding : In(3)
-        If ``rounding`` is "port": the mode's position in ``formats.ROUNDINGS``.
+        If the policy's rounding is PORT: the mode's ``port_code``.
     random : In(random_bits)
         If ``random_bits`` is not 0: a word that is added to the first bits below the last place; its carry rounds up.
     y : Out
@@ -84,19 +82,19 @@ class FloatRound(PipelinedUnit):
         significand_bits: int,
         most_zeros: int,
         slack: bool,
-        rounding: str,
-        overflow: str,
-        subnormals: str,
+        policy: Policy,
         flags: bool,
         stages: int | tuple[int, ...] = 0,
         random_bits: int = 0,
     ) -> None:
-        self.mode = rounding
-        self.packing = Packing(fmts, overflow, subnormals == "flush", flags, slack, random_bits)
+        self.mode = policy.rounding
+        self.packing = Packing(fmts, policy.overflow, policy.flushes, flags, slack, random_bits)
         self.normalizer = Normalizer(
             least, greatest, most_zeros, self.packing.frac_bits + self.packing.cut_bits, self.packing.flush
         )
-        members = self.packing.members(range(min(least, 0), greatest + 1), significand_bits, most_zeros, rounding)
+        members = self.packing.members(
+            range(min(least, 0), greatest + 1), significand_bits, most_zeros, policy.rounding
+        )
         super().__init__(
             members | {"y": Out(max(fmt.width for fmt in fmts))},
             parameters={
@@ -106,9 +104,7 @@ class FloatRound(PipelinedUnit):
                 "significand_bits": significand_bits,
                 "most_zeros": most_zeros,
                 "slack": slack,
-                "rounding": rounding,
-                "overflow": overflow,
-                "subnormals": subnormals,
+                "policy": policy,
                 "flags": flags,
                 "random_bits": random_bits,
             },
@@ -139,5 +135,5 @@ class FloatRound(PipelinedUnit):
         window, below_window, base, is_normal = pipeline.cut(2, window, below_window, base, is_normal)
         cut = Window(window, below_window, base, is_normal, top=window[-1])
         flags = self.flags if packing.flags else None
-        packing.build(m, RoundingMode(mode, random), classes, cut, self.y, flags, pipeline)
+        packing.build(m, RoundingLogic(mode, random), classes, cut, self.y, flags, pipeline)
         return m

@@ -2,53 +2,140 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Const, Value
+from copy import copy
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
-from ...golden.formats import ROUNDINGS
+from amaranth.hdl import Const, Module, Signal, Value
 
-#: Value of the parameter ``rounding`` by which a unit gets an input port instead, and the port's width. The codes are
-#: positions in ``formats.ROUNDINGS``, which are those of RISC-V's ``frm``; the codes above round toward zero.
+from ...golden.formats import Exact, Format, ParameterError, Rounded, RoundingMode
+
+#: Value of the parameter ``rounding`` by which a unit gets an input port instead, and the port's width. The port takes
+#: ``RoundingMode.port_code``.
 PORT = "port"
 PORT_BITS = 3
-#: Rounds the magnitude up with the probability of its rest, by a word of random bits that comes with the operands.
-STOCHASTIC = "stochastic"
-#: The code of a rounding port for it, where the unit takes random bits: one that RISC-V reserves.
-STOCHASTIC_CODE = len(ROUNDINGS)
-
-
-#: Toward zero, but infinite where the largest finite number is exceeded: what tensor cores do.
+#: What a port's codes mean that no mode has, and that of stochastic rounding where there are no random bits.
+UNASSIGNED = RoundingMode.RTZ
+STOCHASTIC = RoundingMode.STOCHASTIC.value
+#: Toward zero, but infinite where the largest finite number is exceeded: what tensor cores do. No port code chooses it.
 TRUNCATE = "truncate"
 
+#: What each mode is made of. A mode without an entry has no hardware.
+_TRAITS: dict[str, frozenset[str]] = {
+    RoundingMode.RNE: frozenset({"nearest"}),
+    RoundingMode.RTZ: frozenset(),
+    RoundingMode.RDN: frozenset({"down"}),
+    RoundingMode.RUP: frozenset({"up"}),
+    RoundingMode.RNA: frozenset({"nearest", "ties_away"}),
+    RoundingMode.STOCHASTIC: frozenset({"stochastic"}),
+    TRUNCATE: frozenset({"truncates"}),
+}
 
-class RoundingMode:
+
+@dataclass(frozen=True)
+class Policy:
+    """How a unit rounds: golden's RoundingPolicy, whose mode may also be PORT or TRUNCATE.
+
+    Parameters
+    ----------
+    rounding : str
+        A RoundingMode, PORT or TRUNCATE.
+    overflow, subnormals : str
+        As in :class:`polymac.golden.formats.RoundingPolicy`.
+    """
+
+    rounding: str
+    overflow: str
+    subnormals: str
+
+    def __post_init__(self) -> None:
+        if self.rounding != PORT:
+            check_mode(self.rounding)
+
+    @classmethod
+    def of(cls, accumulation: Exact | Rounded, out: Format) -> Policy:
+        """That of an accumulation whose results are of the format ``out``, with the defaults filled in."""
+        given = accumulation.policy(out)
+        return cls(given.rounding, given.overflow, given.subnormals)
+
+    @property
+    def flushes(self) -> bool:
+        """Whether subnormal operands and results are zeros of their sign."""
+        return self.subnormals == "flush"
+
+
+def check_mode(mode: str) -> str:
+    """The mode, if there is hardware for it.
+
+    Raises
+    ------
+    ParameterError
+        There is none.
+    """
+    if mode not in _TRAITS:
+        raise ParameterError(f"rounding must be a mode that hardware has ({', '.join(_TRAITS)}), not {mode}")
+    return mode
+
+
+class RoundingLogic:
     """What the modes have in common: to nearest or not, with ties away from zero or not, up or down.
 
     Parameters
     ----------
     mode : str or Value
-        One of ``formats.ROUNDINGS``, "stochastic", "truncate", or the signal that chooses one.
+        One of golden's RoundingMode, TRUNCATE, or the signal that chooses one by its port code.
     random : Value, optional
         The word of random bits, where stochastic rounding is, or can be chosen.
+
+    Raises
+    ------
+    ParameterError
+        There is no hardware for the mode, or for one that a port could choose.
     """
 
     def __init__(self, mode: str | Value, random: Value | None = None) -> None:
-        def chosen(name: str) -> Value:
-            return Const(int(mode == name), 1) if isinstance(mode, str) else mode == ROUNDINGS.index(name)
+        # A port has to know every mode.
+        for name in (mode,) if isinstance(mode, str) else tuple(RoundingMode):
+            check_mode(name)
 
-        self.nearest = chosen("rne") | chosen("rna")
-        self.ties_away = chosen("rna")
-        self.truncates = isinstance(mode, str) and mode == TRUNCATE
-        self.up = chosen("rup")
-        self.down = chosen("rdn")
+        def chosen(trait: str) -> Value:
+            """Whether the mode has that trait."""
+            having = [name for name in RoundingMode if trait in _TRAITS[name]]
+            if isinstance(mode, str):
+                return reduce(or_, [Const(int(mode == name), 1) for name in having])
+            return reduce(or_, [mode == name.port_code for name in having])
+
+        self.nearest = chosen("nearest")
+        self.ties_away = chosen("ties_away")
+        self.truncates = isinstance(mode, str) and "truncates" in _TRAITS[mode]
+        self.up = chosen("up")
+        self.down = chosen("down")
+        self.rounds_away: Value | None = None
         self.random = random
-        self.stochastic: Value = Const(0, 1)
-        if random is not None:
-            self.stochastic = Const(1, 1) if isinstance(mode, str) else mode == STOCHASTIC_CODE
+        self.stochastic = Const(0, 1) if random is None else chosen("stochastic")
         not_toward_zero = self.nearest | self.up | self.down
         self.toward_zero = ~(not_toward_zero if random is None else not_toward_zero | self.stochastic)
 
+    def named(self, m: Module, sign: Value) -> RoundingLogic:
+        """The same for numbers of that sign, with signals that say what a port chooses."""
+        if isinstance(self.nearest, Const):
+            return self
+        logic = copy(self)
+        logic.nearest, logic.ties_away, logic.rounds_away = (
+            Signal(name=name) for name in ("to_nearest", "ties_away", "rounds_away")
+        )
+        m.d.comb += [
+            logic.nearest.eq(self.nearest),
+            logic.ties_away.eq(self.ties_away),
+            logic.rounds_away.eq(self.away(sign)),
+        ]
+        return logic
+
     def away(self, sign: Value) -> Value:
         """Whether the mode is a directed one that raises the magnitude of inexact numbers of that sign."""
+        if self.rounds_away is not None:
+            return self.rounds_away
         return (self.up & ~sign) | (self.down & sign)
 
     def increment(self, sign: Value, lsb: Value, guard: Value, sticky: Value, rest: Value | None = None) -> Value:

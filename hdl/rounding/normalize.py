@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from ..core.pipeline import Pipeline
+from ..core.step import step
 from ..integer.shifter import shift_window
 
 
@@ -55,16 +56,21 @@ class Normalizer:
         """
         width = len(significand)
         leading = Const(0, 1) if zeros is None else zeros
-        # The field of a normal result less its hidden bit.
+        step(m, "Exponent field of a normal result, less its hidden bit")
         normalized = Signal(range(min(self.least - self.most_zeros, 0), self.greatest + 1), name="normalized_exponent")
         m.d.comb += normalized.eq(exponent - leading)
         base = Signal(normalized.shape() if self.flush else range(self.greatest + 1), name="base")
         if self.flush or self.least >= self.most_zeros:
+            step(m, "Normalised: shifted up by the leading zeros, and the OR of what falls out below the window")
             m.d.comb += base.eq(normalized if self.flush else Mux(zero, 0, normalized))
             amount = Signal(range(self.most_zeros + 1))
             m.d.comb += amount.eq(leading)
             window, below = self._shift(m, significand, amount, width - 1, length, pipeline)
             return window, below, base, normalized > 0 if self.least <= self.most_zeros else Const(1)
+        step(
+            m,
+            "Shifted up by the leading zeros, or to where a subnormal's last place is; and the OR of what falls out below",
+        )
         # To the left by the leading zeros, but not beyond the exponent 1, whose subnormals have the field 0; to the right
         # if the exponent is below that, by a power of two at most, so that the sum of both is a concatenation.
         subnormal = Signal(name="is_subnormal")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from amaranth.hdl import Cat, Module, Signal, Value
 
 from ...golden.formats import Format
@@ -12,20 +10,11 @@ from ..core.hierarchy import place
 from ..core.pipeline import Pipeline
 from ..integer.shifter import count_delays, count_zeros, shift_delays
 from .encoders import rounder_of
+from .modes import Policy
 
 #: Places for registers in :func:`round_magnitude`, each behind a step: halfway through the count of leading zeros, behind
 #: it, and the six of :class:`.float_round.FloatRound`; the last step, packing, has none behind it.
 ROUND_PLACES = 8
-
-
-@dataclass(frozen=True)
-class Rounding:
-    """How a sum is rounded, as of :class:`.float_round.FloatRound`."""
-
-    fmt: Format
-    rounding: str
-    overflow: str
-    subnormals: str
 
 
 def round_delays(fmt: Format, bits: int) -> tuple[float, ...]:
@@ -38,7 +27,8 @@ def round_delays(fmt: Format, bits: int) -> tuple[float, ...]:
 def round_magnitude(
     m: Module,
     platform: object,
-    how: Rounding,
+    fmt: Format,
+    policy: Policy,
     magnitude: Signal,
     sticky: Value | None,
     weight: tuple[Value, int, int],
@@ -54,13 +44,13 @@ def round_magnitude(
     Parameters
     ----------
     weight : (Value, int, int)
-        Weight of the magnitude's last bit as an exponent biased as in ``how.fmt``, and its bounds.
+        Weight of the magnitude's last bit as an exponent biased as in ``fmt``, and its bounds.
     classes : dict of str to Signal
         sign, zero, nan and inf of the result; with ``flags`` invalid.
     pipeline : Pipeline, optional
         Whose registers at the places from ``first`` on are those of :data:`ROUND_PLACES`.
     mode : Signal, optional
-        The mode, where ``how.rounding`` is "port".
+        The mode, where the policy's rounding is PORT.
     flags : Value, optional
         Where the exceptions go.
     """
@@ -86,16 +76,14 @@ def round_magnitude(
     classes = pipeline.delay_named(halfway + counted, classes)
     (mode,) = pipeline.delay(halfway + counted, mode) if mode is not None else (None,)
     stages = pipeline.depths(first + 2, ROUND_PLACES - 2)
-    rounder = rounder_of(how.fmt)(
-        fmts=(how.fmt,),
+    rounder = rounder_of(fmt)(
+        fmts=(fmt,),
         least=least,
         greatest=greatest,
         significand_bits=len(significand),
         most_zeros=most,
         slack=False,
-        rounding=how.rounding,
-        overflow=how.overflow,
-        subnormals=how.subnormals,
+        policy=policy,
         flags=flags is not None,
         stages=stages if any(stages) else 0,
     )

@@ -9,12 +9,13 @@ from ...golden.formats import Format
 from ..core.delays import LUT, adder
 from ..core.pipeline import Pipeline, PipelinedUnit
 from ..core.step import step
+from ..core.unit import PortSpec
 from ..integer.product_in_steps import sum_delays, sum_in_steps
 from ..integer.shifter import shift_delays
 from ..operand.decoders import decode
 from ..operand.raw_float import RawFloat
-from ..rounding.modes import TRUNCATE
-from ..rounding.round_magnitude import ROUND_PLACES, Rounding, round_delays, round_magnitude
+from ..rounding.modes import TRUNCATE, Policy
+from ..rounding.round_magnitude import ROUND_PLACES, round_delays, round_magnitude
 
 
 class AlignedAdd(PipelinedUnit):
@@ -81,8 +82,8 @@ class AlignedAdd(PipelinedUnit):
         self.frac_bits = frac_bits
         self.cut_bits = cut_bits
         self.exponent_bits = span.bit_length()
-        members = {"acc": In(fmt.width), "values": In(count * significand_bits), "signs": In(count)}
-        members |= {"exponents": In(count * self.exponent_bits)} if self.exponent_bits else {}
+        members = {"acc": In(fmt.width), "values": _packed(significand_bits, count), "signs": In(count)}
+        members |= {"exponents": _packed(self.exponent_bits, count)} if self.exponent_bits else {}
         super().__init__(
             members | {name: In(1) for name in ("nan", "plus_inf", "minus_inf")} | {"y": Out(fmt.width)},
             parameters={
@@ -147,6 +148,7 @@ class AlignedAdd(PipelinedUnit):
             self._aligned(m, i, largest, *term, pipeline, place)
             for i, term in enumerate(zip(signs, values, exponents, points, strict=True))
         ]
+        addends = pipeline.cut(place + 2, *addends)
         total = Signal(signed(self.frac_bits + 3 + len(addends).bit_length()), name="total")
         magnitude = Signal(len(total) - 1, name="magnitude")
         step(m, "The sum of the terms")
@@ -175,8 +177,8 @@ class AlignedAdd(PipelinedUnit):
         step(m, f"Truncated to {self.fmt}; a zero sum is +0, also one that truncation made")
         code = Signal(self.fmt.width, name="truncated")
         last = (weight, low, low + (1 << len(largest)) - 1)
-        how = Rounding(self.fmt, TRUNCATE, "ieee", "full")
-        round_magnitude(m, platform, how, magnitude, None, last, found, code, pipeline, first=place + 1)
+        policy = Policy(TRUNCATE, "ieee", "full")
+        round_magnitude(m, platform, self.fmt, policy, magnitude, None, last, found, code, pipeline, first=place + 1)
         (code,) = pipeline.cut(place + 1 + ROUND_PLACES, code)
         is_zero = Signal(name="result_is_zero")
         m.d.comb += is_zero.eq(code[:-1] == 0)
@@ -225,7 +227,7 @@ class AlignedAdd(PipelinedUnit):
     ) -> Signal:
         """One term in units of ``2**(largest - frac_bits)``, truncated toward zero.
 
-        The pipeline's registers from ``place`` on are behind the amount of the shift, in it, and behind the term.
+        The pipeline's registers from ``place`` on are behind the amount of the shift, and in it.
         """
         up = self.frac_bits - point
         wide = Signal(len(value) + max(up, 0), name=f"term_{index}")
@@ -246,7 +248,11 @@ class AlignedAdd(PipelinedUnit):
         m.d.comb += cut.eq(wide >> amount)
         result = Signal(signed(len(wide) + 1), name=f"addend_{index}")
         m.d.comb += result.eq(Mux(sign, -cut, cut))
-        return pipeline.cut(place + 2, result)[0]
+        return result
+
+
+def _packed(bits: int, count: int) -> PortSpec:
+    return PortSpec(In(count * bits), "data", elements=count)
 
 
 def aligned_delays(fmt: Format, count: int, exponent_bits: int, frac_bits: int) -> tuple[float, ...]:

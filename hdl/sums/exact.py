@@ -15,7 +15,8 @@ from ..integer.product import ARCHITECTURES
 from ..integer.shifter import shift_delays
 from ..operand.decoders import raw_shape
 from ..rounding.encoders import Path, has_path
-from ..rounding.round_magnitude import ROUND_PLACES, Rounding, round_delays, round_magnitude
+from ..rounding.modes import Policy
+from ..rounding.round_magnitude import ROUND_PLACES, round_delays, round_magnitude
 from .accumulator import MAX_EXACT_BITS, Beat, Summation, check_nan
 from .fixed import block_delays, block_term, check_scales, sum_bits
 from .integer import DEFAULT_MAX_K
@@ -213,7 +214,7 @@ class ExactSum(Summation):
         (magnitude,) = steps.cut(0, magnitude)
         weight = self.quantum + raw_shape(self.out).bias
         step(m, f"Rounded once to {self.out}")
-        how = Rounding(self.out, self.exact.rounding, self.exact.overflow or "ieee", self.exact.subnormals)
+        policy = Policy.of(self.exact, self.out)
         last = (Const(weight), weight, weight)
-        round_magnitude(m, platform, how, magnitude, None, last, classes, code, steps, first=1)
+        round_magnitude(m, platform, self.out, policy, magnitude, None, last, classes, code, steps, first=1)
         return steps.cut(1 + ROUND_PLACES, code)[0]

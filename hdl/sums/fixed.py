@@ -163,11 +163,12 @@ class FixedSum(PipelinedUnit):
         for name in self.signs:
             beside[name] = Cat(*negative).all() if name == "all_negative" else Cat(*negative).any()
         later = pipeline.stages - passed
-        for name, value in beside.items():
-            now = Signal(name=f"beat_{name}") if later else getattr(self, name)
-            m.d.comb += now.eq(value)
-            if later:
-                m.d.comb += getattr(self, name).eq(*pipeline.delay(later, now, reset=False))
+        ports = {name: getattr(self, name) for name in beside}
+        kept = {name: Signal(name=f"beat_{name}") for name in beside} if later else ports
+        m.d.comb += [kept[name].eq(value) for name, value in beside.items()]
+        if later:
+            kept = pipeline.delay_named(later, kept, reset=False)
+            m.d.comb += [port.eq(kept[name]) for name, port in ports.items()]
         if not self._is_cut and self.latency:
             now = Signal(self.sum.shape(), name="beat_sum")
             m.d.comb += now.eq(total)

@@ -7,15 +7,15 @@ from dataclasses import replace
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
-from ...golden.formats import ROUNDINGS, Format
+from ...golden.formats import Format, RoundingMode
 from ..core.delays import LUT, adder
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline, PipelinedUnit
 from ..integer.shifter import shift_delays, shift_window
 from ..operand.decoders import decode
 from ..operand.raw_float import NEVER, RawFloat
-from ..rounding.modes import PORT, PORT_BITS
-from ..rounding.round_magnitude import ROUND_PLACES, Rounding, round_delays, round_magnitude
+from ..rounding.modes import PORT, PORT_BITS, Policy
+from ..rounding.round_magnitude import ROUND_PLACES, round_delays, round_magnitude
 
 
 class FloatAdd(PipelinedUnit):
@@ -36,9 +36,8 @@ class FloatAdd(PipelinedUnit):
         Shape of ``value``; if it is signed, ``sign`` is that of an infinity only.
     span, quantum : int
         The greatest exponent; the weight of the value's last bit where it is 0, as a power of two.
-    rounding, overflow, subnormals : str
-        As in :data:`formats.ROUNDINGS` or "port", :data:`formats.FLOAT_OVERFLOWS`, :data:`formats.SUBNORMALS`; the latter
-        for acc and the result.
+    policy : Policy
+        How the result is rounded; its subnormals also tell how those of acc are read.
     flags : bool
         Whether there are the ports ``invalid`` and ``flags``.
     registers : tuple of int
@@ -58,7 +57,8 @@ class FloatAdd(PipelinedUnit):
     zero_sign : In(1)
         Whether all of what the term is made of, or under "rdn" some, is negative, zeros included.
     some_negative, mode : In(1), In(3)
-        If ``rounding`` is "port": what ``zero_sign`` is under "rdn", and the mode as of :class:`.float_round.FloatRound`.
+        If the policy's rounding is PORT: what ``zero_sign`` is under "rdn", and the mode as of
+        :class:`.float_round.FloatRound`.
     invalid, flags : In(1), Out(5)
         With ``flags``: whether the term comes from an invalid operation, and the exceptions of both.
     en : In(1)
@@ -75,19 +75,17 @@ class FloatAdd(PipelinedUnit):
         term: Shape,
         span: int,
         quantum: int,
-        rounding: str,
-        overflow: str,
-        subnormals: str,
+        policy: Policy,
         flags: bool = False,
         registers: tuple[int, ...] = (),
     ) -> None:
         self.fmt = fmt
         self.with_flags = flags
         self.span, self.quantum = span, quantum
-        self.rounding, self.overflow, self.subnormals = rounding, overflow, subnormals
+        self.policy = policy
         members = {"acc": In(fmt.width), "value": In(term)} | ({"exponent": In(range(span + 1))} if span else {})
         members |= {name: In(1) for name in ("sign", "nan", "inf", "zero_sign")}
-        members |= {"some_negative": In(1), "mode": In(PORT_BITS)} if rounding == PORT else {}
+        members |= {"some_negative": In(1), "mode": In(PORT_BITS)} if policy.rounding == PORT else {}
         members |= {"invalid": In(1), "flags": Out(5)} if flags else {}
         super().__init__(
             members | {"y": Out(fmt.width)},
@@ -96,9 +94,7 @@ class FloatAdd(PipelinedUnit):
                 "term": term,
                 "span": span,
                 "quantum": quantum,
-                "rounding": rounding,
-                "overflow": overflow,
-                "subnormals": subnormals,
+                "policy": policy,
                 "flags": flags,
             },
             registers=registers,
@@ -107,7 +103,7 @@ class FloatAdd(PipelinedUnit):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         pipeline = Pipeline.at(m, self.registers, self.enable)
-        acc = decode(m, platform, "acc", self.acc, self.fmt, self.subnormals)
+        acc = decode(m, platform, "acc", self.acc, self.fmt, self.policy.subnormals)
         # Only what is used below has registers; with subnormals a zero is known by its significand.
         has_subnormals = acc.subnormal is not None
         unused = {"subnormal": None} | ({"zero": NEVER} if has_subnormals else {})
@@ -196,11 +192,12 @@ class FloatAdd(PipelinedUnit):
         found = {"sign": sign, "zero": zero} | {
             name: beside[name] for name in ("nan", "inf", "invalid") if name in beside
         }
-        how = Rounding(self.fmt, self.rounding, self.overflow, self.subnormals)
         last = (weight, least_weight, greatest_weight)
         mode = beside.get("mode")
         y, raised = Signal(self.fmt.width, name="rounded_sum"), Signal(5, name="raised") if self.with_flags else None
-        round_magnitude(m, platform, how, magnitude, sticky, last, found, y, pipeline, mode, raised, 8)
+        round_magnitude(
+            m, platform, self.fmt, self.policy, magnitude, sticky, last, found, y, pipeline, mode, raised, 8
+        )
         outputs = {"y": y} | ({"flags": raised} if raised is not None else {})
         for name, value in pipeline.cut_named(8 + ROUND_PLACES, outputs).items():
             m.d.comb += getattr(self, name).eq(value)
@@ -227,9 +224,9 @@ class FloatAdd(PipelinedUnit):
         """Class of the sum, and the signs that an infinity and a zero have."""
         classes = {name: Signal(name=f"sum_{name}") for name in ("nan", "inf", "inf_sign", "zero_sign")}
         opposite = Signal(name="opposite_infinities")
-        zero_sign = term["zero_sign"] | acc.sign if self.rounding == "rdn" else term["zero_sign"] & acc.sign
-        if self.rounding == PORT:
-            zero_sign = Mux(term["mode"] == ROUNDINGS.index("rdn"), term["some_negative"] | acc.sign, zero_sign)
+        zero_sign = term["zero_sign"] | acc.sign if self.policy.rounding == "rdn" else term["zero_sign"] & acc.sign
+        if self.policy.rounding == PORT:
+            zero_sign = Mux(term["mode"] == RoundingMode.RDN.port_code, term["some_negative"] | acc.sign, zero_sign)
         m.d.comb += [
             opposite.eq(term["inf"] & acc.inf & (term["sign"] ^ acc.sign)),
             classes["nan"].eq(term["nan"] | acc.nan | opposite),
@@ -258,7 +255,8 @@ def float_add(
     name: str,
     acc: Value,
     term: RawFloat,
-    how: Rounding,
+    fmt: Format,
+    policy: Policy,
     registers: tuple[int, ...],
     enable: Value,
     mode: Value | None = None,
@@ -266,20 +264,18 @@ def float_add(
 ) -> Signal:
     """The code of acc + term, by a :class:`FloatAdd` called ``name``; ``mode`` and ``flags`` as of its ports."""
     unit = FloatAdd(
-        fmt=how.fmt,
+        fmt=fmt,
         term=Value.cast(term.significand).shape(),
         span=term.shape.span,
         quantum=term.shape.quantum,
-        rounding=how.rounding,
-        overflow=how.overflow,
-        subnormals=how.subnormals,
+        policy=policy,
         flags=flags is not None,
         registers=registers,
     )
-    y = Signal(how.fmt.width, name=f"{name}_sum")
+    y = Signal(fmt.width, name=f"{name}_sum")
     wires = {"acc": acc, "value": term.significand, "y": y} | ({"exponent": term.exponent} if term.shape.span else {})
     wires |= {"sign": term.sign, "nan": term.nan, "inf": term.inf}
-    wires["zero_sign"] = term.any_negative if how.rounding == "rdn" else term.all_negative
+    wires["zero_sign"] = term.any_negative if policy.rounding == "rdn" else term.all_negative
     wires |= {"some_negative": term.any_negative, "mode": mode} if mode is not None else {}
     wires |= {"invalid": term.invalid, "flags": flags} if flags is not None else {}
     wires |= {"en": enable} if unit.latency else {}

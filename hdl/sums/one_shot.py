@@ -11,7 +11,8 @@ from ..core.delays import LUT, adder
 from ..core.pipeline import Pipeline
 from ..core.step import step
 from ..operand.decoders import raw_shape
-from ..rounding.round_magnitude import ROUND_PLACES, Rounding, round_delays, round_magnitude
+from ..rounding.modes import Policy
+from ..rounding.round_magnitude import ROUND_PLACES, round_delays, round_magnitude
 from .accumulator import Beat
 from .exact import ExactSum
 from .fixed import block_delays, block_term, sum_bits
@@ -85,10 +86,10 @@ class BeatSum(ExactSum):
         classes = steps.cut_named(0, classes)
         magnitude, weight = steps.cut(0, magnitude, weight)
         step(m, f"Rounded once to {self.out}")
-        how = Rounding(self.out, self.exact.rounding, self.exact.overflow or "ieee", self.exact.subnormals)
+        policy = Policy.of(self.exact, self.out)
         code = Signal(self.out.width, name="rounded_sum")
         last = (weight, least, least + term.shape.span)
-        round_magnitude(m, platform, how, magnitude, None, last, classes, code, steps, first=1)
+        round_magnitude(m, platform, self.out, policy, magnitude, None, last, classes, code, steps, first=1)
         return steps.cut(1 + ROUND_PLACES, code)[0]
 
     def result(

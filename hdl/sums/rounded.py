@@ -22,8 +22,7 @@ from ..integer.product import ARCHITECTURES
 from ..operand.raw_float import RawFloat
 from ..product.lane_product import LaneProduct, lane_product
 from ..rounding.encoders import Path, has_path
-from ..rounding.modes import PORT, PORT_BITS
-from ..rounding.round_magnitude import Rounding
+from ..rounding.modes import PORT, PORT_BITS, Policy
 from .accumulator import MAX_EXACT_BITS, MODE, Beat, Field, Summation, check_nan, products_of
 from .fixed import block_delays, block_term, check_scales, scale_delays, scaled, sum_bits
 from .float_add import add_delays, float_add
@@ -151,8 +150,8 @@ class RoundedSum(Summation):
     ) -> Value:
         step(m, "The exact sums of blocks of products" if self._in_blocks else "The exact products")
         terms = self._terms(m, platform, beat, pipeline)
-        rounding = PORT if self.port else self.rounded.rounding
-        how = Rounding(self.out, rounding, self.rounded.overflow or "ieee", self.rounded.subnormals)
+        policy = Policy.of(self.rounded, self.out)
+        policy = replace(policy, rounding=PORT) if self.port else policy
         passed, mode, raised = 0, None, None
         if beat.mode is not None:
             mode = Signal(PORT_BITS, name="mode")
@@ -171,7 +170,9 @@ class RoundedSum(Summation):
             if mode is not None:
                 (mode,) = pipeline.delay(later, mode)
             flags = Signal(FLAG_BITS, name=f"add_{index}_flags") if self.flags else None
-            state = float_add(m, platform, f"add_{index}", state, term, how, inside, pipeline.enable, mode, flags)
+            state = float_add(
+                m, platform, f"add_{index}", state, term, self.out, policy, inside, pipeline.enable, mode, flags
+            )
             if raised is not None and flags is not None:
                 (before,) = pipeline.delay(stages, raised)
                 raised = Signal(FLAG_BITS, name=f"raised_{index}")

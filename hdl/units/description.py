@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from ...golden.formats import ROUNDINGS, Format
+from ...golden.formats import Format, RoundingMode
 from ..rounding.encoders import Path, has_path
-from ..rounding.modes import PORT, STOCHASTIC, STOCHASTIC_CODE
+from ..rounding.modes import PORT, STOCHASTIC, UNASSIGNED
 from .multiplier_options import Formats
-
-_ROUNDINGS = {
-    "rne": "to nearest, ties to even",
-    "rtz": "toward zero",
-    "rdn": "toward -infinity",
-    "rup": "toward +infinity",
-    "rna": "to nearest, ties away from zero",
-}
 
 
 def policy(
@@ -52,10 +44,11 @@ def _rounding(rounding: str | None, random_bits: int) -> str:
     if rounding == STOCHASTIC:
         return random
     if rounding != PORT:
-        return _ROUNDINGS[rounding]
-    codes = [f"{code} {_ROUNDINGS[name]}" for code, name in enumerate(ROUNDINGS)]
-    codes += [f"{STOCHASTIC_CODE} {random}"] if random_bits else []
-    return f"by rounding_mode: {'; '.join(codes)}; others toward zero"
+        return RoundingMode(rounding).definition
+    texts = {mode: mode.definition for mode in RoundingMode} | {RoundingMode.STOCHASTIC: random}
+    modes = [mode for mode in RoundingMode if random_bits or mode is not RoundingMode.STOCHASTIC]
+    codes = [f"{mode.port_code} {texts[mode]}" for mode in modes]
+    return f"by rounding_mode: {'; '.join(codes)}; others {UNASSIGNED.definition}"
 
 
 def _overflow(out: Format, overflow: str, rounding: str) -> str:
@@ -66,7 +59,7 @@ def _overflow(out: Format, overflow: str, rounding: str) -> str:
     if not out.has_specials:
         return "the largest number"
     text = f"infinity ({out.inf_code:#x})" if out.has_inf else f"NaN ({out.nan_code:#x}), as there is no infinity"
-    directed = rounding in (PORT, "rtz", "rup", "rdn")
+    directed = rounding in (PORT, RoundingMode.RTZ, RoundingMode.RUP, RoundingMode.RDN)
     return f"{text}; the largest number where rounded toward zero" if directed else text
 
 

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from ...golden.formats import Format, product_format, unpacked_product
 from ..core.hierarchy import place
 from ..core.pipeline import Pipeline, PipelinedUnit
+from ..core.step import step
 from ..core.unit import PortSpec, control, number, shape_of
 from ..integer.product import Product
 from ..operand.decoders import decode, decode_selected, is_sign, raw_shape
@@ -18,8 +19,8 @@ from ..operand.raw_float import RawFloat, chosen
 from ..product.significand import add_one, count_leading_zeros, exact_product, product_shape, significand_product
 from ..rounding.encoders import Path, encoder, rounder_of
 from ..rounding.fixed_round import round_fixed
-from ..rounding.modes import PORT, PORT_BITS
-from .description import policy
+from ..rounding.modes import PORT, PORT_BITS, Policy
+from .description import policy as describe
 from .multiplier_options import (
     EXACT,
     UNPACKED,
@@ -137,7 +138,7 @@ class Multiplier(PipelinedUnit):
         self.with_valid = bool(valid)
         self.formula = self._formula()
         how = (self.rounding, self.random_bits, self.overflow, self.subnormals, self.with_flags)
-        self.policy = tuple(policy(self.choices, *how))
+        self.policy = tuple(describe(self.choices, *how))
         super().__init__(
             self._ports(),
             parameters=self._parameters(given_out=out is not None),
@@ -259,6 +260,7 @@ class Multiplier(PipelinedUnit):
 
     def _operands(self, m: Module, platform: object, pipeline: Pipeline) -> tuple[RawFloat, RawFloat]:
         subnormals = self.subnormals or "full"
+        step(m, "The operands as sign, exponent, significand and class")
         if self.is_selected:
             a, b = (
                 decode_selected(m, platform, name, getattr(self, name), self.choices.a, subnormals, self.select)
@@ -272,6 +274,7 @@ class Multiplier(PipelinedUnit):
     def _to_sign(self, m: Module, platform: object, pipeline: Pipeline) -> Signal:
         """The sign, +1 for zero."""
         x, y = self._operands(m, platform, pipeline)
+        step(m, "The sign of the product")
         result = Signal(name="result")
         m.d.comb += result.eq(~(x.sign ^ y.sign) | x.zero | y.zero)
         return result
@@ -295,6 +298,7 @@ class Multiplier(PipelinedUnit):
         frac_bits = -sum(fmt.lsb_exponent for fmt in formats)
         if all(fmt.is_integral for fmt in formats):
             a, b = pipeline.cut(0, self.a, self.b)
+            step(m, "The exact product")
             if not any(signs):
                 product = Signal(shape_of(product_format(self.a_format, self.b_format)), name="product")
                 unit = Product(a=a.shape(), b=b.shape(), architecture=self.architecture)
@@ -309,6 +313,7 @@ class Multiplier(PipelinedUnit):
         x, y = self._operands(m, platform, pipeline)
         significand = significand_product(m, platform, x, y, self.architecture)
         shape = product_shape(x.shape, y.shape)
+        step(m, "The product in fixed point")
         magnitude = Signal(len(significand) + shape.span, name="magnitude")
         product = Signal(signed(len(magnitude) + 1), name="fixed_product")
         shift = Signal(range(shape.span + 1), name="shift")
@@ -323,6 +328,7 @@ class Multiplier(PipelinedUnit):
     def _to_unpacked(self, m: Module, platform: object, pipeline: Pipeline) -> dict[str, Signal]:
         x, y = self._operands(m, platform, pipeline)
         significand = significand_product(m, platform, x, y, self.architecture)
+        step(m, "The exponent of the product")
         exponent = Signal(len(self.exponent), name="exponent_sum")
         m.d.comb += exponent.eq(x.exponent + y.exponent)
         product = exact_product(m, x, y, significand, exponent, "product_")
@@ -340,6 +346,7 @@ class Multiplier(PipelinedUnit):
         ranges = self._exponent_ranges(x, y, slack)
         zeros, most_zeros = count_leading_zeros(m, x, y, all(least <= 0 for _, least, _ in ranges))
         least, greatest = min(item[1] for item in ranges), max(item[2] for item in ranges)
+        step(m, f"Its exponent, biased as in {'the result' if self.is_selected else self.out_format}")
         exponent = Signal(range(min(least, 0), max(greatest, 0) + 1), name="exponent")
         offsets = [offset - 1 for offset, _, _ in ranges]
         offset = chosen(side["select"], offsets) if self.is_selected and len(set(offsets)) > 1 else offsets[0]
@@ -350,19 +357,20 @@ class Multiplier(PipelinedUnit):
         names = {"rounding_mode": "rounding"}
         wires |= {names.get(name, name): value for name, value in side.items()}
         wires = pipeline.cut_named(1, wires)
+        # Where the product is exact the rounder only packs.
+        policy = Policy(self.rounding or "rne", self.overflow or "ieee", self.subnormals)
         options: dict[str, Any] = {
             "least": least,
             "greatest": max(greatest, 0),
             "significand_bits": len(significand),
             "most_zeros": most_zeros,
             "slack": slack,
-            "rounding": self.rounding or "rne",
-            "overflow": self.overflow or "ieee",
-            "subnormals": self.subnormals,
+            "policy": policy,
             "flags": self.with_flags,
             "stages": pipeline.depth(2),
             "random_bits": self.random_bits,
         }
+        step(m, "Normalised, rounded and packed" if self.rounding else "Normalised and packed")
         fmts = self.choices.out if len(set(self.choices.out)) > 1 else (self.out_format,)
         rounder = rounder_of(fmts[0])(fmts=fmts, **options)
         wires |= {"en": self.en} if self.stages else {}

@@ -116,16 +116,16 @@ def _affine(x: Reals, fmt: Format | BlockFormat, columns: bool = False) -> Affin
     return Affine(np.asarray(2.0**exponent))
 
 
-def _encode(x: Reals, fmt: Format | BlockFormat, how: Affine, axis: int) -> Operand:
+def _encode(x: Reals, fmt: Format | BlockFormat, scaling: Affine, axis: int) -> Operand:
     """The operand of an array that stands for ``x``, ``axis`` being that of K."""
     if isinstance(fmt, BlockFormat):
         x = _padded(x, fmt, axis)
         if fmt.tensor_scale is None:
             return golden.encode_blocks(x, fmt, axis=axis)
-        return golden.encode_blocks(x, fmt, axis=axis, tensor_scale=golden.encode(how.scale, fmt.tensor_scale))[:2]
+        return golden.encode_blocks(x, fmt, axis=axis, tensor_scale=golden.encode(scaling.scale, fmt.tensor_scale))[:2]
     if fmt.kind == "binary":
-        return (x > how.offset).astype(golden.code_dtype(fmt))
-    scaled = (x - how.offset) / how.scale
+        return (x > scaling.offset).astype(golden.code_dtype(fmt))
+    scaled = (x - scaling.offset) / scaling.scale
     if not fmt.has_zero:
         scaled = np.maximum(scaled, float(fmt.min_positive))
     return golden.encode(scaled, fmt, overflow="saturate")

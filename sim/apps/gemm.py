@@ -80,9 +80,9 @@ def gemm(
         Shapes that do not fit, a code out of range, more products than an exact sum holds, or a sum that goes on in a
         second plane where that cannot be, or needs zeros where the format has none.
     """
-    how = unit.how
-    zeros = _zeros(how)
-    left, right = _Matrix.of("a", a, how, 1, zeros[0]), _Matrix.of("b", b, how, 0, zeros[1])
+    accumulator = unit.how
+    zeros = _zeros(accumulator)
+    left, right = _Matrix.of("a", a, accumulator, 1, zeros[0]), _Matrix.of("b", b, accumulator, 0, zeros[1])
     if left.depth != right.depth:
         raise ParameterError(f"a and b must be (M, K) and (K, N) with one K, not {left.shape} and {right.shape}")
     _check_depth(unit, left.depth)
@@ -93,7 +93,7 @@ def gemm(
     run = _output_stationary if unit.dataflow == "os" else _weight_stationary
     c, cycles = run(unit, model, left, right, progress or (lambda done, total: None))
     (m, k), n = left.shape, right.shape[1]
-    return GemmRun(c[:m, :n], cycles, m * k * n / max(cycles * unit.rows * unit.cols * how.lanes, 1))
+    return GemmRun(c[:m, :n], cycles, m * k * n / max(cycles * unit.rows * unit.cols * accumulator.lanes, 1))
 
 
 def golden_gemm(unit: hdl.Array, a: ArrayLike | Sequence[ArrayLike], b: ArrayLike | Sequence[ArrayLike]) -> Codes:
@@ -124,9 +124,9 @@ class _Matrix:
     fields: tuple[_Field, ...]
 
     @classmethod
-    def of(cls, argument: str, given: Any, how: Summation, axis: int, zero: int) -> _Matrix:
+    def of(cls, argument: str, given: Any, accumulator: Summation, axis: int, zero: int) -> _Matrix:
         """Checked codes, with scales repeated for every beat of their block."""
-        fmt, lanes = how.a if argument == "a" else how.b, how.lanes
+        fmt, lanes = accumulator.a if argument == "a" else accumulator.b, accumulator.lanes
         if not isinstance(fmt, BlockFormat):
             codes = _matrix(argument, given, fmt)
             return cls(codes.shape, codes.shape[axis], (_Field(codes, lanes, fmt, zero),))
@@ -168,34 +168,34 @@ def _matrix(argument: str, given: Any, fmt: Format) -> Codes:
 
 def _check_depth(unit: hdl.Array, depth: int) -> None:
     """Whether the array can add up that many products, filled with zeros to whole beats or planes."""
-    how = unit.how
-    plane = unit.rows * how.lanes
-    if unit.dataflow == "ws" and depth > plane and not how.state_is_code:
+    accumulator = unit.how
+    plane = unit.rows * accumulator.lanes
+    if unit.dataflow == "ws" and depth > plane and not accumulator.state_is_code:
         raise ParameterError(
             f"a and b must have a K of at most rows × lanes = {plane} for exact weight-stationary sums, not {depth}"
         )
-    step = plane if unit.dataflow == "ws" else how.lanes
-    for fmt in (how.a_element, how.b_element):
+    step = plane if unit.dataflow == "ws" else accumulator.lanes
+    for fmt in (accumulator.a_element, accumulator.b_element):
         if depth % step and not fmt.has_zero:
             raise ParameterError(
                 f"a and b must have a K that is a multiple of {step} for {fmt}, not {depth}: it has no zero"
             )
-    if isinstance(how, ExactSum) and depth > how.max_k:
+    if isinstance(accumulator, ExactSum) and depth > accumulator.max_k:
         raise ParameterError(
-            f"a and b must have a K of at most {how.max_k}, the products that the sums hold, not {depth}"
+            f"a and b must have a K of at most {accumulator.max_k}, the products that the sums hold, not {depth}"
         )
 
 
-def _zeros(how: Summation) -> tuple[int, int]:
+def _zeros(accumulator: Summation) -> tuple[int, int]:
     """Codes of a and b whose product changes no sum, not even the sign of a zero: -0 unless sums round downwards.
 
     The sums of other styles never are -0 before their last beat.
     """
     signed = [
         fmt.sign_mask if fmt.kind == "float" and fmt.signed and fmt.negative_zero == "zero" else 0
-        for fmt in (how.a_element, how.b_element)
+        for fmt in (accumulator.a_element, accumulator.b_element)
     ]
-    if not isinstance(how.style, Rounded) or how.style.rounding == "rdn":
+    if not isinstance(accumulator.style, Rounded) or accumulator.style.rounding == "rdn":
         return 0, 0
     return (signed[0], 0) if signed[0] else (0, signed[1])
 
@@ -203,8 +203,8 @@ def _zeros(how: Summation) -> tuple[int, int]:
 def _output_stationary(
     unit: hdl.Array, model: Model, left: _Matrix, right: _Matrix, progress: Callable[[int, int], None]
 ) -> tuple[Codes, int]:
-    how, rows, cols = unit.how, unit.rows, unit.cols
-    down, across, beats = -(-left.shape[0] // rows), -(-right.shape[1] // cols), -(-left.depth // how.lanes)
+    accumulator, rows, cols = unit.how, unit.rows, unit.cols
+    down, across, beats = -(-left.shape[0] // rows), -(-right.shape[1] // cols), -(-left.depth // accumulator.lanes)
     a = left.beats(
         lambda group: (down * rows, beats * group),
         lambda x, group: x.reshape(down, rows, beats, group).transpose(0, 2, 1, 3).reshape(down, beats, -1),
@@ -228,8 +228,8 @@ def _output_stationary(
 def _weight_stationary(
     unit: hdl.Array, model: Model, left: _Matrix, right: _Matrix, progress: Callable[[int, int], None]
 ) -> tuple[Codes, int]:
-    how, rows, cols = unit.how, unit.rows, unit.cols
-    vectors, across, planes = left.shape[0], -(-right.shape[1] // cols), -(-left.depth // (rows * how.lanes))
+    accumulator, rows, cols = unit.how, unit.rows, unit.cols
+    vectors, across, planes = left.shape[0], -(-right.shape[1] // cols), -(-left.depth // (rows * accumulator.lanes))
     a = left.beats(
         lambda group: (vectors, planes * rows * group),
         lambda x, group: x.reshape(vectors, planes, rows * group).transpose(1, 0, 2),
@@ -240,7 +240,7 @@ def _weight_stationary(
             x.reshape(planes, rows, group, across, cols).transpose(0, 3, 1, 4, 2).reshape(planes, across, rows, -1)
         ),
     )
-    c = np.zeros((across, vectors, cols), code_dtype(how.out))
+    c = np.zeros((across, vectors, cols), code_dtype(accumulator.out))
     cycles = done = 0
     for plane in range(planes):
         for part in _chunks(across, vectors):
@@ -250,7 +250,7 @@ def _weight_stationary(
             if unit.takes_partial_sums:
                 add = np.full((len(vector_beats), 1), plane > 0, np.uint8)
                 vector_beats = np.concatenate([vector_beats, add], axis=1)
-                sums = pack(c[part].reshape(-1, cols), how.out.width)
+                sums = pack(c[part].reshape(-1, cols), accumulator.out.width)
                 streams["p"] = Source(sums if plane else sums[:0])
             streams["a"] = Source(vector_beats, last)
             codes, spent = _run(unit, model, streams, len(last), first=cycles == 0)
@@ -262,7 +262,7 @@ def _weight_stationary(
 
 
 def _chunks(tiles: int, beats: int) -> Iterator[NDArray[np.intp]]:
-    """The tiles, of so many beats each, in runs of about CHUNK_BEATS beats."""
+    """The tiles, whose beats are given, in runs of about CHUNK_BEATS beats."""
     step = max(1, CHUNK_BEATS // beats)
     return (np.arange(start, min(start + step, tiles)) for start in range(0, tiles, step))
 
@@ -272,7 +272,7 @@ def _flat(beats: Bytes) -> Bytes:
 
 
 def _run(unit: hdl.Array, model: Model, streams: dict[str, Source], results: int, *, first: bool) -> tuple[Codes, int]:
-    """The codes of so many beats of C, and the cycles that they took; a reset comes before the first run only."""
+    """The codes of the ``results`` beats of C, and the cycles they took; only the first run begins with a reset."""
     per_beat, least = _PATIENCE
     beats = results + sum(len(source.data) for source in streams.values())
     run = run_streams(model, streams, {"c": Sink(results)}, max_cycles=least + per_beat * beats, reset=first)

@@ -212,11 +212,11 @@ class Scoreboard:
 
     def _given(self, a_beats: Any, row: Any, b_beats: Any, column: int) -> str:
         """The operands of these beats, with the scales of block formats."""
-        how = self.model.arithmetic
+        arithmetic = self.model.arithmetic
         texts = []
-        for name, fmt, beats, place in (("a", how.a, a_beats, row), ("b", how.b, b_beats, column)):
+        for name, fmt, beats, place in (("a", arithmetic.a, a_beats, row), ("b", arithmetic.b, b_beats, column)):
             data = self.signals[f"{name}_data"][beats, place]
-            texts.append(f"{name}={vector_text(how.element(fmt), data.ravel().tolist())}")
+            texts.append(f"{name}={vector_text(arithmetic.element(fmt), data.ravel().tolist())}")
             if isinstance(fmt, golden.BlockFormat):
                 scales = self.signals[f"{name}_scale"][beats, place]
                 texts.append(f"{name}_scale={vector_text(fmt.scale, scales.ravel().tolist())}")

@@ -32,7 +32,7 @@ class Link:
         self.next = 0.0
 
     def done(self, cycles: int) -> None:
-        """So many cycles are done. To be called in every one: it does something ten times a second."""
+        """Report that ``cycles`` cycles are done. Called in every cycle; it writes ten times a second."""
         now = time.monotonic()
         if now >= self.next:
             self.next = now + _PERIOD

@@ -1,4 +1,4 @@
-"""Multipliers on so many operands that it takes minutes: in processes, with a record from which a stopped run goes on."""
+"""Multipliers on very many operands, in several processes, with a record from which a stopped run resumes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ..units.operands import ports_of
 
 #: Pairs that a process takes at a time; a run that is stopped loses the chunks that are under way.
 CHUNK = 1 << 20
-#: All pairs of up to so many bits are walked; of more bits, so many pairs at which rounding is decided.
+#: Up to this many operand bits all pairs are simulated; above, DEFAULT_VECTORS pairs next to rounding boundaries.
 MOST_BITS = 36
 DEFAULT_VECTORS = 100_000_000
 #: Seconds between two writings of the record.
@@ -123,16 +123,16 @@ def exhaust(
     Parameters
     ----------
     options : mapping
-        Arguments of :class:`hdl.Multiplier` but for ``rounding`` and ``stages``.
+        Arguments of :class:`hdl.Multiplier` except ``rounding`` and ``stages``.
     modes : iterable of str, optional
         Of :data:`formats.ROUNDINGS`; default all, where the product is rounded.
     vectors : int, optional
-        So many pairs of :func:`.boundary.boundary_operands`; default all pairs up to ``MOST_BITS`` bits, else
+        Number of pairs of :func:`.boundary.boundary_operands`; default all pairs up to ``MOST_BITS`` bits, else
         ``DEFAULT_VECTORS``.
     seed : int
         Of those.
     limit : int, optional
-        Of the pairs only so many, evenly spread, rounded up to whole chunks of ``CHUNK``.
+        Maximum number of pairs simulated, evenly spread, rounded up to whole chunks of ``CHUNK``.
     jobs : int, optional
         Processes; default one for each processor.
     folder : Path
@@ -245,11 +245,11 @@ def _run(plan: _Plan, todo: list[int], workers: int, record: _Record, progress: 
     each = max(1, len(plan.modes))
     result = record.result
 
-    def told() -> None:
+    def report_progress() -> None:
         if progress is not None:
             progress(result.pairs * each, result.total_pairs * each)
 
-    told()
+    report_progress()
     if not todo:
         return
     # Children of `spawn` share no lock or thread with this process; Ctrl-C is this process's alone.
@@ -266,7 +266,7 @@ def _run(plan: _Plan, todo: list[int], workers: int, record: _Record, progress: 
                 for future in finished:
                     number = running.pop(future)
                     record.add(number, plan.size(number), *future.result())
-                told()
+                report_progress()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
             record.write()

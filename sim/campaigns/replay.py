@@ -60,7 +60,7 @@ def replay(
     seed : int
         Of operands and patterns.
     results : int, optional
-        Beats of C after which the run breaks off, in the middle of whatever there is; default: when all are there.
+        Beats of C after which the run stops, possibly in the middle of a tile; default: all of them.
     """
     generator = np.random.default_rng(seed)
     fields = stimulus(unit, sizes, generator)
@@ -121,7 +121,7 @@ def _differences(unit: hdl.Array, got: Transfers, crossing: NDArray[np.intp], tr
 
 
 def _offered(taken: NDArray[np.int64], count: int, pattern: Bools, cycles: int) -> tuple[Bools, NDArray[np.intp]]:
-    """In which cycles a source of so many beats offers one, and which: the next that has not been taken."""
+    """The cycles in which a source of ``count`` beats offers one, and its index: the next that has not been taken."""
     index = np.searchsorted(taken, np.arange(cycles))
     allowed = np.resize(pattern, cycles)
     # The first cycle, from each on, in which the source may begin to offer.

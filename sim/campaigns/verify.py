@@ -56,7 +56,7 @@ class Verification:
     details : list of str
         The first mismatches: operands and both results, as codes and values, under cocotb with the clock cycle.
     reproduce : str
-        The command that gives this result again.
+        The command that repeats the run.
     log, junit, waves : Path or None
         Files that a cocotb bench left.
     """
@@ -91,8 +91,9 @@ def verify(
 ) -> Verification:
     """Simulate a unit and compare it with the golden model.
 
-    Units without streams run in the native batch simulator: multipliers and dot products with all operands where those
-    total at most ``EXHAUSTIVE_BITS`` bits, else with seeded random ones biased to corner values. With ``simulator`` or
+    Units with a golden reference run in the native batch simulator: with all operands where the unit's entry in
+    :data:`polymac.sim.UNITS` has them and they total at most ``EXHAUSTIVE_BITS`` bits, else with seeded random ones biased
+    to corner values. With ``simulator`` or
     ``waves`` they, and arrays always, run under cocotb with random stalls, every cycle compared.
 
     Parameters
@@ -104,7 +105,7 @@ def verify(
     seed : int
         Of operands, stalls and tile sizes.
     exhaustive : bool
-        All operands, whatever their number (multipliers and dot products).
+        Simulate all operands, however many (units whose entry has ``all_inputs``).
     simulator : str, optional
         "icarus" or "verilator": run under cocotb there.
     waves : bool

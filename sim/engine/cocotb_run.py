@@ -74,7 +74,7 @@ class CocotbRun:
 
 
 def time_limit(cycles: int, products: int = 1) -> float:
-    """Seconds after which a simulation of that many cycles, with so many products in each, has failed."""
+    """Time limit in seconds of a simulation with ``cycles`` cycles and ``products`` products in each."""
     return _LIMIT_SECONDS + cycles * (_CYCLE_SECONDS + products * _PRODUCT_SECONDS)
 
 

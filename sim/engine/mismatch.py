@@ -1,4 +1,4 @@
-"""How a mismatch is told: the operands and both results, each as code and value."""
+"""Text of a mismatch: the operands and both results, each as code and value."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from ...golden.formats import Flag, Format
 from ...hdl.core.unit import Port
 
-#: So many mismatches are told.
+#: Maximum number of mismatches reported.
 SHOWN = 5
-#: Of a vector of operands, so many elements.
+#: Maximum number of elements of a vector shown.
 _ELEMENTS = 8
 
 

@@ -117,7 +117,7 @@ def operand_pairs(a_width: int, b_width: int, chunk: int = 1 << 20) -> Iterator[
     a_width, b_width : int
         Bits of the codes, 1 … 32.
     chunk : int
-        At most this many pairs at a time.
+        The most pairs in a chunk.
 
     Yields
     ------

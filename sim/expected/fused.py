@@ -23,48 +23,48 @@ def is_fused(unit: hdl.Dot) -> bool:
 
 def fused_reference(unit: hdl.Dot, inputs: dict[str, Codes]) -> dict[str, Codes]:
     """Codes by output port; the flags are those that any of the additions raises (:func:`polymac.golden.fma`)."""
-    how = unit.how
-    assert isinstance(how, RoundedSum)
-    fields = from_ports(how, inputs)
+    accumulator = unit.how
+    assert isinstance(accumulator, RoundedSum)
+    fields = from_ports(accumulator, inputs)
     count = len(fields["a"])
-    d, flags = np.zeros(count, code_dtype(how.out)), np.zeros(count, np.uint8)
-    for rounding, here in _modes(how, inputs):
+    d, flags = np.zeros(count, code_dtype(accumulator.out)), np.zeros(count, np.uint8)
+    for rounding, here in _modes(accumulator, inputs):
         chosen = {port: codes[here] for port, codes in fields.items()}
         c = inputs["c"][here] if unit.addend else None
-        mode = replace(how, rounded=replace(how.rounded, rounding=rounding))
-        if how.flags:
+        mode = replace(accumulator, rounded=replace(accumulator.rounded, rounding=rounding))
+        if accumulator.flags:
             d[here], flags[here] = _one_by_one(mode, chosen, c)
         else:
             d[here] = sums(mode, {port: codes[:, None] for port, codes in chosen.items()}, c)
-    return {"d": d} | ({"flags": flags} if how.flags else {})
+    return {"d": d} | ({"flags": flags} if accumulator.flags else {})
 
 
-def _modes(how: RoundedSum, inputs: dict[str, Codes]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def _modes(accumulator: RoundedSum, inputs: dict[str, Codes]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Each rounding mode, and where it is asked for."""
-    if not how.port:
-        yield how.rounded.rounding, np.ones(len(inputs["a"]), bool)
+    if not accumulator.port:
+        yield accumulator.rounded.rounding, np.ones(len(inputs["a"]), bool)
         return
     modes = modes_by_code(stochastic=False)
     for code in np.unique(inputs[MODE]).tolist():
         yield modes[code], inputs[MODE] == code
 
 
-def _one_by_one(how: RoundedSum, fields: dict[str, Codes], c: Codes | None) -> tuple[Codes, Codes]:
+def _one_by_one(accumulator: RoundedSum, fields: dict[str, Codes], c: Codes | None) -> tuple[Codes, Codes]:
     """The sum of the products, added in their order to ``c`` or to zero, and the flags of all additions."""
-    assert isinstance(how.a, golden.Format) and isinstance(how.b, golden.Format)
-    a, b = fields["a"], met(how, fields)["b"]
-    d = np.zeros(len(a), code_dtype(how.out)) if c is None else c
+    assert isinstance(accumulator.a, golden.Format) and isinstance(accumulator.b, golden.Format)
+    a, b = fields["a"], met(accumulator, fields)["b"]
+    d = np.zeros(len(a), code_dtype(accumulator.out)) if c is None else c
     flags = np.zeros(len(a), np.uint8)
-    style = how.rounded
-    for index in range(how.products):
+    style = accumulator.rounded
+    for index in range(accumulator.products):
         d, raised = golden.fma(
             a[:, index],
             b[:, index],
             d,
-            how.a,
-            how.b,
-            how.out,
-            out=how.out,
+            accumulator.a,
+            accumulator.b,
+            accumulator.out,
+            out=accumulator.out,
             rounding=style.rounding,
             overflow=style.overflow,
             subnormals=style.subnormals,

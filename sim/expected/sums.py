@@ -47,41 +47,41 @@ def bus_values(values: Codes) -> list[int]:
     return [int.from_bytes(row.tobytes(), "little") for row in values]
 
 
-def from_ports(how: Summation, inputs: dict[str, Codes]) -> dict[str, Codes]:
+def from_ports(accumulator: Summation, inputs: dict[str, Codes]) -> dict[str, Codes]:
     """The codes of every field of the operands by port, (n, elements)."""
-    return {port: from_bus(inputs[port], fmt, count) for port, (fmt, count) in operand_formats(how).items()}
+    return {port: from_bus(inputs[port], fmt, count) for port, (fmt, count) in operand_formats(accumulator).items()}
 
 
-def sums(how: Summation, fields: dict[str, Codes], c: Codes | None = None) -> Codes:
-    """c + the products of all beats: codes of ``how.out``.
+def sums(accumulator: Summation, fields: dict[str, Codes], c: Codes | None = None) -> Codes:
+    """c + the products of all beats: codes of ``accumulator.out``.
 
     Parameters
     ----------
-    how : Summation
+    accumulator : Summation
         Formats and style.
     fields : dict of str to ndarray
         By port of the unit, codes (n, beats, elements); a single beat in the styles other than exact.
     c : ndarray, optional
         Codes (n,) that the sums start from; without, from the sum of nothing.
     """
-    (a, fa), (b, fb) = _scalars(how, "a", fields), _scalars(how, "b", met(how, fields))
+    (a, fa), (b, fb) = _scalars(accumulator, "a", fields), _scalars(accumulator, "b", met(accumulator, fields))
     # Integers are exact within a beat, and wrap or saturate in their own format.
-    style = Exact(overflow=how.parameters["overflow"]) if how.style is None else how.style
+    style = Exact(overflow=accumulator.parameters["overflow"]) if accumulator.style is None else accumulator.style
     rows, columns = (codes.reshape(len(codes), -1) for codes in (a, b))
-    return golden.dot(rows, columns, fa, fb, c, accumulate=style, out=how.out)
+    return golden.dot(rows, columns, fa, fb, c, accumulate=style, out=accumulator.out)
 
 
-def met(how: Summation, fields: dict[str, Codes]) -> dict[str, Codes]:
+def met(accumulator: Summation, fields: dict[str, Codes]) -> dict[str, Codes]:
     """The fields with those elements of b only that meet one of a."""
-    if not how.sparse:
+    if not accumulator.sparse:
         return fields
-    groups = GROUP * (np.arange(how.products) // KEPT)
+    groups = GROUP * (np.arange(accumulator.products) // KEPT)
     return fields | {"b": np.take_along_axis(fields["b"], groups + fields["a_position"].astype(np.int64), axis=-1)}
 
 
-def _scalars(how: Summation, side: str, fields: dict[str, Codes]) -> tuple[Codes, Format]:
+def _scalars(accumulator: Summation, side: str, fields: dict[str, Codes]) -> tuple[Codes, Format]:
     """Codes of one operand in a scalar format: fp64, which holds every value of a block format, where it has scales."""
-    fmt, codes = getattr(how, side), fields[side]
+    fmt, codes = getattr(accumulator, side), fields[side]
     if not isinstance(fmt, BlockFormat):
         return codes, fmt
     blocks = replace(fmt, block_size=codes.shape[-1], tensor_scale=None)
@@ -123,25 +123,25 @@ def mac_reference(unit: hdl.Mac, inputs: dict[str, Codes], runs: NDArray[np.int6
     runs : ndarray of int, optional
         How many more resets came before each step; they end all sums.
     """
-    how, valid = unit.how, inputs["valid"] != 0
+    accumulator, valid = unit.how, inputs["valid"] != 0
     runs = np.zeros(len(valid), np.int64) if runs is None else runs
-    fields = from_ports(how, inputs)
-    before, after = np.zeros((2, len(valid)), code_dtype(how.out))
-    # Sum by sum, the steps that count; of each the place of the step that its sum began with.
+    fields = from_ports(accumulator, inputs)
+    before, after = np.zeros((2, len(valid)), code_dtype(accumulator.out))
+    # The steps that count, sum by sum; for each, the position of the step at which its sum began.
     slots = [np.arange(slot, len(valid), unit.interleave) for slot in range(unit.interleave)]
     steps = [slot[valid[slot]] for slot in slots]
-    anew = np.concatenate([(inputs["clear"][part] != 0) | (np.diff(runs[part], prepend=-1) != 0) for part in steps])
-    order, place = np.concatenate(steps), np.arange(len(anew))
-    first = np.maximum.accumulate(np.where(anew, place, 0))
+    begins = np.concatenate([(inputs["clear"][part] != 0) | (np.diff(runs[part], prepend=-1) != 0) for part in steps])
+    order, place = np.concatenate(steps), np.arange(len(begins))
+    first = np.maximum.accumulate(np.where(begins, place, 0))
     for rank in range(int((place - first).max(initial=-1)) + 1):
         here = place[place - first == rank]
         if rank:
             before[order[here]] = after[order[here - 1]]
-        if how.state_is_code:
+        if accumulator.state_is_code:
             taken, c = order[here, None], before[order[here]] if rank else None
         else:
             taken, c = order[first[here, None] + np.arange(rank + 1)], None
-        after[order[here]] = sums(how, {port: codes[taken] for port, codes in fields.items()}, c)
+        after[order[here]] = sums(accumulator, {port: codes[taken] for port, codes in fields.items()}, c)
     last = np.full(len(valid), -1)
     for slot in slots:
         last[slot] = np.maximum.accumulate(np.where(valid[slot], slot, -1))

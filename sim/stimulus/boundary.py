@@ -57,7 +57,7 @@ def boundary_operands(fmt: Format, count: int, generator: np.random.Generator) -
 
 
 def _random_bits(bits: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:
-    """Odd integers of exactly so many bits each."""
+    """Random odd integers, each of the given number of bits."""
     words = generator.integers(0, 1 << 53, len(bits))
     return (words >> (53 - bits)) | (1 << (bits - 1)) | 1
 
@@ -80,7 +80,7 @@ def _split(fmt: Format, total: NDArray[np.int64], generator: np.random.Generator
 
 
 def _odd_pair(fmt: Format, bits: NDArray[np.int64], generator: np.random.Generator) -> _Pair:
-    """Odd significands that have so many bits together."""
+    """Odd significands whose product has the given number of bits."""
     most = fmt.significand_bits
     first = generator.integers(np.maximum(1, bits - most), np.minimum(most, bits - 1), endpoint=True)
     return _random_bits(first, generator), _random_bits(bits - first, generator)

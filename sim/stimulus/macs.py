@@ -1,4 +1,4 @@
-"""Steps of MACs: sums that cancel, wander, overflow and begin anew."""
+"""Steps of MACs: sums that cancel, wander, overflow and start over."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .sum_elements import SPREADS, Generator, Ints, around, least, negated, next
 
 #: Of the cycles of a MAC, this share brings operands that count.
 _VALID_SHARE = 0.8
-#: Steps of one sum of a MAC: the mean, another one for each so many steps, and the most.
+#: Steps of one sum of a MAC: the mean, the number of steps after which another mean is drawn, and the most.
 _MEAN_STEPS, _SPELL, _MOST_STEPS = (3, 6, 24), 64, 24
 #: Of the sums of a MAC, the share whose products have exponents near each other; of their operands, the share of those
 #: about the least exponent, whose products have few digits; of the sums the share of those of powers of two.
@@ -33,7 +33,7 @@ _ONE_SIGN, _EXTREME, _LEAST = 0.5, 0.5, 0.3
 
 
 def random_steps(unit: hdl.Mac, total: int, seed: int) -> Iterator[dict[str, Codes]]:
-    """``total`` steps of a MAC, in chunks that each begin after a reset: what its ports carry but for ``en``."""
+    """``total`` steps of a MAC, in chunks that each begin after a reset: the values of all its ports except ``en``."""
     generator = np.random.default_rng(seed)
     return (steps(unit, count, generator) for count in chunks(unit.how, total))
 
@@ -55,7 +55,7 @@ def steps(unit: hdl.Mac, count: int, generator: Generator) -> dict[str, Codes]:
 
 
 def _clear(unit: hdl.Mac, valid: NDArray[np.bool_], generator: Generator) -> NDArray[np.bool_]:
-    """Where sums begin anew, none longer than what it is made for; without ``valid`` that means nothing."""
+    """Where sums start over, so that none has more steps than the unit allows; it has no effect without ``valid``."""
     mean = generator.choice(_MEAN_STEPS, len(valid) // _SPELL + 1).repeat(_SPELL)[: len(valid)]
     clear = generator.random(len(valid)) < 1 / mean
     most = _MOST_STEPS
@@ -79,7 +79,7 @@ def _sum_numbers(unit: hdl.Mac, begins: NDArray[np.bool_]) -> Ints:
     return numbers
 
 
-def _level(how: Summation, fields: dict[str, Codes], numbers: Ints, generator: Generator) -> None:
+def _level(accumulator: Summation, fields: dict[str, Codes], numbers: Ints, generator: Generator) -> None:
     """Give the products of some sums exponents near each other, anywhere in the range: no later one hides what was lost.
 
     Without that sums whose products are all among the least, so that their last bits count, are never seen. Other sums are
@@ -89,7 +89,7 @@ def _level(how: Summation, fields: dict[str, Codes], numbers: Ints, generator: G
     kind = generator.random(count)
     here, single = (kind < _LEVEL)[numbers], (kind > 1 - _SINGLE)[numbers]
     spread = generator.choice(SPREADS[:4], count)
-    for port, fmt in (("a", how.a_element), ("b", how.b_element)):
+    for port, fmt in (("a", accumulator.a_element), ("b", accumulator.b_element)):
         if fmt.kind == "float":
             centre = _any_exponent(fmt, count, generator)
             rows = numbers[here]
@@ -105,16 +105,16 @@ def _any_exponent(fmt: Format, count: int, generator: Generator) -> Ints:
 
 def _cancel_steps(unit: hdl.Mac, fields: dict[str, Codes], generator: Generator) -> None:
     """Make some steps the negatives of others shortly before in their sum, and half of these other powers of two."""
-    how = unit.how
+    accumulator = unit.how
     (steps,) = np.nonzero(generator.random(len(fields["a"])) < _AGAIN)
     first = steps - unit.interleave * generator.integers(1, 4, len(steps))
     steps, first = steps[first >= 0], first[first >= 0]
     for port, codes in fields.items():
         before = codes[first]
-        codes[steps] = negated(how.a_element, before) if port == "a" else before
-    distance = generator.choice([0, 1], len(steps)) * generator.choice(edges(how), len(steps))
+        codes[steps] = negated(accumulator.a_element, before) if port == "a" else before
+    distance = generator.choice([0, 1], len(steps)) * generator.choice(edges(accumulator), len(steps))
     part = generator.integers(0, np.abs(distance) + 1) * np.sign(distance)
-    for port, fmt, by in (("a", how.a_element, part), ("b", how.b_element, distance - part)):
+    for port, fmt, by in (("a", accumulator.a_element, part), ("b", accumulator.b_element, distance - part)):
         fields[port][steps] = _scaled(fmt, fields[port][steps], by[:, None])
 
 
@@ -129,17 +129,21 @@ def _scaled(fmt: Format, codes: Codes, exponent: Ints) -> Codes:
     return np.where(here, moved.astype(codes.dtype) | sign, codes)
 
 
-def _opposable(how: Summation) -> bool:
+def _opposable(accumulator: Summation) -> bool:
     """Whether operands are floats that meet without scales or positions."""
-    return set(operand_formats(how)) == {"a", "b"} and how.a_element.kind == "float" and how.out.kind == "float"
+    return (
+        set(operand_formats(accumulator)) == {"a", "b"}
+        and accumulator.a_element.kind == "float"
+        and accumulator.out.kind == "float"
+    )
 
 
-def _oppose(how: Summation, fields: dict[str, Codes], before: Codes, generator: Generator) -> None:
+def _oppose(accumulator: Summation, fields: dict[str, Codes], before: Codes, generator: Generator) -> None:
     """Let the first products of some steps be near the sum so far times a power of two, mostly of the other sign.
 
     Of such a sum often the last bits alone remain, of which those of the products before are some.
     """
-    totals, fmt = golden.decode(before, how.out), how.b_element
+    totals, fmt = golden.decode(before, accumulator.out), accumulator.b_element
     (rows,) = np.nonzero((generator.random(len(before)) < _OPPOSED) & np.isfinite(totals) & (totals != 0))
     if fmt.kind == "float":
         centre = _any_exponent(fmt, len(rows), generator)
@@ -151,17 +155,17 @@ def _oppose(how: Summation, fields: dict[str, Codes], before: Codes, generator: 
     distance = np.where(
         generator.random(len(rows)) < 0.7,
         generator.integers(-1, 3, len(rows)),
-        generator.choice(edges(how), len(rows)),
+        generator.choice(edges(accumulator), len(rows)),
     )
     with np.errstate(over="ignore"):
         quotient = totals[rows] / b * np.ldexp(sign, distance)
     quotient = np.nan_to_num(quotient)  # infinite where a sum is divided by very little
-    fields["a"][rows, 0] = golden.encode(quotient, how.a_element, rounding="rtz", overflow="saturate")
-    if how.a_element.has_zero:
+    fields["a"][rows, 0] = golden.encode(quotient, accumulator.a_element, rounding="rtz", overflow="saturate")
+    if accumulator.a_element.has_zero:
         fields["a"][rows, 1:] *= generator.integers(0, 2, (len(rows), 1)).astype(fields["a"].dtype)
 
 
-def _drift(how: Summation, fields: dict[str, Codes], numbers: Ints, generator: Generator) -> None:
+def _drift(accumulator: Summation, fields: dict[str, Codes], numbers: Ints, generator: Generator) -> None:
     """Give the products of some sums one sign, and make some of these as large as can be: those sums overflow.
 
     Without that sums wander around 0, and of a wide accumulator the ends are never seen. Some steps there add the least
@@ -173,15 +177,15 @@ def _drift(how: Summation, fields: dict[str, Codes], numbers: Ints, generator: G
     sign, extreme = sign[numbers, None], extreme[numbers]
     tiny = extreme & (generator.random(len(numbers)) < _LEAST)
     sign[tiny] = 0
-    for port, fmt in (("a", how.a_element), ("b", how.b_element)):
+    for port, fmt in (("a", accumulator.a_element), ("b", accumulator.b_element)):
         for here, make in ((extreme, next_to_largest), (tiny, least)):
             fields[port][here] = make(fmt, fields[port][here].shape, generator)
     fields["a"][tiny] *= one_lane(fields["a"][tiny].shape, generator)
     # The operand that has a sign makes that of the product.
-    side = "a" if how.a_element.signed else "b"
-    fmt = how.a_element if side == "a" else how.b_element
+    side = "a" if accumulator.a_element.signed else "b"
+    fmt = accumulator.a_element if side == "a" else accumulator.b_element
     negative = golden.decode(fields[side], fmt) < 0
     if side == "a":
-        negative ^= golden.decode(met(how, fields)["b"], how.b_element) < 0
+        negative ^= golden.decode(met(accumulator, fields)["b"], accumulator.b_element) < 0
     wrong = np.where(negative, sign > 0, sign < 0)
     fields[side] = np.where(wrong, negated(fmt, fields[side]), fields[side])

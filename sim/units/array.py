@@ -15,9 +15,9 @@ from ..engine.packing import pack
 from ..stimulus.operands import operands, tiles
 from .entry import Option, UnitEntry
 
-#: Cycles for which a stream is as slow or as quick as it is.
+#: Cycles for which a stream keeps its rate.
 _SPELL = 10
-#: Where there are resets, the latencies between two of them on average: many a tile comes through, many a one does not.
+#: Average distance between two resets, in latencies: many tiles come through, and many do not.
 _RESET_LATENCIES = 4
 #: Of operands that make a whole sum infinite or NaN, this share stays: else few sums would be numbers.
 _WILD_SHARE = 0.01
@@ -70,12 +70,14 @@ class ArrayJob:
 
 def model_of(unit: hdl.Array) -> ArrayModel:
     """The golden model that an array must match cycle by cycle."""
-    how = unit.how
-    arithmetic: dict[str, Any] = {"accumulate": how.style, "out": how.out}
-    if how.style is None:
-        arithmetic = {"acc": how.out, "overflow": unit.parameters["overflow"]}
+    accumulator = unit.how
+    arithmetic: dict[str, Any] = {"accumulate": accumulator.style, "out": accumulator.out}
+    if accumulator.style is None:
+        arithmetic = {"acc": accumulator.out, "overflow": unit.parameters["overflow"]}
     model = golden.OutputStationary if unit.dataflow == "os" else golden.WeightStationary
-    return model(unit.rows, unit.cols, how.lanes, a=how.a, b=how.b, stages=unit.stages, **arithmetic)
+    return model(
+        unit.rows, unit.cols, accumulator.lanes, a=accumulator.a, b=accumulator.b, stages=unit.stages, **arithmetic
+    )
 
 
 def array_job(unit: hdl.Array, cycles: int, seed: int, reproduce: str, sizes: list[int] | None = None) -> ArrayJob:
@@ -84,7 +86,7 @@ def array_job(unit: hdl.Array, cycles: int, seed: int, reproduce: str, sizes: li
     Parameters
     ----------
     unit, cycles, seed, reproduce
-        What runs, for how long, from which seed, and the command that does it again.
+        The unit, the clock cycles, the seed, and the command that repeats the run.
     sizes : list of int, optional
         Beats of a in each tile instead of random ones, over and over.
     """
@@ -123,7 +125,7 @@ def array_job(unit: hdl.Array, cycles: int, seed: int, reproduce: str, sizes: li
 def stimulus(
     unit: hdl.Array, sizes: Sequence[int], generator: np.random.Generator
 ) -> dict[str, dict[str, NDArray[Any]]]:
-    """Random beats of every input stream for tiles of so many beats of a: fields in the order of the ports, ``last`` at
+    """Random beats of every input stream for tiles of ``sizes`` beats of a: fields in the order of the ports, ``last`` at
     the end; codes (beats, elements) and bits (beats,). The other streams get as many beats as a, though they need fewer.
     """
     beats = sum(sizes)

@@ -131,7 +131,7 @@ class UnitEntry(Generic[AnyUnit]):
         return self.reference(unit, inputs)
 
     def make_job(self, unit: AnyUnit, cycles: int, seed: int, reproduce: str) -> Job:
-        """The job of a cocotb bench: so many cycles, everything in it from the seed."""
+        """The job of a cocotb bench, made from the seed."""
         if self.job is not None:
             return self.job(unit, cycles, seed, reproduce)
         return self._vector_job(unit, cycles, seed, reproduce)

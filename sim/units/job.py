@@ -1,4 +1,4 @@
-"""What the cocotb benches are given: stimulus and golden results computed beforehand, and how a mismatch is told.
+"""Jobs of the cocotb benches: stimulus and golden results computed beforehand, and the text of a mismatch.
 
 A job travels into the simulator's process as a pickle, and a :class:`BenchResult` comes back.
 """
@@ -35,7 +35,7 @@ class BenchResult:
         Raises
         ------
         AssertionError
-            With the first mismatch, their number and the command that gives them again.
+            With the first mismatch, their number and the command that repeats the run.
         """
         if self.mismatches:
             raise AssertionError(f"{self.details[0]}; {self.mismatches} in all; again with: {reproduce}")

@@ -17,7 +17,7 @@ from ..stimulus.operands import operands
 
 Codes = NDArray[Any]
 
-#: Operand sets at a time.
+#: Operand sets in a chunk.
 CHUNK = 1 << 18
 #: Of all operands of a unit with a valid input, this share counts.
 VALID_SHARE = 0.7

@@ -6,16 +6,16 @@ import hashlib
 import json
 import platform
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any
 
 from ...golden.formats import ParameterError
-from ..yosys.runner import Job, Outcome, SynthesisError
+from ..yosys.design import Design
+from ..yosys.runner import NO_ABC_OUTPUT, Job, Outcome, SynthesisError
 from .cell_delay import Cell, longest_path, read_cells
 from .library import LibertyFile
-from .recipes import CELLS_REPORT, DESIGN_FILE, LIBERTY_FILE, NETLIST_REPORT, NO_ABC_OUTPUT, Recipe
+from .recipes import CELLS_REPORT, DESIGN_FILE, LIBERTY_FILE, NETLIST_REPORT, Recipe
 from .record import Record
 from .targets import Target
 
@@ -25,24 +25,6 @@ _PROBE = """module probe (input clk, input a, input b, input d, output y, output
   always @(posedge clk) q <= d;
 endmodule
 """
-
-
-class Design(Protocol):
-    """What synthesis has to know of a generated design: its top module's name, its Verilog, and of its metadata the
-    entries ``unit`` and ``parameters``."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def verilog(self) -> str: ...
-    @property
-    def metadata(self) -> Mapping[str, Any]: ...
-
-
-def check_design(design: Design) -> None:
-    """Raise a ParameterError if the design's name cannot be put into a Yosys script."""
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", design.name):
-        raise ParameterError(f"design name must be a Verilog identifier, not {design.name!r}")
 
 
 def synthesis_job(design: Design, target: Target, recipe: Recipe, max_delay_ns: float | None = None) -> Job:

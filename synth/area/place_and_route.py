@@ -17,8 +17,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ...golden.formats import ParameterError, check_int
+from ..yosys.design import Design, check_design
 from ..yosys.runner import Progress, SynthesisError, Workers
-from .measure import Design, check_design, record, synthesis_job
+from .measure import record, synthesis_job
 from .targets import target
 
 #: Seconds that the synthesis, and each run of nextpnr, may take.

@@ -18,8 +18,6 @@ CELLS_REPORT = "cells.json"
 GENERIC_REPORT = "generic.json"
 #: The mapped netlist, from recipes whose cells ABC does not time.
 NETLIST_REPORT = "netlist.json"
-#: The line of the log that says that there will be none of ABC's: the WebAssembly build loses what ABC prints.
-NO_ABC_OUTPUT = "polymac: this Yosys gives no output of ABC's"
 
 # Structural choices and the least area: DAG-aware rewriting, then area-oriented mapping by structural choices; gates
 # keep their least size. `stime -p` prints the delay.

@@ -10,9 +10,10 @@ from os import PathLike
 from typing import Any
 
 from ...golden.formats import ParameterError
+from ..yosys.design import Design, check_design
 from ..yosys.runner import Job, Outcome, Progress, SynthesisError, Workers
 from .library import LibertyFile
-from .measure import Design, check_design, nand_area, probe_job, record, synthesis_job
+from .measure import nand_area, probe_job, record, synthesis_job
 from .recipes import Recipe
 from .record import Record
 from .targets import Target, liberty_target

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...golden.formats import check_int
-from ..area.measure import Design
+from ..yosys.design import Design
 from ..yosys.netlist import Bit, Cell, Netlist, run
 from ..yosys.prover import STATUS, abc_job
 from ..yosys.runner import Job, SynthesisError

@@ -14,7 +14,7 @@ from typing import Any
 from amaranth.hdl import Shape
 
 from ...golden.formats import ParameterError, check_int
-from ..area.measure import Design, check_design
+from ..yosys.design import Design, check_design
 from ..yosys.prover import abc_job
 from ..yosys.runner import Job, Outcome, SynthesisError, Workers
 

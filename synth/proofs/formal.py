@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...golden.formats import ParameterError, check_int
-from ..area.measure import Design, check_design
+from ..yosys.design import Design, check_design
 from ..yosys.prover import STATUS, abc_job
 from ..yosys.runner import Job, Outcome, SynthesisError, Workers
 

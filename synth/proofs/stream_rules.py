@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...golden.formats import ParameterError
-from ..area.measure import Design
+from ..yosys.design import Design
 from ..yosys.netlist import Bit, Netlist, inputs_of
 from .formal import DEPTH, TIMEOUT, Monitor, Verdict, prove
 

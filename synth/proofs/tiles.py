@@ -11,7 +11,7 @@ from __future__ import annotations
 from ...golden.formats import ParameterError, check_int
 from ...hdl import Array, generate
 from ...hdl.sums.integer import IntegerSum
-from ..area.measure import Design
+from ..yosys.design import Design
 from .formal import DEPTH, TIMEOUT, Monitor, Verdict, prove
 
 

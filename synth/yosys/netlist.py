@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..area.measure import Design
+from .design import Design
 from .runner import Job, Outcome, Workers
 
 #: A bit of a net: its number, or "0", "1" or "x".

@@ -21,7 +21,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ...golden.formats import ParameterError, check_int
-from ..area.recipes import NO_ABC_OUTPUT
+
+#: The line of the log that says that there will be none of ABC's: the WebAssembly build loses what ABC prints.
+NO_ABC_OUTPUT = "polymac: this Yosys gives no output of ABC's"
 
 #: Called after each job with the jobs done, the jobs in all and the label of the job; first with 0 jobs done.
 Progress = Callable[[int, int, str], None]

@@ -224,9 +224,12 @@ def _canonical(codes: Integers, x: Reals, out: Format) -> Integers:
 
 
 def _rounds_by_addition(out: Format) -> bool:
-    """Whether :func:`_round_by_addition` stays among float32's normal numbers, and infinity is next to the largest."""
+    """Whether :func:`_round_by_addition` stays among float32's normal numbers, infinity is the code of the first power of
+    two beyond them, and zeros have signs."""
     up = 23 - out.frac_bits
-    return up > 0 and out.has_inf and out.min_exponent + up >= -126 and out.max_exponent + 1 + up <= 127
+    beyond = ((out.max_code >> out.frac_bits) + 1) << out.frac_bits
+    has_codes = out.inf_code == beyond and out.negative_zero == "zero"
+    return up > 0 and has_codes and out.min_exponent + up >= -126 and out.max_exponent + 1 + up <= 127
 
 
 def _round_by_addition(x: NDArray[np.float32], out: Format) -> Integers:
