@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from polymac import hdl
-from polymac.hdl.emit import generate_all
 
 #: The name of a net declared with what it is.
 DECLARED = re.compile(r"^  wire (?:signed )?(?:\[\d+:0\] )?(\w+) = ", re.MULTILINE)
@@ -84,7 +83,7 @@ def test_elements_of_a_port_are_numbered() -> None:
 
 def test_several_units_at_once_have_the_bytes_of_each() -> None:
     units = {"one": hdl.Mac(a="fp8_e4m3", b="fp8_e4m3"), "two": hdl.Multiplier(a="fp16", b="fp16", stages=2)}
-    assert [design.files for design in generate_all(units)] == [
+    assert [design.files for design in hdl.generate_all(units)] == [
         hdl.generate(unit, name).files for name, unit in units.items()
     ]
 
