@@ -9,7 +9,7 @@ them without sharing an implementation.
 from __future__ import annotations
 
 import dataclasses
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -23,7 +23,7 @@ MAX_WIDTH, MAX_EXP_BITS, MAX_BIAS = 1 << 14, 16, 1 << 16
 
 
 @dataclass(frozen=True)
-class Format(ABC):
+class Format:
     """A scalar number format.
 
     ``Format(name, kind, width, …)`` makes a format of the class of that kind, which documents the other parameters:
@@ -79,6 +79,9 @@ class Format(ABC):
     KINDS: ClassVar[dict[str, type[Format]]] = {}
 
     def __init_subclass__(cls, kind: str) -> None:
+        for name in dir(Format):
+            if getattr(getattr(cls, name), "__isabstractmethod__", False):
+                raise TypeError(f"{cls.__name__} must define {name}")
         Format.KINDS[kind] = cls
 
     def __new__(cls, *args: Any, **fields: Any) -> Format:

@@ -8,10 +8,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from amaranth.back import rtlil
 
 from polymac import hdl, sim
-from polymac.hdl.core.hierarchy import FlatTop, Hierarchy
 from polymac.sim.units import entry_of
 from polymac.sim.units.operands import operand_bits
 
@@ -51,21 +49,6 @@ def design(request: pytest.FixtureRequest) -> hdl.Design:
 def units() -> dict[str, hdl.Unit]:
     """What :func:`design` is the Verilog of, by name."""
     return UNITS
-
-
-@pytest.fixture(scope="session")
-def rtlil_of() -> Callable[[hdl.Unit, str], str]:
-    """Amaranth's own netlist of a unit, in the modules that the Verilog has."""
-
-    def convert(unit: hdl.Unit, name: str) -> str:
-        hierarchy = Hierarchy(unit, name)
-        modules = [
-            rtlil.convert(FlatTop(part), name=module, platform=hierarchy, emit_src=False)
-            for module, part in hierarchy.pending
-        ]
-        return "".join(module.replace("attribute \\top 1\n", "") for module in modules)
-
-    return convert
 
 
 Check = Callable[..., int]

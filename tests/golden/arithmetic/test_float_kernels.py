@@ -203,7 +203,7 @@ def test_float32_looked_up(name, rng):
         assert rounds_by_table(target)
         looked_up = rounded_by_table(x, target, True)
         exact = unpack(x.astype(np.float64).view(np.uint64), golden.format("fp64"))
-        expected = pack("x", exact, fmt, rounding, "saturate", "full")
+        expected = pack("x", exact, Target.of(fmt, rounding, "saturate", "full"))
         np.testing.assert_array_equal(looked_up[0], expected[0], rounding)
         np.testing.assert_array_equal(looked_up[1], expected[1], rounding)
 

@@ -7,7 +7,7 @@ from polymac import golden
 from polymac.golden import ParameterError
 from polymac.golden.codec.codes import Unpacked
 from polymac.golden.codec.kinds import pack
-from polymac.golden.codec.rounding import bit_length
+from polymac.golden.codec.rounding import Target, bit_length
 from polymac.golden.formats import fixed_point
 
 
@@ -72,7 +72,7 @@ def test_rounder_shifts_by_any_amount():
     ]
     for dtype in (np.uint64, object):
         value = Unpacked(never, np.full(len(exponents), magnitude, dtype), exponents, never, never, never)
-        codes, _ = pack("x", value, golden.format("int64"), "rna", "saturate", "full")
+        codes, _ = pack("x", value, Target.of(golden.format("int64"), "rna", "saturate", "full"))
         assert codes.tolist() == wanted
 
 

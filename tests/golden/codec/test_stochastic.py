@@ -11,6 +11,7 @@ from polymac.golden import ParameterError
 from polymac.golden.arithmetic.operations import add, fma, multiply
 from polymac.golden.codec.codes import CHUNK, Unpacked
 from polymac.golden.codec.kinds import pack
+from polymac.golden.codec.rounding import Target
 from polymac.golden.codec.stochastic import RandomWords, random_words
 from polymac.golden.formats import FLOAT_OVERFLOWS, ROUNDINGS, SUBNORMALS
 
@@ -116,7 +117,7 @@ def test_far_below_the_last_place():
     for magnitude in (value.magnitude, value.magnitude.astype(object)):
         words = RandomWords(np.full(4, (1 << 63) - 1, np.uint64), 63)
         number = Unpacked(value.negative, magnitude, value.exponent, value.inf, value.nan, value.signaling)
-        codes, _ = pack("x", number, golden.format("int8"), "stochastic", "saturate", "full", words)
+        codes, _ = pack("x", number, Target.of(golden.format("int8"), "stochastic", "saturate", "full"), words)
         # 2^62 · 2^-64 = 1/4, 2^-8, 2^-64 and 2^-938.
         assert codes.tolist() == [1, 1, 0, 0]
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from polymac import golden
-from polymac.golden.formats.families import p3109
 from polymac.golden.formats import FLOAT_OVERFLOWS, ROUNDINGS, ParameterError
+from polymac.golden.formats.families import p3109
 
 NAMES = [f"p3109_k8p{precision}{sign}{range_}" for precision in range(1, 8) for sign in "su" for range_ in "ef"]
 MODES = {

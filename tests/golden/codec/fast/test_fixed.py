@@ -31,7 +31,7 @@ def test_like_the_general_rounder(name, dtype, rng):
         if can_round_fixed(target, dtype):
             with np.errstate(all="ignore"):
                 found = fixed_rounder(target, dtype)(x)
-            expected = pack("x", exact, fmt, rounding, "saturate", "full")[0]
+            expected = pack("x", exact, Target.of(fmt, rounding, "saturate", "full"))[0]
             assert found.dtype == expected.dtype
             np.testing.assert_array_equal(found, expected, rounding)
         else:
