@@ -324,3 +324,17 @@ def test_signaling_nans_by_their_quiet_bit(fmt, reference):
             found, flags = golden.multiply(np.tile(codes, times), 2, fmt, other, out=out, flags=True)
             assert found.tolist() == [code for code, _ in want] * times
             assert flags.tolist() == [int(raised) for _, raised in want] * times
+
+
+@pytest.mark.parametrize("bias", [-100, 0, 130])
+def test_products_and_sums_of_formats_far_from_one(bias, rng):
+    fmt = Format("far", "float", 9, 3, bias=bias)
+    a, b, c = rng.integers(0, fmt.code_count, (3, 2000))
+    x, y, z = (golden.decode(part, fmt) for part in (a, b, c))
+    # A float64 holds the products, and the sums but for those of very different numbers, which round alike.
+    for found, exact in (
+        (golden.multiply(a, b, fmt, fmt, out="e10m20"), x * y),
+        (golden.add(a, b, fmt, fmt, out="e10m20"), x + y),
+        (golden.fma(a, b, c, fmt, fmt, fmt, out="e10m20"), x * y + z),
+    ):
+        np.testing.assert_array_equal(found, golden.encode(exact, "e10m20"))

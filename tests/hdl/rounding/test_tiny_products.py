@@ -10,7 +10,8 @@ import pytest
 from polymac import hdl, sim
 from polymac.golden import Format
 from polymac.golden.formats import ROUNDINGS
-from polymac.sim.units import entry_of, operand_bits
+from polymac.sim.units import entry_of
+from polymac.sim.units.operands import operand_bits
 
 FNUZ = Format("e4m3fnuz", "float", 8, 3, bias=8, negative_zero="nan")
 OPERANDS = {
