@@ -132,7 +132,7 @@ def exceptions(inexact: Bools, underflow: Bools | None = None, overflow: Bools |
 def _absolute_is_not_one(value: Unpacked) -> Bools:
     length = bit_length(value.magnitude)
     power_of_two = (value.magnitude & (value.magnitude - 1)) == 0
-    return ~(power_of_two & (value.exponent + length == 1) & ~value.inf & (value.magnitude != 0))
+    return ~(power_of_two & (value.exponent + length == 1) & (value.magnitude != 0)) & ~value.inf
 
 
 def bit_length(magnitude: Integers) -> Integers:

@@ -1,6 +1,7 @@
 """The fast kernels equal the general one: all pairs of short codes, corners and random codes of longer ones."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -267,7 +268,7 @@ def test_formats_with_infinity_at_another_place(fmt, rng):
         expected, _ = pack(
             "x", unpack(double.view(np.uint64), golden.format("fp64")), fmt, rounding, overflow, subnormals
         )
-        options = {"rounding": rounding, "overflow": overflow, "subnormals": subnormals}
+        options: dict[str, Any] = {"rounding": rounding, "overflow": overflow, "subnormals": subnormals}
         for given in (x, double, x[:20]):
             found = golden.encode(given, fmt, **options)
             np.testing.assert_array_equal(found, expected[: len(given)], str(target))
