@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -27,3 +30,43 @@ def script() -> Callable[[str], ModuleType]:
         return found[name]
 
     return load
+
+
+@pytest.fixture
+def explore(capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]) -> Callable[..., int]:
+    """What runs a function of Hypothesis' ``data`` again and again, and tells how many configurations that were.
+
+    The seed is that of POLYMAC_SEED, 1 unless set; it is printed, and those that follow while there is time.
+    """
+    hypothesis = pytest.importorskip("hypothesis", reason="hypothesis, of the extra 'test', is not installed")
+
+    def run(body: Callable[[Any], int], *, examples: int, seconds: float = 0.0, shrink: bool = True) -> int:
+        """``body`` returns how many configurations it has tried; ``examples`` are drawn at a time."""
+        first = seed = int(os.environ.get("POLYMAC_SEED", "1"))
+        started, count = time.monotonic(), 0
+
+        def counted(data: Any) -> None:
+            nonlocal count
+            count += body(data)
+
+        phases = [hypothesis.Phase.generate, *([hypothesis.Phase.shrink] if shrink else [])]
+        settings = hypothesis.settings(
+            max_examples=examples,
+            deadline=None,
+            database=None,
+            phases=phases,
+            suppress_health_check=list(hypothesis.HealthCheck),
+        )
+        while True:
+            print(f"POLYMAC_SEED={seed}")
+            hypothesis.seed(seed)(settings(hypothesis.given(hypothesis.strategies.data())(counted)))()
+            if time.monotonic() - started >= seconds:
+                break
+            seed += 1
+        record_property("configurations", count)
+        if seconds:
+            with capsys.disabled():
+                print(f"\n{body.__name__}: {count} configurations, POLYMAC_SEED={first} to {seed}")
+        return count
+
+    return run

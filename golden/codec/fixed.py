@@ -54,4 +54,4 @@ def pack_binary(value: Unpacked, target: Target, random: RandomWords | None) -> 
 def _absolute_is_not_one(value: Unpacked) -> Bools:
     length = bit_length(value.magnitude)
     power_of_two = (value.magnitude & (value.magnitude - 1)) == 0
-    return ~(power_of_two & (value.exponent + length == 1) & ~value.inf & (value.magnitude != 0))
+    return ~(power_of_two & (value.exponent + length == 1) & (value.magnitude != 0)) & ~value.inf

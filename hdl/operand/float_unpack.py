@@ -96,7 +96,7 @@ class FloatUnpack(Unpack):
         fmt = self.fmt
         special = magnitude > fmt.max_code if fmt.max_code < fmt.magnitude_mask else Const(0)
         inf = Const(0) if fmt.inf_code is None else magnitude == fmt.inf_code
-        nan = special & ~inf if fmt.has_inf else special
+        nan = coded = special & ~inf if fmt.has_inf else special
         if fmt.negative_zero == "nan":
             nan = nan | (self.code == fmt.sign_mask)
         zero = Const(0)
@@ -109,7 +109,7 @@ class FloatUnpack(Unpack):
             self.zero.eq(zero),
             self.inf.eq(inf),
             self.nan.eq(nan),
-            self.signaling.eq(nan & ~fraction[-1] if fmt.has_signaling_nan else 0),
+            self.signaling.eq(coded & ~fraction[-1] if fmt.has_signaling_nan else 0),
         ]
 
     def integer(self, m: Module, name: str, code: Value) -> Signal:
