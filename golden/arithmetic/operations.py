@@ -99,6 +99,13 @@ def multiply(
         A code out of range, shapes that do not broadcast, an ``out`` that is missing or has no zero or sign, a policy
         that has no meaning in ``out``, ``random`` missing or out of place, a NaN product where ``out`` has no NaN, or
         an infinite one that would wrap.
+
+    Examples
+    --------
+    >>> a, b = golden.encode([1.5, -3.0], "fp8_e4m3")
+    >>> product, flags = golden.multiply(a, b, "fp8_e4m3", "fp8_e4m3", flags=True)
+    >>> golden.decode(product, "fp8_e4m3").item(), golden.Flag(int(flags))
+    (-4.5, <Flag: 0>)
     """
     fa, fb = format(fa), format(fb)
     exact = exact_product(fa, fb) if isinstance(fa, FixedFormat) and isinstance(fb, FixedFormat) else None
@@ -167,6 +174,11 @@ def add(
         for two equal float formats the same.
 
     The others, the results and the errors are those of :func:`multiply`.
+
+    Examples
+    --------
+    >>> golden.decode(golden.add(*golden.encode([1.5, 0.25], "fp8_e4m3"), "fp8_e4m3", "fp8_e4m3"), "fp8_e4m3").item()
+    1.75
     """
     fa, fb = format(fa), format(fb)
     exact = exact_sum(fa, fb) if fa.is_integral and fb.is_integral else None
@@ -243,6 +255,12 @@ def fma(
         (``exact_sum(exact_product(fa, fb), fc)``), for three equal float formats the same.
 
     The others, the results and the errors are those of :func:`multiply`.
+
+    Examples
+    --------
+    >>> a, b, c = golden.encode([3.0, 0.5, 0.25], "fp8_e4m3")
+    >>> golden.decode(golden.fma(a, b, c, "fp8_e4m3", "fp8_e4m3", "fp8_e4m3"), "fp8_e4m3").item()
+    1.75
     """
     fa, fb, fc = format(fa), format(fb), format(fc)
     exact = exact_sum(exact_product(fa, fb), fc) if fa.is_integral and fb.is_integral and fc.is_integral else None

@@ -18,6 +18,12 @@ class UnpackedProduct:
     """Products of one :class:`.exact.UnpackedFormat`, element by element.
 
     ``exponent`` and ``significand`` mean nothing where ``zero`` (if the format has it), ``inf`` or ``nan`` is set.
+
+    Examples
+    --------
+    >>> found = golden.multiply_unpacked([0x38], [0x40], "fp8_e4m3", "fp8_e4m3")
+    >>> found.significand * 2.0 ** (found.exponent - found.fmt.bias)
+    array([2.])
     """
 
     fmt: UnpackedFormat
@@ -54,6 +60,12 @@ def multiply_unpacked(
         ``a`` or ``b`` are not integers.
     ParameterError
         A code out of range, shapes that differ, or formats that have no such product.
+
+    Examples
+    --------
+    >>> found = golden.multiply_unpacked([0xb8], [0x40], "fp8_e4m3", "fp8_e4m3")
+    >>> found.sign, found.exponent, found.significand
+    (array([ True]), array([15]), array([64], dtype=uint64))
     """
     fa, fb = format(fa), format(fb)
     fmt = unpacked_product(fa, fb, subnormals)

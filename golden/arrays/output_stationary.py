@@ -141,6 +141,14 @@ class OutputStationary(SystolicArray):
     than ``rows`` of them after the one before; with K >= rows the array never idles.
 
     Parameters and errors are those of :class:`SystolicArray`.
+
+    Examples
+    --------
+    >>> array = golden.OutputStationary(1, 1, a="int8", b="int8", acc="int32")
+    >>> first, ready = [True] + [False] * 4, [True] * 5
+    >>> trace = array.run(first, [[[3]]] * 5, first, first, [[[7]]] * 5, ready)
+    >>> np.flatnonzero(trace.c_valid), trace.c_data[trace.c_valid]
+    (array([3]), array([[21]], dtype=uint32))
     """
 
     def run(

@@ -32,6 +32,12 @@ class WeightStationary(SystolicArray):
     tiles of M >= rows beats the array never idles.
 
     Parameters and errors are those of :class:`SystolicArray`.
+
+    Examples
+    --------
+    >>> array = golden.WeightStationary(4, 4, a="fp16", b="fp16", accumulate=golden.Rounded("fp32"))
+    >>> array.out.name
+    'fp32'
     """
 
     def run(

@@ -86,6 +86,12 @@ def encode_blocks(
     ParameterError
         The axis is no multiple of the block size, ``x`` is not finite, ``random`` is missing or out of place, or an
         option has no meaning in the format.
+
+    Examples
+    --------
+    >>> scales, elements = golden.encode_blocks(np.linspace(-3.0, 3.0, 32), "mxfp4")
+    >>> scales, elements.shape
+    (array([126], dtype=uint8), (32,))
     """
     fmt = block_format(fmt)
     options = Options.of(fmt, scale_rule, rounding, overflow, symmetric, nonfinite, random_bits)
@@ -158,6 +164,12 @@ def decode_blocks(
         Codes are not integers.
     ParameterError
         A code is out of range, the shapes do not belong together, or a part is missing or out of place.
+
+    Examples
+    --------
+    >>> # The scale 2^1 and the element 1.5.
+    >>> golden.decode_blocks(([128], [3] * 32), "mxfp4")[0].item()
+    3.0
     """
     fmt = block_format(fmt)
     scales, elements, *tensor_scale = check_parts("blocks", blocks, fmt)

@@ -45,7 +45,13 @@ class Unpacked:
 
 
 def code_dtype(fmt: Format) -> np.dtype[Any]:
-    """The least unsigned dtype that holds a format's codes; object (Python integers) above 64 bits."""
+    """The least unsigned dtype that holds a format's codes; object (Python integers) above 64 bits.
+
+    Examples
+    --------
+    >>> golden.code_dtype(golden.format("fp8_e4m3")), golden.code_dtype(golden.format("int24"))
+    (dtype('uint8'), dtype('uint32'))
+    """
     for bits in (8, 16, 32, 64):
         if fmt.width <= bits:
             return np.dtype(f"uint{bits}")
@@ -126,6 +132,11 @@ def to_int(codes: ArrayLike, fmt: str | Format) -> Integers:
         ``codes`` are not integers.
     ParameterError
         One is out of range, or the format is a float.
+
+    Examples
+    --------
+    >>> golden.to_int([255, 5], "int8")
+    array([-1,  5])
     """
     fmt = check_integral("fmt", format(fmt))
     array = as_codes("codes", codes, fmt)
@@ -149,6 +160,11 @@ def from_int(values: ArrayLike, fmt: str | Format) -> Integers:
         ``values`` are not integers.
     ParameterError
         One is beyond the format's range, or the format is not a fixed-point format.
+
+    Examples
+    --------
+    >>> golden.from_int([-1, 5], "int8")
+    array([255,   5], dtype=uint8)
     """
     fmt = check_fixed("fmt", format(fmt))
     array = as_integers("values", values)

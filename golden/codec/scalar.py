@@ -77,6 +77,13 @@ def encode(
     ParameterError
         NaN or infinity where the format has none (and nothing substitutes it), infinity that would wrap, ``random``
         missing or out of place, or a policy that the format has no meaning for.
+
+    Examples
+    --------
+    >>> golden.encode([1.0, 0.3, 1e6], "fp8_e4m3", overflow="saturate")
+    array([ 56,  42, 126], dtype=uint8)
+    >>> golden.encode([0.3], "q1.7", rounding="rup")
+    array([39], dtype=uint8)
     """
     fmt = format(fmt)
     target = Target.of(fmt, rounding, overflow, subnormals)
@@ -172,6 +179,11 @@ def decode(codes: ArrayLike, fmt: str | Format) -> NDArray[np.float64]:
         ``codes`` are not integers.
     ParameterError
         One of them is no code of the format.
+
+    Examples
+    --------
+    >>> golden.decode([0x38, 0x7e, 0x7f], "fp8_e4m3")
+    array([  1., 448.,  nan])
     """
     fmt = format(fmt)
     array = as_codes("codes", codes, fmt)

@@ -36,6 +36,11 @@ class Preset:
         for 8 bits, k32 for 4 and k128 for 1; it changes no sum that wraps.
     source : str
         Where this is published, and what is a choice.
+
+    Examples
+    --------
+    >>> golden.PRESETS["v100_fp16"].lanes
+    4
     """
 
     name: str
@@ -105,6 +110,11 @@ def preset(name: str) -> Preset:
         ``name`` is not a string.
     ParameterError
         There is no such preset; the message suggests the nearest names.
+
+    Examples
+    --------
+    >>> golden.preset("h100_e4m3").accumulate
+    Aligned(block=32, frac_bits=13, out_frac_bits=13)
     """
     if not isinstance(name, str):
         raise TypeError(f"preset must be a name, not {name!r}")

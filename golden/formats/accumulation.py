@@ -23,6 +23,12 @@ class Exact:
     ----------
     rounding, overflow, subnormals : str
         As in :func:`.arithmetic.multiply`, for the output format.
+
+    Examples
+    --------
+    >>> a, b = golden.encode([1024.0, 1.0], "fp16"), golden.encode([1024.0, 2.0**-4], "fp16")
+    >>> golden.decode(golden.dot(a, b, "fp16", "fp16", accumulate=golden.Exact()), "fp32").item()
+    1048576.0
     """
 
     rounding: str = "rne"
@@ -59,6 +65,14 @@ class Rounded:
         As in :func:`.arithmetic.multiply`, for ``format``.
     block : int
         Products that are summed exactly, with the accumulator, before each rounding; the last block may be short.
+
+    Examples
+    --------
+    >>> a = golden.encode([2048.0, 1.0, 1.0], "fp16")
+    >>> b = golden.encode([1.0, 1.0, 1.0], "fp16")
+    >>> # 2049 is a tie in fp16 and goes to 2048, twice.
+    >>> golden.decode(golden.dot(a, b, "fp16", "fp16", accumulate=golden.Rounded("fp16")), "fp16").item()
+    2048.0
     """
 
     format: str | Format = "fp32"
@@ -109,6 +123,14 @@ class Aligned:
         Fraction bits of the aligned terms, 0 … 40.
     out_frac_bits : int
         Fraction bits of the truncated sum, at most those of the output format.
+
+    Examples
+    --------
+    >>> h100 = golden.Aligned(block=32, frac_bits=13, out_frac_bits=13)
+    >>> one, tiny = golden.encode([1.0, 2.0**-14], "fp16")
+    >>> # The small term is cut off.
+    >>> golden.decode(golden.dot([one, tiny], [one, one], "fp16", "fp16", accumulate=h100), "fp32").item()
+    1.0
     """
 
     block: int

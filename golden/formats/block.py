@@ -55,6 +55,12 @@ class BlockFormat:
         A parameter is of a wrong kind.
     ParameterError
         One is out of range, or they contradict each other.
+
+    Examples
+    --------
+    >>> mine = golden.BlockFormat("mine", golden.format("int4"), golden.format("e8m0"), block_size=16)
+    >>> float(mine.bits_per_element)
+    4.5
     """
 
     name: str

@@ -49,6 +49,11 @@ def unpacked_product(fa: str | Format, fb: str | Format, subnormals: str = "full
         ``fa`` or ``fb`` is neither a name nor a Format.
     ParameterError
         Neither is a float, whose product is an integer as it is; or ``subnormals`` is unknown.
+
+    Examples
+    --------
+    >>> golden.unpacked_product("fp8_e4m3", "fp8_e4m3").significand_bits
+    8
     """
     fa, fb = format(fa), format(fb)
     check_choice("subnormals", subnormals, SUBNORMALS)
@@ -83,6 +88,11 @@ def exact_product(fa: str | Format, fb: str | Format) -> Format:
     ------
     TypeError, ParameterError
         ``fa`` or ``fb`` is no format.
+
+    Examples
+    --------
+    >>> golden.exact_product("fp8_e4m3", "fp8_e4m3").name, golden.exact_product("int8", "uint4").name
+    ('e6m7', 'int12')
     """
     fa, fb = format(fa), format(fb)
     if isinstance(fa, BinaryFormat) and isinstance(fb, BinaryFormat):
@@ -108,6 +118,11 @@ def exact_sum(fa: str | Format, fb: str | Format) -> Format:
         ``fa`` or ``fb`` is neither a name nor a Format.
     ParameterError
         One is a float, whose exact sums would be as wide as its whole range.
+
+    Examples
+    --------
+    >>> golden.exact_sum("q4.4", "int8").name
+    'q9.4'
     """
     fa, fb = format(fa), format(fb)
     for argument, fmt in (("fa", fa), ("fb", fb)):

@@ -81,7 +81,13 @@ class RoundingPolicy:
 
 
 class Flag(IntFlag):
-    """IEEE 754 exceptions as bits of a flags word (RISC-V's ``fflags`` order; nothing here divides by zero)."""
+    """IEEE 754 exceptions as bits of a flags word (RISC-V's ``fflags`` order; nothing here divides by zero).
+
+    Examples
+    --------
+    >>> golden.Flag(5)
+    <Flag.INEXACT|OVERFLOW: 5>
+    """
 
     INEXACT = 1
     UNDERFLOW = 2

@@ -65,6 +65,11 @@ def format(name: str | Format) -> Format:
         ``name`` is neither a string nor a Format.
     ParameterError
         There is no such format; the message suggests the nearest names.
+
+    Examples
+    --------
+    >>> golden.format("q4.12").width, golden.format("e4m7").bias
+    (16, 7)
     """
     if isinstance(name, Format):
         return name
@@ -87,6 +92,11 @@ def block_format(name: str | BlockFormat) -> BlockFormat:
         ``name`` is neither a string nor a BlockFormat.
     ParameterError
         There is no such block format; the message suggests the nearest names.
+
+    Examples
+    --------
+    >>> golden.block_format("nvfp4").scale.name
+    'fp8_e4m3'
     """
     if isinstance(name, BlockFormat):
         return name
@@ -112,6 +122,11 @@ def any_format(name: str | Format | BlockFormat) -> Format | BlockFormat:
         ``name`` is neither a string nor a format.
     ParameterError
         There is no such format; the message suggests the nearest names.
+
+    Examples
+    --------
+    >>> golden.any_format("mxfp4").block_size, golden.any_format("int8").width
+    (32, 8)
     """
     if isinstance(name, Format | BlockFormat):
         return name
@@ -137,6 +152,13 @@ def register(fmt: Format | BlockFormat) -> Format | BlockFormat:
         ``fmt`` is no format.
     ParameterError
         Its name is no identifier, or is that of another format.
+
+    Examples
+    --------
+    >>> golden.register(golden.Format("doc_q6", "fixed", width=6, frac_bits=4)).name
+    'doc_q6'
+    >>> golden.decode([0x10], "doc_q6").item()
+    1.0
     """
     if not isinstance(fmt, Format | BlockFormat):
         raise TypeError(f"fmt must be a Format or a BlockFormat, not {fmt!r}")
@@ -161,6 +183,14 @@ def load_formats(path: str | Path) -> list[Format | BlockFormat]:
     ------
     ParameterError
         The file cannot be read, or says something that is no format; none of its formats is registered then.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "formats.toml")
+    ...     _ = file.write_text('doc_e5m2 = {kind = "float", width = 8, frac_bits = 2, bias = 17}')
+    ...     print(golden.load_formats(file)[0].max)
+    28672
     """
     formats = read_formats(Path(path), _find_scalar)
     added: list[str] = []

@@ -53,7 +53,7 @@ class Format:
 
     Examples
     --------
-    >>> e4m3b11 = Format("float8_e4m3b11", "float", 8, 3, bias=11, nan_codes=range(0x7F, 0x80))
+    >>> e4m3b11 = golden.Format("float8_e4m3b11", "float", 8, 3, bias=11, nan_codes=range(0x7F, 0x80))
     >>> e4m3b11.max, e4m3b11.min_positive
     (Fraction(28, 1), Fraction(1, 8192))
     """

@@ -26,6 +26,11 @@ class Quantization:
         ``scale`` is not real or ``zero_point`` not integer.
     ParameterError
         A scale is not finite or not above 0, a zero point is beyond the format, or it is no fixed-point format.
+
+    Examples
+    --------
+    >>> golden.Quantization(0.5, 3, "uint8").fmt.name
+    'uint8'
     """
 
     scale: NDArray[np.float64]
@@ -70,6 +75,11 @@ def quantize(
     ParameterError
         ``x`` is not finite, a scale is not finite or not above 0, a zero point is beyond the format, or shapes or the
         format do not match.
+
+    Examples
+    --------
+    >>> golden.quantize([0.6, -10.0, 200.0], 0.5, 3, "uint8")
+    array([  4,   0, 255], dtype=uint8)
     """
     fmt = check_fixed("fmt", format(fmt))
     data = finite("x", x)
@@ -83,6 +93,11 @@ def dequantize(codes: ArrayLike, scale: ArrayLike, zero_point: ArrayLike, fmt: s
     """r = scale · (q - zero_point), as float64: the difference is exact up to 53 bits, the product rounded.
 
     Parameters and errors are those of :func:`quantize`.
+
+    Examples
+    --------
+    >>> golden.dequantize([5, 1], 0.5, 3, "uint8")
+    array([ 1., -1.])
     """
     fmt = check_fixed("fmt", format(fmt))
     integers = to_int(codes, fmt)
@@ -132,6 +147,12 @@ def qgemm(
         Codes or the bias are not integers.
     ParameterError
         Codes are out of range, shapes do not match, or the mode is unknown or cannot hold a scale or an accumulator.
+
+    Examples
+    --------
+    >>> q = golden.Quantization(0.5, 0, "int8")
+    >>> golden.qgemm([[2, 4]], [[1], [3]], q, q, golden.Quantization(1.0, 0, "int8"))
+    array([[4]], dtype=uint8)
     """
     check_choice("mode", mode, MODES)
     if qa.scale.ndim or qa.zero_point.ndim:

@@ -31,6 +31,11 @@ class Calibration(ABC):
     ----------
     per_channel : bool
         One range for each channel, which is the last axis of the data; else one for all.
+
+    Examples
+    --------
+    >>> isinstance(golden.MinMax(), golden.Calibration)
+    True
     """
 
     def __init__(self, *, per_channel: bool = False) -> None:
@@ -116,7 +121,14 @@ class Calibration(ABC):
 
 
 class MinMax(Calibration):
-    """From the least to the greatest value: nothing is clipped."""
+    """From the least to the greatest value: nothing is clipped.
+
+    Examples
+    --------
+    >>> quantization = golden.MinMax().update([-0.5, 1.5]).quantization("int8")
+    >>> float(quantization.scale.round(5)), int(quantization.zero_point)
+    (0.00784, -64)
+    """
 
     _least: Reals
     _greatest: Reals
@@ -139,6 +151,13 @@ class MovingAverage(Calibration):
     ----------
     momentum : float
         The weight of the past, in 0 … 1, 1 excluded; 0.9 unless given.
+
+    Examples
+    --------
+    >>> average = golden.MovingAverage(0.5).update([0.0, 1.0]).update([0.0, 3.0])
+    >>> # The greatest number counts as 2.
+    >>> float(average.quantization("uint8").scale * 255)
+    2.0
     """
 
     _least: Reals
@@ -170,6 +189,11 @@ class MeanStd(Calibration):
     ----------
     deviations : float
         How many standard deviations are represented on either side; 3 unless given.
+
+    Examples
+    --------
+    >>> float(golden.MeanStd(3.0).update([-1.0, 1.0]).scale("int8").round(5))
+    0.02362
     """
 
     _mean: Reals
@@ -238,6 +262,12 @@ class Percentile(_HistogramCalibration):
         In 0 … 100, 0 excluded; 99.99 unless given.
     bins : int
         A power of two.
+
+    Examples
+    --------
+    >>> x = np.r_[np.linspace(-1, 1, 999), 50.0]
+    >>> float(golden.Percentile(99.0).update(x).scale("int8").round(4))
+    0.0079
     """
 
     def __init__(self, percentile: float = 99.99, *, bins: int = 2048, per_channel: bool = False) -> None:
@@ -275,6 +305,12 @@ class MeanSquareError(_HistogramCalibration):
         Thresholds to try.
     bins : int
         A power of two.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=10_000)
+    >>> float(golden.MeanSquareError().update(x).scale("int4").round(3))
+    0.329
     """
 
     def __init__(self, *, candidates: int = 256, bins: int = 2048, per_channel: bool = False) -> None:
@@ -316,6 +352,12 @@ class Entropy(_HistogramCalibration):
         A power of two, more than ``start``.
     start, first_bin, support, inclusive, ties
         As in :func:`.entropy.entropy_bins`.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=10_000)
+    >>> float(golden.Entropy().update(x).scale("int8").round(4))
+    0.0276
     """
 
     def __init__(

@@ -47,7 +47,14 @@ class Requantize(Protocol):
 
 @dataclass(frozen=True)
 class FloatLayer:
-    """y = x @ weight + bias: weight of shape (K, N), bias of shape (N,)."""
+    """y = x @ weight + bias: weight of shape (K, N), bias of shape (N,).
+
+    Examples
+    --------
+    >>> layer = golden.FloatLayer(np.eye(2), np.zeros(2))
+    >>> layer.weight.shape
+    (2, 2)
+    """
 
     weight: NDArray[np.float64]
     bias: NDArray[np.float64]
@@ -61,6 +68,12 @@ class FloatMlp:
     ------
     ParameterError
         There is no layer, or the layers' shapes do not match.
+
+    Examples
+    --------
+    >>> mlp = golden.FloatMlp((golden.FloatLayer(np.eye(2), np.zeros(2)),))
+    >>> golden.forward_float(mlp, [[1.0, 2.0]])
+    array([[1., 2.]])
     """
 
     layers: tuple[FloatLayer, ...]
@@ -86,6 +99,14 @@ class QuantizedLayer:
     ``weight``: codes (K, N), symmetric, one scale for each output channel n in ``weight_scale`` (N,). ``bias``: int64
     (N,) that fits 32 bits, round(b / (S_A · S_W)) - Z_A · Σ_k w, which takes the activations' zero point out of the
     GEMM. ``input``: scale S_A and zero point Z_A of the activations a.
+
+    Examples
+    --------
+    >>> mlp = golden.FloatMlp((golden.FloatLayer(np.eye(2), np.zeros(2)),))
+    >>> (layer,) = golden.quantize_mlp(mlp, [[-1.0, 1.0]]).layers
+    >>> layer.weight
+    array([[127,   0],
+           [  0, 127]], dtype=uint8)
     """
 
     weight: Integers
@@ -101,7 +122,14 @@ class QuantizedLayer:
 
 @dataclass(frozen=True)
 class QuantizedMlp:
-    """A quantized MLP: the formats of its activations and weights, its layers, and how it requantizes (one of MODES)."""
+    """A quantized MLP: the formats of its activations and weights, its layers, and how it requantizes (one of MODES).
+
+    Examples
+    --------
+    >>> mlp = golden.FloatMlp((golden.FloatLayer(np.eye(2), np.zeros(2)),))
+    >>> golden.quantize_mlp(mlp, [[-1.0, 1.0]], weight="int4").weight.name
+    'int4'
+    """
 
     activation: Format
     weight: Format
@@ -110,7 +138,14 @@ class QuantizedMlp:
 
 
 def forward_float(mlp: FloatMlp, x: ArrayLike) -> NDArray[np.float64]:
-    """Logits (M, N) of inputs (M, K), in float64."""
+    """Logits (M, N) of inputs (M, K), in float64.
+
+    Examples
+    --------
+    >>> mlp = golden.FloatMlp((golden.FloatLayer(np.eye(2), np.ones(2)),))
+    >>> golden.forward_float(mlp, [[1.0, 2.0]])
+    array([[2., 3.]])
+    """
     return _activations(mlp, x)[-1]
 
 
@@ -148,6 +183,13 @@ def quantize_mlp(
     ParameterError
         A format or the mode cannot be used, calibration data are empty or not finite, or K is so large that a bias with
         the zero point's term needs more than 32 bits.
+
+    Examples
+    --------
+    >>> mlp = golden.FloatMlp((golden.FloatLayer(np.array([[0.5], [-1.0]]), np.array([0.25])),))
+    >>> quantized = golden.quantize_mlp(mlp, [[-1.0, 1.0]])
+    >>> golden.forward(quantized, [[1.0, 0.5]]).round(2), golden.forward_float(mlp, [[1.0, 0.5]])
+    (array([[0.25]]), array([[0.25]]))
     """
     activation, weight = check_fixed("activation", format(activation)), check_fixed("weight", format(weight))
     check_choice("mode", mode, MODES)
@@ -192,6 +234,12 @@ def forward(
     ------
     ParameterError
         ``x`` has another shape or is not finite, or ``requantize`` is given for a network of mode "float".
+
+    Examples
+    --------
+    >>> mlp = golden.FloatMlp((golden.FloatLayer(np.eye(2), np.zeros(2)),))
+    >>> golden.forward(golden.quantize_mlp(mlp, [[-1.0, 1.0]]), [[0.5, -0.25]]).round(2)
+    array([[ 0.5 , -0.25]])
     """
     if requantize is not None:
         check_choice("mode", mlp.mode, FIXED_MODES, " where requantize is given")

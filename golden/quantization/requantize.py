@@ -36,6 +36,12 @@ def quantize_multiplier(scale: ArrayLike) -> tuple[Integers, Integers]:
         ``scale`` is not real.
     ParameterError
         A scale is not finite, not above 0, or rounds to 2^30 or more.
+
+    Examples
+    --------
+    >>> multiplier, shift = golden.quantize_multiplier(0.375)
+    >>> float(multiplier / 2.0**shift)
+    0.375
     """
     scales = real_scale(scale)
     fraction, exponent = np.frexp(scales)
@@ -62,6 +68,11 @@ def float_scale(scale_a: ArrayLike, scale_w: ArrayLike, scale_out: ArrayLike) ->
         A scale is not real.
     ParameterError
         A scale or the result is not finite or not above 0 in fp32.
+
+    Examples
+    --------
+    >>> float(golden.float_scale(0.5, 0.25, 2.0))
+    0.0625
     """
     given = (("scale_a", scale_a), ("scale_w", scale_w), ("scale_out", scale_out))
     a, w, out = (_fp32_scale(argument, scale) for argument, scale in given)
@@ -144,6 +155,11 @@ def rescale(
         ``acc``, ``multiplier``, ``shift`` or ``zero_point`` are not integers.
     ParameterError
         One is out of range, a channel's parameter does not match ``acc``, or ``out`` is no fixed-point format.
+
+    Examples
+    --------
+    >>> golden.to_int(golden.rescale([100, -7], *golden.quantize_multiplier(0.5), 10, "int8"), "int8")
+    array([60,  7])
     """
     check_choice("mode", mode, FIXED_MODES)
     out = check_fixed("out", format(out))
@@ -244,6 +260,11 @@ def rescale_float(
     ParameterError
         A zero point is beyond ``out``, a scale is not finite or not above 0 in fp32, or shapes or the format do not
         match.
+
+    Examples
+    --------
+    >>> golden.to_int(golden.rescale_float([100, -7], 0.5, 10, "int8"), "int8")
+    array([60,  6])
     """
     out = check_fixed("out", format(out))
     acc = as_integers("acc", acc)
@@ -296,6 +317,11 @@ def requantize(
     ------
     TypeError, ParameterError
         As in the functions named; and for an unknown mode.
+
+    Examples
+    --------
+    >>> golden.to_int(golden.requantize([100, -7], 0.5, 10, "int8"), "int8")
+    array([60,  7])
     """
     check_choice("mode", mode, MODES)
     scales = real_scale(scale)

@@ -55,6 +55,14 @@ def block_gemm(
         A format is no block format, an operand has not the parts that its format asks for, the style is Aligned or
         rounds after what neither is whole blocks nor divides one, or what :func:`.codec.block.decode_blocks` and
         :func:`.gemm.gemm` raise.
+
+    Examples
+    --------
+    >>> a = golden.encode_blocks(np.ones((2, 32)), "mxfp4", axis=1)
+    >>> b = golden.encode_blocks(np.ones((32, 3)), "mxfp4", axis=0)
+    >>> golden.decode(golden.block_gemm(a, b, "mxfp4", "mxfp4"), "fp32")
+    array([[32., 32., 32.],
+           [32., 32., 32.]])
     """
     x, y = _operands(a, b, fa, fb, accumulate, (1, 0))
     return gemm(x, y, _FP64, _FP64, c, accumulate=accumulate, out=out)
@@ -70,7 +78,14 @@ def block_dot(
     accumulate: Accumulation = _EXACT,
     out: str | Format | None = None,
 ) -> Integers:
-    """d = c + Σ_k a[…, k] · b[…, k] of block formats, as :func:`block_gemm` forms it; blocks run along the last axis."""
+    """d = c + Σ_k a[…, k] · b[…, k] of block formats, as :func:`block_gemm` forms it; blocks run along the last axis.
+
+    Examples
+    --------
+    >>> blocks = golden.encode_blocks(np.full(32, 0.5), "mxfp4")
+    >>> golden.decode(golden.block_dot(blocks, blocks, "mxfp4", "mxfp4"), "fp32").item()
+    8.0
+    """
     x, y = _operands(a, b, fa, fb, accumulate, (-1, -1))
     return dot(x, y, _FP64, _FP64, c, accumulate=accumulate, out=out)
 

@@ -59,6 +59,12 @@ def dot(
     ParameterError
         A code out of range, shapes that do not fit, a style without meaning in these formats, a NaN sum where ``out``
         has no NaN, or an infinite one that would wrap.
+
+    Examples
+    --------
+    >>> a = golden.encode([1.0, 2.0, 3.0], "fp16")
+    >>> golden.decode(golden.dot(a, a, "fp16", "fp16"), "fp32").item()
+    14.0
     """
     fa, fb = format(fa), format(fb)
     accumulate, out = check_style(fa, fb, accumulate, out)

@@ -85,6 +85,14 @@ def gemm(
     ParameterError
         A code is out of range, shapes do not match, a format or an option has no meaning here, or what
         :func:`.dot.dot` raises.
+
+    Examples
+    --------
+    >>> golden.gemm([[1, 2]], [[3], [4]], "int8", "int8")
+    array([[11]])
+    >>> a, b = golden.encode([[1.0, 2.0]], "fp16"), golden.encode([[3.0], [4.0]], "fp16")
+    >>> golden.decode(golden.gemm(a, b, "fp16", "fp16", accumulate=golden.Rounded("fp32")), "fp32")
+    array([[11.]])
     """
     fa, fb = format(fa), format(fb)
     integer_options = {"acc": acc, "overflow": overflow, "zero_a": zero_a, "zero_b": zero_b, "lanes": lanes}
@@ -214,6 +222,11 @@ def exact_depth(fa: str | Format, fb: str | Format, acc: str | Format) -> int:
     ------
     ParameterError
         A format is no fixed-point format, or ``acc`` has other fraction bits than the products.
+
+    Examples
+    --------
+    >>> golden.exact_depth("int8", "int8", "int32")
+    131071
     """
     fa, fb = check_integral("fa", format(fa)), check_integral("fb", format(fb))
     acc = check_accumulator(acc, fa, fb)

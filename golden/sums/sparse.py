@@ -33,6 +33,12 @@ class Sparse:
         PyTorch's and CUTLASS's metadata before they interleave it for the threads of a warp. Unused bits are zeros.
     fmt : Format
         Format of the codes.
+
+    Examples
+    --------
+    >>> kept = golden.compress([[0, 7, 0, 9]], "int8")
+    >>> kept.columns, kept.expand()
+    (array([[1, 3]]), array([[0, 7, 0, 9]], dtype=uint8))
     """
 
     codes: Integers
@@ -99,6 +105,11 @@ def compress(codes: ArrayLike, fmt: str | Format, keep: str | ArrayLike = "nonze
     ParameterError
         A shape does not fit, a group has more than two codes that are not zero, the format has no zero, or ``keep`` is
         none of these.
+
+    Examples
+    --------
+    >>> golden.compress([[1, 7, 3, 9]], "int8", keep="largest").codes
+    array([[7, 9]], dtype=uint8)
     """
     fmt = format(fmt)
     array = as_codes("codes", codes, fmt)
@@ -190,6 +201,12 @@ def sparse_gemm(a: Sparse, b: ArrayLike, fb: str | Format, c: ArrayLike | None =
     ------
     TypeError, ParameterError
         ``a`` is not Sparse, its metadata is wrong, a zero point is given, or what :func:`.gemm.gemm` raises.
+
+    Examples
+    --------
+    >>> kept = golden.compress([[0, 7, 0, 9]], "int8")
+    >>> golden.sparse_gemm(kept, [[1], [2], [3], [4]], "int8")
+    array([[50]])
     """
     if not isinstance(a, Sparse):
         raise TypeError(f"a must be Sparse, not {type(a).__name__}")

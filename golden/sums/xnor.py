@@ -22,6 +22,11 @@ def pack_bits(codes: ArrayLike) -> NDArray[np.uint64]:
         ``codes`` are not integers.
     ParameterError
         A code is neither 0 nor 1, or there is no axis.
+
+    Examples
+    --------
+    >>> golden.pack_bits([1, 0, 1, 1])
+    array([13], dtype=uint64)
     """
     array = as_codes("codes", codes, FORMATS["bin1"])
     if not array.ndim:
@@ -51,6 +56,12 @@ def xnor_gemm(a: ArrayLike, b: ArrayLike, depth: int) -> NDArray[np.int64]:
         The words or ``depth`` are not integers.
     ParameterError
         The shapes do not match, ``depth`` needs another number of words, or bits beyond it are not zero.
+
+    Examples
+    --------
+    >>> a, b = golden.pack_bits([[1, 1, 0]]), golden.pack_bits([[1, 0, 0], [0, 0, 1]])
+    >>> golden.xnor_gemm(a, b, depth=3)
+    array([[ 1, -3]])
     """
     left, right = _words("a", a), _words("b", b)
     depth = check_int("depth", depth, 0)

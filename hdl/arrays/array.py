@@ -93,6 +93,12 @@ class Array(Unit):
     TypeError, ParameterError
         A size out of range or beyond what Amaranth can do, no such dataflow, an exact sum that does not hold rows × lanes
         products, or see :func:`.select.summation`.
+
+    Examples
+    --------
+    >>> array = hdl.Array(a="fp8_e4m3", b="fp8_e4m3", acc="fp32", rows=4, cols=4, dataflow="ws")
+    >>> array.latency
+    9
     """
 
     kind = "array"

@@ -153,6 +153,11 @@ class Unit(wiring.Component):
     ----------
     kind : str
         The unit's name on the command line and in NAME.json.
+
+    Examples
+    --------
+    >>> issubclass(hdl.Multiplier, hdl.Unit), hdl.Multiplier(a="int4", b="int4").kind
+    (True, 'multiplier')
     """
 
     kind: ClassVar[str]

@@ -13,6 +13,11 @@ def command_line(command: str, unit: Unit, **options: object) -> str:
 
     Parameters (:attr:`.unit.Unit.command_parameters`) that are equal to the constructor's defaults are left out.
     ``options`` are the command's own; None and False are left out.
+
+    Examples
+    --------
+    >>> hdl.command_line("generate", hdl.Requantizer(), name="requantize")
+    'polymac generate requantizer --name requantize'
     """
     defaults = {name: item.default for name, item in inspect.signature(type(unit)).parameters.items()}
     given = {name: value for name, value in unit.command_parameters.items() if value != defaults.get(name)}

@@ -34,6 +34,12 @@ class Design:
         Verilog-2001, the top module first.
     metadata : dict
         Unit, parameters, ports with formats, latency and throughput, ready for JSON.
+
+    Examples
+    --------
+    >>> design = hdl.generate(hdl.Multiplier(a="int4", b="int4"), name="mul4")
+    >>> sorted(design.files)
+    ['mul4.core', 'mul4.json', 'mul4.v']
     """
 
     name: str
@@ -105,6 +111,12 @@ def generate(unit: Unit, name: str | None = None, *, command: str | None = None)
     ------
     ParameterError
         ``name`` is no Verilog identifier.
+
+    Examples
+    --------
+    >>> design = hdl.generate(hdl.Multiplier(a="int4", b="int4"), name="mul4")
+    >>> design.verilog.splitlines()[0]
+    '// mul4: y = a * b, exact'
     """
     return generate_all({unit.kind if name is None else name: unit}, command=command)[0]
 
@@ -127,6 +139,12 @@ def generate_all(units: Mapping[str, Unit], *, command: str | None = None) -> li
     ------
     ParameterError
         A name is no Verilog identifier.
+
+    Examples
+    --------
+    >>> units = {"mul4": hdl.Multiplier(a="int4", b="int4"), "mul8": hdl.Multiplier(a="int8", b="int8")}
+    >>> [design.name for design in hdl.generate_all(units)]
+    ['mul4', 'mul8']
     """
     hierarchies, texts, taken = {}, {}, set(units)
     for name, unit in units.items():

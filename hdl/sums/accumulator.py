@@ -46,6 +46,11 @@ class Summation(ABC):
         2:4 structured sparsity: a has only two of every four elements, and their positions.
     architecture : str
         How products are formed, one of :data:`product.ARCHITECTURES`.
+
+    Examples
+    --------
+    >>> hdl.summation(a="int8", b="int8", acc="int20").exact_k
+    31
     """
 
     a: Format | BlockFormat

@@ -52,6 +52,12 @@ class AccumulatorOptions:
         How products are formed, one of :data:`product.ARCHITECTURES`; default "operator".
     force_wide : bool
         Accept an exact sum of more than 256 bits.
+
+    Examples
+    --------
+    >>> options = hdl.AccumulatorOptions(a="fp16", b="fp16", lanes=4, acc="exact")
+    >>> hdl.Dot(**dataclasses.asdict(options)).formula
+    'd = the sum of 4 products a * b, exact in 83 bits, rounded once to fp32 (rne)'
     """
 
     a: str | Format | BlockFormat

@@ -75,6 +75,11 @@ def summation(
         A parameter is of a wrong kind.
     ParameterError
         The parameters contradict each other.
+
+    Examples
+    --------
+    >>> hdl.summation(a="fp16", b="fp16", acc="fp32").policy
+    'rounded to fp32 after every product in order (rne)'
     """
     options = AccumulatorOptions.of(options, keywords)
     acc, out, sparse, lanes = options.acc, options.out, options.sparse, options.lanes
@@ -149,6 +154,11 @@ def with_preset(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         As :func:`preset_parameters`.
     ParameterError
         There is no such preset, or a parameter is given that it has otherwise.
+
+    Examples
+    --------
+    >>> hdl.with_preset("v100_fp16", {"stages": 2})["stages"]
+    2
     """
     fixed = preset_parameters(name)
     for key, value in fixed.items():
@@ -164,6 +174,11 @@ def preset_parameters(name: str) -> dict[str, Any]:
     ------
     TypeError, ParameterError
         As :func:`polymac.golden.preset`.
+
+    Examples
+    --------
+    >>> hdl.preset_parameters("v100_fp16")
+    {'a': 'fp16', 'b': 'fp16', 'lanes': 4, 'acc': 'aligned:4:23', 'out': 'fp32'}
     """
     known = preset(name)
     given: dict[str, Any] = {"a": known.a, "b": known.b, "lanes": known.lanes}

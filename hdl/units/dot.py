@@ -64,6 +64,12 @@ class Dot(PipelinedUnit):
     ------
     TypeError, ParameterError
         See :func:`.select.summation`.
+
+    Examples
+    --------
+    >>> dot = hdl.Dot(a="fp16", b="fp16", lanes=4, acc="aligned:4:24", stages=3)
+    >>> dot.latency, [port.name for port in dot.ports if port.role == "data"]
+    (3, ['a', 'b', 'c', 'd'])
     """
 
     kind = "dot"

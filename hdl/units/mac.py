@@ -56,6 +56,12 @@ class Mac(Unit):
     ------
     TypeError, ParameterError
         See :func:`.select.summation`.
+
+    Examples
+    --------
+    >>> mac = hdl.Mac(a="int8", b="int8", acc="int32", lanes=2)
+    >>> mac.formula
+    'acc = (0 if clear else acc) + the sum of 2 products a * b, exact, then wrapped in int32'
     """
 
     kind = "mac"

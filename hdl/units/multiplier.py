@@ -109,6 +109,12 @@ class Multiplier(PipelinedUnit):
         ``stages`` is not an integer, or a format neither name nor Format.
     ParameterError
         Formats that have no product, or options that contradict each other.
+
+    Examples
+    --------
+    >>> multiplier = hdl.Multiplier(a="fp16", b="bf16", out="fp32", stages=2)
+    >>> multiplier.latency, {port.name: port.width for port in multiplier.ports if port.direction == "output"}
+    (2, {'y': 32, 'flags': 5})
     """
 
     kind = "multiplier"

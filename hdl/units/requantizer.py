@@ -48,6 +48,11 @@ class Requantizer(PipelinedUnit):
     ------
     TypeError, ParameterError
         A format that is no integer, or a number of stages out of range.
+
+    Examples
+    --------
+    >>> {port.name: port.width for port in hdl.Requantizer(acc="int32", out="int8").ports}
+    {'acc': 32, 'bias': 32, 'multiplier': 31, 'shift': 6, 'zero_point': 8, 'y': 8}
     """
 
     kind = "requantizer"

@@ -79,6 +79,13 @@ def gemm(
     ParameterError
         Shapes that do not fit, a code out of range, more products than an exact sum holds, or a sum that goes on in a
         second plane where that cannot be, or needs zeros where the format has none.
+
+    Examples
+    --------
+    >>> array = hdl.Array(a="int4", b="int4", rows=2, cols=2)
+    >>> run = sim.gemm(array, [[1, 2, 3]], [[4], [5], [6]])
+    >>> run.c
+    array([[32]], dtype=uint32)
     """
     accumulator = unit.how
     zeros = _zeros(accumulator)

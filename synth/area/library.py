@@ -26,6 +26,12 @@ class LibertyFile:
         A top-level package (found without importing it) that holds the file, or empty.
     distribution : str
         What has to be installed for that package to be there.
+
+    Examples
+    --------
+    >>> library = synth.target("nangate45").liberty
+    >>> library.name
+    'NangateOpenCellLibrary'
     """
 
     path: str

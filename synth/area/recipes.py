@@ -72,6 +72,11 @@ class Recipe:
         It takes too long for designs that have more cells (after another recipe); None: for none.
     timed : bool
         It makes the least area for a delay that has to be given.
+
+    Examples
+    --------
+    >>> [recipe.name for recipe in synth.target("ice40").recipes]
+    ['dsp', 'plain', 'booth']
     """
 
     name: str

@@ -171,6 +171,12 @@ def synthesize(
         A parameter is of the wrong kind, unknown or out of range; the target is not available; the Liberty is none.
     SynthesisError
         No recipe gave a figure.
+
+    Examples
+    --------
+    >>> design = hdl.generate(hdl.Multiplier(a="int4", b="int4"), name="mul4")
+    >>> synth.synthesize(design, "nangate45", recipes=["resubstituted area"]).area_um2
+    82.992
     """
     if liberty is not None and target is not None:
         raise ParameterError(f"target must be left out where liberty is given, not {target!r}")
@@ -215,6 +221,12 @@ def compare(
     the best of all, and a record's parameters say which one it is of. Recipes for small designs only come last, with the
     design of the least area. Other parameters and all errors are those of :func:`synthesize`; :func:`liberty_target`
     makes a target of a Liberty file.
+
+    Examples
+    --------
+    >>> designs = [hdl.generate(hdl.Multiplier(a=name, b=name), name=name) for name in ("int2", "int3")]
+    >>> [result.luts for result in synth.compare(designs, ["ice40"], recipes=["plain"])]
+    [6, 18]
     """
     workers = Workers(jobs, timeout)
     limit = _check_delay(max_delay_ns)

@@ -56,6 +56,11 @@ class Target:
         The cell library: areas, and the delays of ABC's static timing.
     luts_per_carry : int or None
         FPGA: what a carry cell adds to ``area_luts``, which is luts + luts_per_carry * carries.
+
+    Examples
+    --------
+    >>> synth.TARGETS["ecp5"].name
+    'ecp5'
     """
 
     name: str
@@ -177,6 +182,11 @@ def target(name: str | Target) -> Target:
         ``name`` is neither a string nor a Target.
     ParameterError
         There is no such target; the message suggests the nearest names.
+
+    Examples
+    --------
+    >>> synth.target("xc7").name
+    'xc7'
     """
     if isinstance(name, Target):
         return name

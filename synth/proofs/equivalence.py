@@ -62,6 +62,13 @@ def prove_equal(a: Design, b: Design, *, timeout: float = TIMEOUT) -> Proof:
         The names are the same, the ports differ, or there is a clock.
     SynthesisError
         No answer within ``timeout`` seconds.
+
+    Examples
+    --------
+    >>> units = {name: hdl.Multiplier(a="int4", b="int4", architecture=name) for name in ("tree", "booth")}
+    >>> a, b = (hdl.generate(unit, name=name) for name, unit in units.items())
+    >>> synth.prove_equal(a, b).proven
+    True
     """
     inputs, outputs = _common_ports(a, b)
     for design in (a, b):
@@ -95,6 +102,12 @@ def prove_product(design: Design, a: Shape, b: Shape, *, timeout: float = TIMEOU
         A parameter is out of range, or the design has other ports.
     SynthesisError
         No answer to a question within ``timeout`` seconds.
+
+    Examples
+    --------
+    >>> design = hdl.generate(hdl.Multiplier(a="int4", b="int4"), name="mul4")
+    >>> synth.prove_product(design, signed(4), signed(4)).proven
+    True
     """
     check_design(design)
     check_int("jobs", jobs, 1)
@@ -120,6 +133,12 @@ def prove_pipeline(pipelined: Design, combinational: Design, *, timeout: float =
         The ports differ other than by clock, reset and enable, or there is no latency.
     SynthesisError
         No answer within ``timeout`` seconds.
+
+    Examples
+    --------
+    >>> plain, staged = (hdl.generate(hdl.Multiplier(a="int3", b="int3", stages=n), name=f"mul{n}") for n in (0, 1))
+    >>> synth.prove_pipeline(staged, plain).proven
+    True
     """
     inputs, outputs = _common_ports(pipelined, combinational)
     latency = pipelined.metadata["latency"]

@@ -87,6 +87,11 @@ def combinational_paths(design: Design) -> dict[str, frozenset[str]]:
     ------
     SynthesisError
         Yosys does not read the Verilog.
+
+    Examples
+    --------
+    >>> synth.combinational_paths(hdl.generate(hdl.Array(a="int2", b="int2", rows=1, cols=1), name="one"))["a_ready"]
+    frozenset({'b_valid'})
     """
     netlist = Netlist.of(design)
     drivers: dict[Bit, str] = {}

@@ -37,6 +37,8 @@ async def products(dut):
     link = Link()
     if sys.flags.optimize:
         raise RuntimeError("asserts are off")
+    if "@pytest_ar" not in globals() or "@pytest_ar" in vars(sys.modules["polymac.sim.benches.link"]):
+        raise RuntimeError("pytest must have rewritten the assertions of this file, and of no other")
     assert os.environ["COCOTB_RANDOM_SEED"] == str(link.job["seed"])
     begun = time.time()
     for cycle, (a, b, y) in enumerate(link.job["products"]):
@@ -332,7 +334,8 @@ def test_no_process_is_left_when_the_caller_ends(
     script = f"""
 import json, pickle, sys, types
 from pathlib import Path
-from polymac.sim import cocotb_run, find
+from polymac.sim import find
+from polymac.sim.engine import cocotb_run
 
 sys.path.insert(0, {str(tmp_path / "benches")!r})
 design = types.SimpleNamespace(**json.loads({json.dumps(json.dumps(dataclasses.asdict(design)))}))
