@@ -21,6 +21,7 @@ from polymac.golden.formats import FORMATS, ROUNDINGS
 from polymac.hdl.sums.accumulator import Summation
 from polymac.sim.engine.packing import byte_rows, packed_bytes
 from polymac.sim.expected.sums import from_ports, met
+from polymac.sim.units import entry_of
 from polymac.sim.units.operands import ports_of
 
 #: Units of one model, operands of each, and how many of these are computed with fractions.

@@ -83,7 +83,8 @@ def dot(pair: tuple[str, str], acc: str | None, **options: Any) -> hdl.Dot | Non
         if acc == "narrow":
             product = golden.formats.product_format(golden.format(a), golden.format(b))
             acc = golden.formats.fixed_point(product.width + 1, product.frac_bits, signed=product.signed).name
-        return hdl.Dot(**given, **({} if acc is None else {"acc": acc}))
+        given |= {} if acc is None else {"acc": acc}
+        return hdl.Dot(**given)
     except ParameterError:
         return None
 
