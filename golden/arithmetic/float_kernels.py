@@ -35,9 +35,9 @@ def _real_kernel(
 ) -> Kernel | None:
     """The kernel in floating point; None where no type of NumPy's holds what is needed, or a result may be an error.
 
-    A product is computed in a type that holds every exact product of its formats: the hardware's multiplication rounds
-    nothing. A sum is computed in float64 and rounded to odd, of which no rounding to 51 bits or fewer can tell the
-    exact sum. Either is then rounded once, by :func:`.real.rounder`.
+    A product is computed in a type that holds both operands and every exact product of their formats: the hardware's
+    multiplication rounds nothing. A sum is computed in float64 and rounded to odd, of which no rounding to 51 bits or
+    fewer can tell the exact sum. Either is then rounded once, by :func:`.real.rounder`.
     """
     if not (can_round(target) and target.out.has_nan):
         return None
@@ -66,15 +66,16 @@ def _type(
     """The type to compute in; None if there is none."""
     if not flags and _rounds_like_float32(operation, operands, target):
         return np.float32
-    terms = [scale(fmt) for fmt in operands]
+    numbers = [scale(fmt) for fmt in operands]
+    sums = operation != "multiply"
     if operation != "add":
-        (bits_a, place_a, end_a), (bits_b, place_b, end_b), *rest = terms
-        terms = [(bits_a + bits_b, place_a + place_b, end_a + end_b), *rest]
-    types = [holding(*term) for term in terms]
+        (bits_a, place_a, end_a), (bits_b, place_b, end_b), *_ = numbers
+        numbers.append((bits_a + bits_b, place_a + place_b, end_a + end_b))
+    types = [holding(*number) for number in numbers]
     seen = visible_bits(target.out, target.policy.overflow, random_bits)
-    if None in types or (len(terms) > 1 and (seen is None or seen > 53)):
+    if None in types or (sums and (seen is None or seen > 53)):
         return None
-    return np.float64 if len(terms) > 1 else types[0]
+    return np.float64 if sums or np.float64 in types else np.float32
 
 
 def _rounds_like_float32(operation: str, operands: tuple[Format, ...], target: Target) -> bool:
@@ -130,5 +131,6 @@ def _invalid(chunks: list[Integers], operands: tuple[Format, ...], terms: list[R
     for codes, fmt in zip(chunks, operands, strict=True):
         if fmt.has_signaling_nan:
             magnitude = codes & codes.dtype.type(fmt.magnitude_mask)
-            invalid |= (magnitude >= fmt.nan_codes[0]) & (magnitude < fmt.nan_code)
+            quiet = codes & codes.dtype.type(fmt.quiet_bit)
+            invalid |= (magnitude >= fmt.nan_codes[0]) & (quiet == 0)
     return invalid

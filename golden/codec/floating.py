@@ -33,7 +33,7 @@ def unpack_float(codes: Integers, fmt: Format, subnormals: str) -> Unpacked:
     negative = (bits & constant(fmt.sign_mask)) != 0
     inf = magnitude_code == constant(fmt.inf_code) if fmt.inf_code is not None else never
     nan = magnitude_code >= constant(fmt.nan_codes[0]) if fmt.nan_codes else never
-    signaling = nan & ((magnitude_code & constant(1 << fmt.frac_bits >> 1)) == 0) if fmt.has_signaling_nan else never
+    signaling = nan & ((magnitude_code & constant(fmt.quiet_bit)) == 0) if fmt.has_signaling_nan else never
     if fmt.negative_zero == "nan":
         nan = nan | (bits == constant(fmt.sign_mask))
     if fmt.has_specials:

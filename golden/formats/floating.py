@@ -109,20 +109,27 @@ class FloatFormat(Format, kind="float"):
 
     @property
     def has_signaling_nan(self) -> bool:
-        """Whether a NaN's most significant fraction bit tells quiet (1) from signaling (0), as in IEEE 754-2008."""
-        quiet = 1 << (self.frac_bits - 1) if self.frac_bits else 0
-        return quiet > 0 and bool(self.nan_codes[1:]) and not self.nan_codes[0] & quiet
+        """Whether a NaN's most significant fraction bit tells quiet (1) from signaling (0), as in IEEE 754-2008.
+
+        It does where that bit is 0 in one of ``nan_codes``; the last of them always is quiet.
+        """
+        if not (self.frac_bits and self.nan_codes):
+            return False
+        first, last = self.nan_codes[0], self.nan_codes[-1]
+        return not first & self.quiet_bit or first >> self.frac_bits < last >> self.frac_bits
+
+    @property
+    def quiet_bit(self) -> int:
+        """The most significant fraction bit, which is 1 in a quiet NaN; 0 where there is no fraction."""
+        return 1 << self.frac_bits >> 1
 
     @property
     def nan_code(self) -> int | None:
-        """The quiet NaN that operations deliver: positive, only the quiet bit set in the fraction (RISC-V's choice)."""
+        """The quiet NaN that operations deliver, positive: the first of ``nan_codes``; where that is signaling, with the
+        quiet bit as the only one set in its fraction (RISC-V's choice)."""
         if self.nan_codes:
             first = self.nan_codes[0]
-            return (
-                (first | 1 << (self.frac_bits - 1)) & ~((1 << (self.frac_bits - 1)) - 1)
-                if self.has_signaling_nan
-                else first
-            )
+            return first if first & self.quiet_bit or not self.frac_bits else (first | self.quiet_bit) & -self.quiet_bit
         return self.sign_mask if self.negative_zero == "nan" else None
 
     @property

@@ -72,6 +72,8 @@ class Format:
 
         @property
         def exp_bits(self) -> int: ...
+        @property
+        def quiet_bit(self) -> int: ...
 
     source: str = field(default="user", kw_only=True)
 

@@ -18,6 +18,11 @@ FIRST_BINS = ("keep", "copy")
 SUPPORTS = ("reference", "histogram")
 #: Which of several thresholds of the same divergence is taken.
 TIES = ("first", "last")
+#: Divergences are multiples of this many nats. It is a hundred times what rounding in float64 can make of them, so that
+#: those that are 0 or equal by their definition are so as numbers.
+RESOLUTION = 2.0**-40
+#: P · ln P is summed as an integer in these units: exactly, and P · ln P of all bins is above -37.
+_UNIT = 2.0**-56
 
 
 def check_details(first_bin: str, support: str, ties: str) -> None:
@@ -41,7 +46,7 @@ def divergences(
     P: the first i bins, the counts of all the others added to the last of them. Q: the first i bins without those
     outliers, merged to ``levels`` levels (bin k belongs to level floor(k · levels / i)) and each level's counts spread
     evenly over those of its bins that are not empty. Both are normalised. KL(P‖Q) = Σ P · ln(P / Q), infinite where Q
-    is 0 and P is not, and where Q is empty.
+    is 0 and P is not, and where Q is empty; rounded to multiples of RESOLUTION, and never negative.
 
     Parameters
     ----------
@@ -82,9 +87,11 @@ def divergences(
         bins[0] = bins[1]
     levels = min(levels, len(bins))  # each bin has a level of its own then, and has it with more levels
     # Everything comes from prefix sums: Q is the same in all of a level's bins, so that ln Q needs but P's sum over them.
-    logs = np.log(bins, where=bins > 0, out=np.zeros_like(bins))
-    sums, used, weighted = (np.concatenate([[0.0], np.cumsum(part)]) for part in (bins, bins > 0, bins * logs))
+    sums, used = (np.concatenate([[0.0], np.cumsum(part)]) for part in (bins, bins > 0))
     total = sums[-1]
+    shares = bins / (total or 1.0)
+    logs = np.log(shares, where=bins > 0, out=np.zeros_like(bins))
+    weighted = np.concatenate([[0], np.cumsum(np.rint(shares * logs / _UNIT).astype(np.int64))])
     found = []
     for kept in range(start, len(bins) + inclusive):
         bounds = -(-np.arange(levels + 1) * kept // levels)
@@ -102,11 +109,11 @@ def divergences(
         if not sums[kept] or (q_sums[present] == 0).any():
             found.append(np.inf)
             continue
-        last += outliers
-        p_log_p = weighted[kept - 1] + (last * np.log(last) if last > 0 else 0.0)
-        p_log_q = (p_sums[present] * np.log(q_sums[present] / spread[present])).sum()
-        found.append((p_log_p - p_log_q) / total + np.log(sums[kept] / total))
-    return np.array(found)
+        last = (last + outliers) / total
+        p_log_p = weighted[kept - 1] * _UNIT + (last * np.log(last) if last > 0 else 0.0)
+        p_log_q = (p_sums[present] / total * np.log(q_sums[present] / (spread[present] * sums[kept]))).sum()
+        found.append(max(p_log_p - p_log_q, 0.0))
+    return np.rint(np.array(found) / RESOLUTION) * RESOLUTION
 
 
 def entropy_bins(
@@ -121,13 +128,13 @@ def entropy_bins(
 ) -> int:
     """How many bins of a histogram of magnitudes to keep: those of the least of :func:`divergences`.
 
-    The parameters are those of :func:`divergences`, and ``ties``, one of TIES. All the bins are kept where every
-    divergence is infinite. ``first_bin="copy", support="histogram", inclusive=True, ties="last"`` is what NVIDIA's Model
-    Optimizer does.
+    The parameters are those of :func:`divergences`, and ``ties``, one of TIES: divergences that differ by RESOLUTION at
+    most are the same. All the bins are kept where every divergence is infinite. ``first_bin="copy",
+    support="histogram", inclusive=True, ties="last"`` is what NVIDIA's Model Optimizer does.
     """
     check_details(first_bin, support, ties)
     found = divergences(counts, levels=levels, start=start, first_bin=first_bin, support=support, inclusive=inclusive)
     if np.isinf(found).all():
         return len(found) + start - inclusive
-    index = int(found.argmin()) if ties == "first" else len(found) - 1 - int(found[::-1].argmin())
-    return start + index
+    (least,) = np.nonzero(found <= found.min() + RESOLUTION)
+    return start + int(least[0 if ties == "first" else -1])

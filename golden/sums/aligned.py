@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codec.codes import Integers
+from ..codec.fast.floating import holding, scale
 from ..codec.fast.jit import compiled
 from ..codec.fast.jit_loops import ZERO_EXPONENT, aligned_chain
 from ..codec.scalar import decode, encode
@@ -82,11 +83,12 @@ def aligned_sum(
 
 
 def _single(fa: Format, fb: Format, accumulate: Aligned) -> bool:
-    """Whether a float32 holds the products, and the powers of two that scale them."""
+    """Whether a float32 holds the operands, their products, and the powers of two that scale them."""
     least = fa.min_exponent + fb.min_exponent
     # By the last condition products of 24 bits end at 2^(least - 22) >= 2^-149: no bit is lost in a subnormal.
     return (
-        fa.significand_bits + fb.significand_bits <= 24
+        all(holding(*scale(fmt)) == np.float32 for fmt in (fa, fb))
+        and fa.significand_bits + fb.significand_bits <= 24
         and fa.max_exponent + fb.max_exponent + 2 <= 127
         and accumulate.frac_bits - least <= 127
     )

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codec.codes import Integers
+from ..codec.fast.floating import holding, scale
 from ..codec.scalar import decode, encode
 from ..formats import FORMATS, FloatFormat, Format
 from ..formats.accumulation import Rounded
@@ -34,6 +35,7 @@ def rounds_as_float64(fa: Format, fb: Format, accumulate: Rounded, out: Format) 
         and fa.significand_bits + fb.significand_bits <= 24
         and lowest >= -1022
         and fa.max_exponent + fb.max_exponent + 2 <= 1023
+        and all(holding(*scale(fmt)) is not None for fmt in (fa, fb))
     )
 
 

@@ -20,18 +20,25 @@ class Hierarchy:
     :func:`polymac.hdl.emit.generate` converts each distinct unit once.
     """
 
-    def __init__(self, top: Unit, name: str) -> None:
+    def __init__(self, top: Unit, name: str, taken: set[str] | None = None) -> None:
+        """``taken``: names that no module may get, to which those of this hierarchy's modules are added."""
         self._names: dict[tuple[object, ...], str] = {top.key: name}
         self._top = name
+        self._taken = set[str]() if taken is None else taken
+        self._taken.add(name)
         self.pending: list[tuple[str, Unit]] = [(name, top)]
 
     def module_name(self, unit: Unit) -> str:
         """The module that serves ``unit``; a unit first seen here is queued for conversion."""
         if unit.key not in self._names:
-            base = f"{self._top}_{unit.kind}"
-            taken = sum(name == base or name.startswith(f"{base}_v") for name in self._names.values())
-            self._names[unit.key] = f"{base}_v{taken + 1}" if taken else base
-            self.pending.append((self._names[unit.key], unit))
+            name = base = f"{self._top}_{unit.kind}"
+            number = 1
+            while name in self._taken:
+                number += 1
+                name = f"{base}_v{number}"
+            self._taken.add(name)
+            self._names[unit.key] = name
+            self.pending.append((name, unit))
         return self._names[unit.key]
 
 

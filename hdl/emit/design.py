@@ -112,6 +112,9 @@ def generate(unit: Unit, name: str | None = None, *, command: str | None = None)
 def generate_all(units: Mapping[str, Unit], *, command: str | None = None) -> list[Design]:
     """The designs of several units by the names of their top modules, each with the bytes that :func:`generate` gives it.
 
+    But a submodule whose name is that of a module of another design gets the next number, so that one simulation may hold
+    all designs.
+
     Parameters
     ----------
     units : mapping of str to Unit
@@ -124,11 +127,11 @@ def generate_all(units: Mapping[str, Unit], *, command: str | None = None) -> li
     ParameterError
         A name is no Verilog identifier.
     """
-    hierarchies, texts = {}, {}
+    hierarchies, texts, taken = {}, {}, set(units)
     for name, unit in units.items():
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in _KEYWORDS:
             raise ParameterError(f"name must be a Verilog identifier, not {name!r}")
-        hierarchies[name] = Hierarchy(unit, name)
+        hierarchies[name] = Hierarchy(unit, name, taken)
         for module, part in hierarchies[name].pending:  # grows while units are elaborated
             texts[module] = module_text(module, part, hierarchies[name], _KEYWORDS)
     designs = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 
 from ..core.pipeline import Pipeline
 from ..core.step import step
@@ -82,7 +82,12 @@ class Normalizer:
         if self.least < 0:
             negative, lost = exponent < 0, exponent < -(1 << right_bits)
         amount = Signal(right_bits + 1)
-        shift = Mux(lost, 0, exponent[:right_bits])
+        # A product with a fixed-point operand may have few exponents, whose bits are fewer than those of the amount.
+        low_bits = exponent[:right_bits]
+        if self.least < 0 and len(exponent) < right_bits:
+            low_bits = Signal(signed(right_bits), name="extended_exponent")
+            m.d.comb += low_bits.eq(exponent)
+        shift = Mux(lost, 0, low_bits)
         m.d.comb += amount.eq(Cat(Mux(subnormal, shift, leading)[:right_bits], ~negative))
         window, below = self._shift(m, significand, amount, width - 1 + (1 << right_bits), length, pipeline)
         return window, below, base, normalized > 0

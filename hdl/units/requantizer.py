@@ -92,7 +92,7 @@ class Requantizer(PipelinedUnit):
         step(m, "Shift by all but one place; the last bit then rounds, ties up")
         halves = Signal(signed(len(product)))
         scaled = Signal(signed(len(product)))
-        shifted = Signal(signed(len(product) + 1))
+        shifted = Signal(signed(max(len(product), zero_point.shape().width + (not zero_point.shape().signed)) + 1))
         clamped = Signal(fmt.width)
         low = Signal(shape_of(fmt))
         m.d.comb += [

@@ -24,7 +24,8 @@ def reference(unit: hdl.Requantizer, inputs: dict[str, Codes]) -> dict[str, Code
     acc, bias = (golden.to_int(inputs[name], unit.acc_format) for name in ("acc", "bias"))
     zero_point = golden.to_int(inputs["zero_point"], unit.out_format)
     multiplier, shift = (inputs[name].astype(np.int64) for name in ("multiplier", "shift"))
-    total = np.asarray(acc + bias)
+    # From 64 bits on their sum is beyond int64.
+    total = np.asarray(acc.astype(object) + bias if unit.acc_format.width > 62 else acc + bias)
     return {"y": golden.rescale(total, multiplier, shift, zero_point, unit.out_format, relu=unit.relu)}
 
 

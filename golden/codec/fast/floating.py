@@ -147,13 +147,15 @@ def round_in_loop(x: Reals, target: Target) -> Integers | None:
 
 
 def rounds_in_loop(target: Target, dtype: type[np.floating]) -> bool:
-    """Whether :func:`.loops.round_words` knows the target: the numbers' subnormals are at most its least binade's."""
+    """Whether :func:`.loops.round_words` knows the target: the numbers' subnormals are at most its least binade's, and a
+    word has room for its codes."""
     source = _FP32 if dtype == np.float32 else _FP64
     return (
         not target.policy.is_stochastic
         and target.policy.subnormals == "full"
         and target.out.frac_bits <= source.frac_bits
         and target.out.min_exponent >= source.min_exponent
+        and target.out.width <= source.width
     )
 
 

@@ -217,3 +217,7 @@ def test_errors(call, error, message):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == message
+
+
+def test_a_sum_just_below_a_power_of_two_is_in_range():
+    assert golden.add([2**62 - 1], [0], "uint62", "uint2", out="uq62.2").tolist() == [2**64 - 4]

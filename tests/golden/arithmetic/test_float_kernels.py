@@ -1,6 +1,7 @@
 """The fast kernels equal the general one: all pairs of short codes, corners and random codes of longer ones."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -178,9 +179,7 @@ def test_rounding_of_reals(fmt, dtype, rng, some_codes):
     for target in targets(fmt):
         assert can_round(target)
         random = words if target.policy.is_stochastic else None
-        expected, expected_flags = pack(
-            "x", exact, fmt, target.policy.rounding, target.policy.overflow, target.policy.subnormals, random
-        )
+        expected, expected_flags = pack("x", exact, target, random)
         with np.errstate(all="ignore"):
             found, flags = rounder(target, dtype, True)(x, random)
             np.testing.assert_array_equal(found, expected, str(target))
@@ -237,3 +236,105 @@ def test_no_second_rounding_where_float32_is_too_short():
     # 1 + 2^-15 + 2^-25 with 14 fraction bits: float32 drops 2^-25, and ties to even take the rest down.
     a, b = golden.encode([1.0, 2.0**-15 * (1 + 2.0**-10)], "e8m14")
     assert add(a, b, "e8m14", "e8m14") == a + 1
+
+
+#: Floats whose infinity is not the code of a power of two, or whose -0 is NaN.
+ODD_INFINITIES = [
+    Format("binary16p11", "float", 16, 10, bias=16, inf_code=0x7FFF, negative_zero="nan"),
+    Format(
+        "e5m10_fnuz_inf",
+        "float",
+        16,
+        10,
+        bias=15,
+        inf_code=0x7C00,
+        nan_codes=range(0x7C01, 0x8000),
+        negative_zero="nan",
+    ),
+    Format("e5m7_high", "float", 13, 7, bias=15, inf_code=0xFFE, nan_codes=range(0xFFF, 0x1000)),
+    Format("e5m7_low", "float", 13, 7, bias=15, inf_code=0xF40, nan_codes=range(0xF41, 0x1000)),
+    Format("e9m23", "float", 33, 23, bias=100, inf_code=0xFFFFFFFE, nan_codes=range(0xFFFFFFFF, 0x100000000)),
+]
+
+
+@pytest.mark.parametrize("fmt", ODD_INFINITIES, ids=str)
+def test_formats_with_infinity_at_another_place(fmt, rng):
+    """What is beyond the largest value becomes infinity by its code, whatever the way there."""
+    x = np.concatenate(
+        [[-1e-9, -0.0, 1e9, np.inf, -np.inf, np.nan], min(float(fmt.max), 1e38) * (1 + rng.normal(size=2000) / 100)]
+    )
+    x = np.concatenate([x, -x, np.ldexp(rng.normal(size=2000), rng.integers(-40, 40, 2000))]).astype(np.float32)
+    double = np.ascontiguousarray(x, np.float64)
+    for rounding, overflow, subnormals in itertools.product(ROUNDINGS, FLOAT_OVERFLOWS, SUBNORMALS):
+        target = Target.of(fmt, rounding, overflow, subnormals)
+        expected, _ = pack("x", unpack(double.view(np.uint64), golden.format("fp64")), target)
+        options: dict[str, Any] = {"rounding": rounding, "overflow": overflow, "subnormals": subnormals}
+        for given in (x, double, x[:20]):
+            found = golden.encode(given, fmt, **options)
+            np.testing.assert_array_equal(found, expected[: len(given)], str(target))
+        ones = np.full(len(x), golden.encode(1.0, "fp16"))
+        product = golden.multiply(x.view(np.uint32), ones, "fp32", "fp16", out=fmt, **options)
+        np.testing.assert_array_equal(product, expected, str(target))
+
+
+#: Operands beyond the range of the type that holds their products.
+BEYOND = [
+    (Format("big", "float", 8, 3, bias=-120), Format("tiny", "fixed", 8, 100), "fp32"),
+    (Format("big", "float", 8, 3, bias=-120), Format("tiny_float", "float", 8, 3, bias=160), "fp16"),
+    (Format("huge", "float", 8, 3, bias=-1200), Format("tiny_huge", "fixed", 8, 1180), "fp32"),
+    (Format("huge", "float", 8, 3, bias=-1200), Format("least", "float", 8, 3, bias=1230), "bf16"),
+]
+
+
+@pytest.mark.parametrize(("fa", "fb", "out"), BEYOND, ids=lambda fmt: str(fmt))
+@pytest.mark.parametrize("count", [20, 2 * TABLE_SIZE])
+def test_operands_beyond_the_type_of_their_products(fa, fb, out, count, rng):
+    a, b = (rng.integers(0, fmt.code_count, count, dtype=np.uint8, endpoint=False) for fmt in (fa, fb))
+    a[:3], b[:3] = 0x7F, [1, 0, 2]
+    out = golden.format(out)
+    for rounding, flags in itertools.product(ROUNDINGS, (False, True)):
+        expected = general_kernel("multiply", (fa, fb), Target.of(out, rounding, None, "full"))([a, b], None, 0)
+        found = golden.multiply(a, b, fa, fb, out=out, rounding=rounding, flags=flags)
+        np.testing.assert_array_equal(found[0] if flags else found, expected[0])
+        if flags:
+            np.testing.assert_array_equal(found[1], expected[1])
+    assert golden.decode(golden.multiply([0x7F], [0], fa, BEYOND[0][1], out="fp32"), "fp32").tolist() == [0.0]
+
+
+#: NaNs of several binades: in each the most significant fraction bit tells quiet from signaling.
+NAN_RUNS = [
+    Format("snan", "float", 7, 1, bias=0, nan_codes=range(60, 64)),
+    Format("from_quiet", "float", 8, 3, bias=7, nan_codes=range(0x75, 0x80)),
+    Format("with_inf", "float", 8, 2, bias=15, inf_code=0x78, nan_codes=range(0x79, 0x80)),
+    Format("quiet_only", "float", 8, 3, bias=7, nan_codes=range(0x7D, 0x80)),
+]
+
+
+@pytest.mark.parametrize("fmt", NAN_RUNS, ids=str)
+def test_signaling_nans_by_their_quiet_bit(fmt, reference):
+    """Whatever the number of elements, and so the kernel; the NaN that operations deliver is a quiet one."""
+    quiet = fmt.quiet_bit
+    assert fmt.nan_code in fmt.nan_codes and fmt.nan_code & quiet
+    assert fmt.has_signaling_nan == any(not code & quiet for code in fmt.nan_codes)
+    codes = np.arange(fmt.code_count)
+    for out, other in (("e6m9", "int4"), (fmt, "fp16")):
+        out, other = golden.format(out), golden.format(other)
+        want = [reference("multiply", (code, 2), (fmt, other), out, "rne") for code in codes.tolist()]
+        for times in (1, TABLE_SIZE // 64):
+            found, flags = golden.multiply(np.tile(codes, times), 2, fmt, other, out=out, flags=True)
+            assert found.tolist() == [code for code, _ in want] * times
+            assert flags.tolist() == [int(raised) for _, raised in want] * times
+
+
+@pytest.mark.parametrize("bias", [-100, 0, 130])
+def test_products_and_sums_of_formats_far_from_one(bias, rng):
+    fmt = Format("far", "float", 9, 3, bias=bias)
+    a, b, c = rng.integers(0, fmt.code_count, (3, 2000))
+    x, y, z = (golden.decode(part, fmt) for part in (a, b, c))
+    # A float64 holds the products, and the sums but for those of very different numbers, which round alike.
+    for found, exact in (
+        (golden.multiply(a, b, fmt, fmt, out="e10m20"), x * y),
+        (golden.add(a, b, fmt, fmt, out="e10m20"), x + y),
+        (golden.fma(a, b, c, fmt, fmt, fmt, out="e10m20"), x * y + z),
+    ):
+        np.testing.assert_array_equal(found, golden.encode(exact, "e10m20"))

@@ -1,6 +1,7 @@
 """Fused multiply-add against exact fractions rounded by search, and against float64 where that is exact."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ CASES = [
 def test_every_policy_and_flag_by_search(name_a, name_b, name_c, name_out, count, rng, reference, some_codes):
     formats = tuple(golden.format(name) for name in (name_a, name_b, name_c))
     out = golden.format(name_out)
+    operands: list[Any]
     if count is None:
         operands = [codes.ravel() for codes in np.meshgrid(*(np.arange(fmt.code_count) for fmt in formats))]
     else:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from polymac import golden
-from polymac.golden import Flag, Format, ParameterError
+from polymac.golden import FORMATS, Flag, Format, ParameterError
 from polymac.golden.formats import FLOAT_OVERFLOWS, ROUNDINGS, SUBNORMALS
 from polymac.golden.formats.derived import exact_product
 
@@ -286,3 +286,27 @@ def test_exact_products_are_exact(name_a, name_b, name, width, rng, some_codes):
         except ParameterError:
             continue
         assert out.fraction(product) == exact
+
+
+def test_a_product_rounded_to_its_sign_is_inexact_unless_its_magnitude_is_one():
+    values = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 4.0, -1.0, -2.0, np.inf])
+    a, one = golden.encode(values, "fp16"), golden.encode(np.ones(len(values)), "fp16")
+    y, flags = golden.multiply(a, one, "fp16", "fp16", out="bin1", flags=True)
+    assert y.tolist() == [1, 1, 1, 1, 1, 1, 0, 0, 1]
+    assert flags.tolist() == np.where(np.abs(values) == 1, 0, golden.Flag.INEXACT).tolist()
+
+
+@pytest.mark.parametrize(
+    ("fmt", "missing"),
+    [
+        (Format("no_sign", "float", 4, 1, signed=False, bias=3), "sign"),
+        (Format("no_zero", "float", 4, 1, bias=1, subnormals=False), "zero"),
+        (FORMATS["e8m0"], "both"),
+    ],
+    ids=str,
+)
+def test_results_need_a_sign_and_a_zero(fmt, missing):
+    assert (fmt.signed, fmt.has_zero) == (missing == "zero", missing == "sign")
+    with pytest.raises(ParameterError) as caught:
+        golden.multiply([0], [0], "int4", "int4", out=fmt)
+    assert str(caught.value) == f"out must be a format with a sign and a zero, not {fmt}"

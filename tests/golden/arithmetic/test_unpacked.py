@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from polymac import golden
+from polymac.golden import Format
 
 PAIRS = [
     ("fp8_e4m3", "fp4_e2m1"),
@@ -91,3 +92,8 @@ def test_errors(call: Any, text: str) -> None:
     with pytest.raises(golden.ParameterError) as error:
         call()
     assert str(error.value) == text
+
+
+def test_least_exponent_bits_of_unpacked_products():
+    one = Format("one", "float", 1, 0, signed=False, subnormals=False, nan_codes=range(1, 2))
+    assert [golden.unpacked_product(fmt, "int8").exp_bits for fmt in (one, "e0m4", "fp4_e2m1")] == [1, 1, 2]

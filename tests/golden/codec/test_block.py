@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import dataclasses
 import math
 from fractions import Fraction
 from functools import cache
@@ -16,6 +17,7 @@ from gfloat.block import compute_scale_amax, decode_block, encode_block
 from gfloat.formats import all_block_formats, format_info_ocp_e4m3
 
 from polymac import golden
+from polymac.golden import FORMATS, ParameterError
 from polymac.golden.formats import BLOCK_FORMATS, ROUNDINGS, BlockFormat, Format, block_format
 
 POWER_OF_TWO = [name for name, fmt in BLOCK_FORMATS.items() if fmt.power_of_two]
@@ -404,3 +406,28 @@ def test_scale_code_0_is_for_blocks_of_zeros_alone():
     scales, elements = golden.encode_blocks([[2.0**-126, 0], [2.0**-127, 0]], fmt)
     assert scales[:, 0].tolist() == [1, 0]
     assert golden.decode(elements, fmt.element).tolist() == [[1, 0], [0, 0]]
+
+
+def test_the_tensor_scale_of_small_numbers():
+    scales, elements, tensor = golden.encode_blocks(np.full(16, 2.0**-10), "nvfp4")
+    assert float(golden.decode(tensor, FORMATS["fp32"])) == np.float32(2.0**-10) / np.float32(448 * 6)
+    assert golden.decode_blocks((scales, elements, tensor), "nvfp4").tolist() == pytest.approx([2.0**-10] * 16)
+
+
+def test_integers_that_a_float64_holds_are_encoded_in_blocks():
+    fmt = golden.block_format("mxfp4")
+    for sign in (1, -1):
+        x = np.full(32, sign << 53)
+        assert golden.decode_blocks(golden.encode_blocks(x, fmt), fmt).tolist() == x.tolist()
+    with pytest.raises(ParameterError) as caught:
+        golden.encode_blocks(np.full(32, 2**53 + 2), fmt)
+    assert str(caught.value) == "x must hold integers of magnitudes up to 2^53, not 9007199254740994"
+
+
+@pytest.mark.parametrize("name", ["mxfp4", "nvfp4"])
+def test_blocks_longer_than_what_is_encoded_at_once(name):
+    fmt = dataclasses.replace(golden.block_format(name), name="long", block_size=1 << 18)
+    x = np.resize(np.array([6.0, -3.0, 0.5, 1.5]), 1 << 18)
+    scales, elements, *tensor = golden.encode_blocks(x, fmt)
+    # The tensor's scale, 6 over the largest value, is rounded to fp32.
+    np.testing.assert_allclose(golden.decode_blocks((scales, elements, *tensor), fmt), x, rtol=1e-7)

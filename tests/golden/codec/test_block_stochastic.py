@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from polymac import golden
+from polymac.golden import ParameterError
 from polymac.golden.codec.block_scaling import _toward_zero
 from polymac.golden.formats import BLOCK_FORMATS, BlockFormat, Format, block_format
 
@@ -111,3 +112,9 @@ def test_quotients_are_truncated(rng):
     # Some division has to be corrected, or this would not test anything.
     assert (found != x / step).any()
     np.testing.assert_array_equal(_toward_zero(np.array([1.0, -2.0]), np.array([np.inf, np.inf])), 0)
+
+
+@pytest.mark.parametrize("bits", [0, 52])
+def test_random_bits_of_quotients(bits):
+    with pytest.raises(ParameterError, match=rf"^random_bits must be in 1 … 51, not {bits}$"):
+        golden.encode_blocks(np.ones(16), "nvfp4", rounding="stochastic", random=1, random_bits=bits)

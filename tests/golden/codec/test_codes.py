@@ -5,6 +5,7 @@ import pytest
 
 from polymac import golden
 from polymac.golden import ParameterError
+from polymac.golden.codec import codes, kinds
 from polymac.golden.codec.codes import Unpacked
 from polymac.golden.codec.kinds import pack
 from polymac.golden.codec.rounding import Target, bit_length
@@ -96,3 +97,10 @@ def test_errors(call, error, message):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("name", ["bin1", "int5", "uint8", "uq2.3", "fp4_e2m1", "fp8_e4m3", "fp8_e5m2", "e8m0", "bf16"])
+def test_the_bound_of_magnitudes_is_the_largest(name):
+    fmt = golden.format(name)
+    every = np.arange(fmt.code_count).astype(codes.code_dtype(fmt))
+    assert fmt.max_significand == kinds.unpack(every, fmt).magnitude.max()

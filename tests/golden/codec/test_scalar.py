@@ -383,3 +383,13 @@ def test_errors(call, error, message):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == message
+
+
+def wide(last_place: int | None, end: int | None) -> Format:
+    """A float of 8 bits whose least number, or whose largest one's power of two, is that power of two."""
+    return Format("wide", "float", 8, 2, bias=31 - end if end is not None else -1 - (last_place or 0))
+
+
+def test_numbers_just_beyond_float64_are_infinite_without_a_warning():
+    fmt = wide(None, 1024)
+    assert golden.decode([0x7B, 0x7C, 0xFF], fmt).tolist() == [1.75 * 2.0**1023, np.inf, -np.inf]

@@ -225,3 +225,9 @@ def test_errors(call, arguments, error, message):
     with pytest.raises(error) as caught:
         call(**arguments)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("wrong", [-1, 16])
+def test_one_random_word_out_of_range_among_others_is_found_at_either_end(wrong):
+    with pytest.raises(ParameterError, match=rf"^random must hold words of 4 bits, 0 … 0xf, not {wrong}$"):
+        golden.encode(np.ones(3), "fp16", rounding="stochastic", random=[3, wrong, 5], random_bits=4)

@@ -132,3 +132,12 @@ def test_errors(name, error, message):
     with pytest.raises(error) as caught:
         preset(name)
     assert str(caught.value) == message
+
+
+def test_lanes_of_integer_presets_are_k_of_the_least_mma_shape():
+    assert {name: unit.lanes for name, unit in golden.PRESETS.items() if unit.out == "int32"} == {
+        "a100_int8": 16,
+        "a100_int4": 32,
+        "a100_bin1": 128,
+    }
+    assert {name: golden.preset(name).lanes for name in ("a100_fp64", "tpu_bf16")} == {"a100_fp64": 1, "tpu_bf16": 1}

@@ -10,6 +10,7 @@ from fractions import Fraction
 import pytest
 
 from polymac import golden
+from polymac.golden import Format
 from polymac.golden.formats import BLOCK_FORMATS, BlockFormat, ParameterError, any_format, block_format
 
 E2M1, E8M0, E4M3, FP32 = (golden.format(name) for name in ("fp4_e2m1", "e8m0", "fp8_e4m3", "fp32"))
@@ -138,3 +139,34 @@ def test_parameters_of_a_wrong_kind(changes, message):
     with pytest.raises(TypeError) as error:
         dataclasses.replace(BlockFormat("mine", E2M1, E8M0, 32), **changes)
     assert str(error.value) == message
+
+
+def power(exponent: int) -> Format:
+    """A scale whose only values are 2^exponent and the next power."""
+    return Format("power", "float", 1, 0, signed=False, bias=-exponent, subnormals=False)
+
+
+@pytest.mark.parametrize(
+    ("element", "scale", "allowed"),
+    [
+        ("fp4_e2m1", power(1020), True),
+        ("fp4_e2m1", power(1021), False),
+        (Format("to_4", "float", 3, 0, bias=1), power(1021), False),
+        (Format("to_4", "float", 3, 0, bias=1), power(1020), True),
+        ("fp4_e2m1", power(-1073), True),
+        ("fp4_e2m1", power(-1074), False),
+        ("int52", power(0), True),
+        ("int53", power(0), False),
+    ],
+)
+def test_block_formats_at_the_bounds_of_float64(element, scale, allowed):
+    element = golden.format(element)
+    if allowed:
+        fmt = BlockFormat("x", element, scale, 1)
+        for code in (1, element.max_code):
+            assert golden.decode_blocks(([1], [code]), fmt) == [float(2 * scale.fraction(0) * element.fraction(code))]
+        return
+    with pytest.raises(ParameterError) as caught:
+        BlockFormat("x", element, scale, 1)
+    message = f"element and scales must have products that are float64 numbers, not {element} · {scale}"
+    assert str(caught.value) == message

@@ -1,12 +1,13 @@
 """Formats as data: names, derived formats, errors; the constants of the standards are in test_published."""
 
+import dataclasses
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from polymac import golden
-from polymac.golden import Format, ParameterError
+from polymac.golden import FORMATS, Aligned, Exact, Format, ParameterError, Rounded
 from polymac.golden.formats import (
     ROUNDINGS,
     check_choice,
@@ -17,6 +18,7 @@ from polymac.golden.formats import (
     sum_format,
 )
 from polymac.golden.formats.derived import exact_product
+from polymac.golden.formats.families import sign_magnitude
 
 
 @pytest.mark.parametrize(
@@ -236,3 +238,41 @@ def test_every_parametric_float_encodes_decodes_and_multiplies(exp_bits, frac_bi
     assert [Fraction(value) for value in golden.decode(codes, fmt).tolist()] == [
         fmt.fraction(int(code)) for code in codes
     ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Exact(), Rounded(), Aligned(4, 24), FORMATS["fp16"], golden.block_format("mxfp4"), golden.PRESETS["v100_fp16"]],
+    ids=lambda value: type(value).__name__,
+)
+def test_formats_and_styles_are_values(value):
+    assert hash(value) == hash(dataclasses.replace(value))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(value, dataclasses.fields(value)[0].name, None)
+
+
+def test_exact_sums_down_to_minus_one():
+    fmt = golden.exact_sum(Format("sign", "fixed", 1), "uint2")
+    assert (fmt.signed, fmt.width, fmt.min_int, fmt.max_int) == (True, 3, -4, 3)
+
+
+def test_families_without_numbers_or_terms():
+    with pytest.raises(ParameterError, match=r"^magnitude_bits must be at least 1, not 0$"):
+        sign_magnitude(0)
+    with pytest.raises(ParameterError, match=r"^count must be at least 1, not 0$"):
+        sum_format(golden.format("int8"), 0)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "product"),
+    [
+        ("fp16", "bin1", "e5m11"),
+        ("bin1", "fp8_e4m3", "e5m4"),
+        ("fp16", "int8", "e6m17"),
+        ("fp16", "uint8", "e6m18"),
+        ("q1.3", "bf16", "e8m10"),
+    ],
+)
+def test_significant_bits_of_products_with_fixed_point(a, b, product):
+    # A sign is one bit, an intN N - 1: -2^(N-1) is a power of two.
+    assert golden.exact_product(a, b) == golden.format(product)

@@ -235,3 +235,10 @@ def test_errors(call, error, message):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("wrong", [-129, 128])
+def test_one_zero_point_out_of_range_among_others_is_found_at_either_end(wrong):
+    with pytest.raises(ParameterError) as caught:
+        golden.Quantization([1.0, 1.0, 1.0], [0, wrong, 1], "int8")
+    assert str(caught.value) == f"zero_point must be in -128 … 127 of int8, not [0, {wrong}, 1]"

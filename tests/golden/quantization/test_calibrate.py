@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from polymac import golden
-from polymac.golden import ParameterError
+from polymac.golden import Format, ParameterError
 from polymac.golden.quantization.calibrate import (
     Calibration,
     Entropy,
@@ -404,3 +404,17 @@ def test_not_a_number_is_an_error_of_every_method(method):
     with pytest.raises(ParameterError) as caught:
         method().quantization("int8")
     assert str(caught.value) == "calibration data must hold at least one value, not none"
+
+
+def power(exponent: int) -> Format:
+    """A scale whose only values are 2^exponent and the next power."""
+    return Format("power", "float", 1, 0, signed=False, bias=-exponent, subnormals=False)
+
+
+@pytest.mark.parametrize("exponent", [-1000, -600, 600, 1000])
+@pytest.mark.parametrize("fmt", ["int4", "fp4_e2m1"])
+def test_mean_square_errors_whose_squares_float64_cannot_hold(exponent, fmt):
+    x = np.random.default_rng(1).standard_normal(200)
+    found = [golden.MeanSquareError(candidates=64).update(np.ldexp(x, power)).scale(fmt) for power in (0, exponent)]
+    assert found[1] == np.ldexp(found[0], exponent)
+    assert found[0] < 0.9 * golden.MinMax().update(x).scale(fmt)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from polymac.golden import ParameterError
-from polymac.golden.quantization.entropy import FIRST_BINS, SUPPORTS, TIES, divergences, entropy_bins
+from polymac.golden.quantization.entropy import FIRST_BINS, RESOLUTION, SUPPORTS, TIES, divergences, entropy_bins
 
 
 def naive_divergences(counts, levels, start, first_bin, support, inclusive):
@@ -68,6 +68,25 @@ def test_entropy_ties_and_hopeless_histograms():
     assert np.isinf(divergences([0] * 15 + [3], start=8)).all()
     assert entropy_bins([0] * 15 + [3], start=8) == 16
     assert entropy_bins([0] * 16, start=8) == 16
+
+
+@pytest.mark.parametrize("count", [1, 3, 7, 10**6 + 3, 2**40 + 1])
+def test_divergences_that_are_zero(count):
+    """Flat data that fill the least number of bins: whatever is kept, P is Q. So it is where each bin has a level."""
+    flat = [count] * 128 + [0] * 1920
+    assert divergences(flat).tolist() == [0.0] * 1920
+    assert {ties: entropy_bins(flat, ties=ties) for ties in TIES} == {"first": 128, "last": 2047}
+    steps = [count * (1 + k % 3) for k in range(100)] + [0] * 200
+    assert set(divergences(steps, levels=300, start=100, inclusive=True).tolist()) == {0.0}
+
+
+def test_divergences_that_are_equal():
+    """Of levels that merge pairs, whatever all counts are multiplied by."""
+    pairs = [5, 2] * 8
+    expected = sum(c / 56 * math.log(c / 3.5) for c in pairs)
+    found = [divergences([k * count for count in pairs] + [0] * 16, levels=8, start=16) for k in (1, 3, 1001)]
+    assert abs(found[0][0] - expected) <= RESOLUTION / 2 + 1e-15
+    assert found[0].tolist() == found[1].tolist() == found[2].tolist()
 
 
 @pytest.mark.parametrize(

@@ -258,3 +258,12 @@ def test_errors(call, error, message, mlp):
     with pytest.raises(error) as caught:
         call(mlp)
     assert str(caught.value) == message
+
+
+def test_a_large_bias_makes_the_weights_scale_coarser():
+    # One input, 0 … 255: scale 1, zero point -128. Weights of ±1; biases of 2^40, which fit no 32 bits with scale 1/127.
+    layer = golden.FloatLayer(np.array([[1.0, -1.0, 1.0]]), np.array([2.0**40, -(2.0**40), 0.5]))
+    (found,) = golden.quantize_mlp(golden.FloatMlp((layer,)), [[0.0], [255.0]]).layers
+    assert found.weight_scale.tolist() == [2.0**40 / (2**30 - 1)] * 2 + [1 / 127]
+    assert golden.to_int(found.weight, "int8").tolist() == [[0, 0, 127]]
+    assert found.bias.tolist() == [2**30 - 1, 1 - 2**30, round(63.5) + 128 * 127]

@@ -388,3 +388,19 @@ def test_errors(call, error, message):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("wrong", [-(2**31) - 1, 2**31])
+def test_one_value_beyond_32_bits_among_others_is_found_at_either_end(wrong):
+    with pytest.raises(ParameterError, match=rf"^x must fit 32 bits, not {wrong}$"):
+        rounding_shift([0, wrong, 1], 1)
+
+
+@pytest.mark.parametrize("wrong", [-1, 33])
+def test_one_place_out_of_range_among_others_is_found_at_either_end(wrong):
+    with pytest.raises(ParameterError, match=rf"^places must be in 0 … 32, not {wrong}$"):
+        rounding_shift([4, 4, 4], [0, wrong, 1])
+
+
+def test_shifts_by_32_places():
+    assert rounding_shift([2**31 - 1, -(2**31), 0], 32).tolist() == [0, -1, 0]

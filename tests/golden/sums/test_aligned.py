@@ -312,3 +312,63 @@ def test_errors(call, error, message):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == message
+
+
+def wide(last_place: int | None, end: int | None) -> Format:
+    """A float of 8 bits whose least number, or whose largest one's power of two, is that power of two."""
+    return Format("wide", "float", 8, 2, bias=31 - end if end is not None else -1 - (last_place or 0))
+
+
+@pytest.mark.parametrize(("argument", "limit"), [("fa", 450), ("fb", 450), ("out", 900)])
+def test_aligned_exponents_at_the_bound(argument, limit):
+    def call(fmt):
+        formats = {"fa": "fp16", "fb": "fp16", "out": "fp32"} | {argument: fmt}
+        golden.dot([0], [0], formats["fa"], formats["fb"], accumulate=Aligned(4, 20, 2), out=formats["out"])
+
+    for fmt in (wide(-limit, None), wide(None, limit - 1)):
+        call(fmt)
+    for fmt in (wide(-limit - 1, None), wide(None, limit)):
+        with pytest.raises(ParameterError) as caught:
+            call(fmt)
+        assert str(caught.value) == f"{argument} must have values in 2^-{limit} … 2^{limit} to be aligned, not wide"
+
+
+def test_aligned_products_below_all_units_of_a_large_addend():
+    # 2^-200 units: float32, in which these products are multiplied, has no such scale.
+    a = golden.encode([1.0, -2.0, 0.0], "fp16")
+    c = golden.encode([2.0**200, -(2.0**300)], "e10m23")
+    for addend in c:
+        found = golden.dot(a, a, "fp16", "fp16", addend, accumulate=Aligned(4, 23), out="e10m23")
+        assert found == addend
+
+
+def test_aligned_significands_of_53_bits_in_all():
+    one = golden.encode([1.0], "fp32"), golden.encode([1.5], "e8m28")
+    assert golden.dot(*one, "fp32", "e8m28", accumulate=Aligned(4, 24)) == golden.encode(1.5, "fp32")
+    with pytest.raises(ParameterError) as caught:
+        golden.dot([0], [0], "fp32", "e8m29", accumulate=Aligned(4, 24))
+    message = "fa and fb must have at most 53 significand bits in all to be aligned, not fp32 and e8m29"
+    assert str(caught.value) == message
+
+
+FP16_INF, FP16_NAN, FP16_SIGNALING = 0x7C00, 0x7E00, 0x7C01
+
+
+def test_one_aligned_sum_beyond_the_range_among_others():
+    a = golden.encode([[2.0**15], [2.0**-14], [-(2.0**15)]], "fp16")
+    found = golden.dot(a, a[:1], "fp16", "fp16", accumulate=Aligned(4, 20, 10), out="fp16")
+    assert found.tolist() == [FP16_INF, int(golden.encode(2.0, "fp16")), FP16_INF | 0x8000]
+    assert (
+        golden.gemm(a, a[:1], "fp16", "fp16", accumulate=Aligned(4, 20, 10), out="fp16")[:, 0].tolist()
+        == found.tolist()
+    )
+
+
+@pytest.mark.parametrize(("block", "frac_bits"), [(16, 25), (32, 25), (64, 24), (64, 25), (512, 22), (512, 40)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_largest_aligned_sums(block, frac_bits, sign):
+    # Products just below 4, of 22 bits: nothing is truncated.
+    x = 2 - 2.0**-10
+    a, b = golden.encode(np.full(block, sign * x), "fp16"), golden.encode(np.full(block, x), "fp16")
+    found = golden.dot(a, b, "fp16", "fp16", accumulate=Aligned(block, frac_bits))
+    assert found == golden.encode(sign * block * x * x, "fp32")

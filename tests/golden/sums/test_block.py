@@ -154,3 +154,13 @@ def test_errors(call, message):
     with pytest.raises(ParameterError) as caught:
         call()
     assert str(caught.value) == message
+
+
+def test_inner_products_of_blocks_along_the_last_of_any_number_of_axes():
+    fmt = golden.block_format("mxfp4")
+    x = np.arange(64.0) % 7 - 3
+    expected = golden.encode(float(x @ x), "fp32")
+    for shape in ((64,), (1, 64), (1, 1, 64)):
+        parts = golden.encode_blocks(x.reshape(shape), fmt)
+        found = golden.block_dot(parts, parts, fmt, fmt)
+        assert found.shape == shape[:-1] and (found == expected).all()

@@ -389,3 +389,37 @@ def test_errors(call, error, message):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == message
+
+
+FP16_INF, FP16_NAN, FP16_SIGNALING = 0x7C00, 0x7E00, 0x7C01
+
+
+@pytest.mark.parametrize(
+    ("c", "subnormals", "result"),
+    [
+        (FP16_SIGNALING, "full", FP16_NAN),
+        (FP16_NAN | 1, "full", FP16_NAN),
+        (FP16_INF, "full", FP16_INF),
+        (1, "full", 1),
+        (1, "flush", 0),
+    ],
+)
+def test_a_sum_of_no_products_is_rounded_once(c, subnormals, result):
+    nothing = np.zeros((0,), int)
+    for accumulate in (Exact(subnormals=subnormals), golden.Rounded("fp16", subnormals=subnormals)):
+        found = golden.dot(nothing, nothing, "int8", "int8", c, accumulate=accumulate, out="fp16")
+        assert found == result
+
+
+@pytest.mark.parametrize("sign", [0, 0x8000])
+def test_an_infinite_product_and_a_finite_addend_of_the_other_sign(sign):
+    for addend in (0x3C00, 0xBC00):
+        assert golden.dot([FP16_INF | sign], [0x3C00], "fp16", "fp16", addend, out="fp16") == FP16_INF | sign
+
+
+@pytest.mark.parametrize(("overflow", "result"), [(None, 0x7F800000), ("ieee", 0x7F800000), ("saturate", 0x7F7FFFFF)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_rounded_sums_beyond_the_range(overflow, result, sign):
+    large, one = golden.encode([sign * 2.0**127] * 3, "bf16"), golden.encode([1.0] * 3, "bf16")
+    found = golden.dot(large, one, "bf16", "bf16", accumulate=golden.Rounded("fp32", overflow=overflow))
+    assert found == result | (0x80000000 if sign < 0 else 0)

@@ -363,3 +363,9 @@ def test_errors(call, error, message):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == message
+
+
+def test_one_row_whose_sum_takes_64_bits():
+    least = 1 << 31
+    found = golden.gemm([[least, least]], [[least], [least]], "int32", "int32")
+    assert found.dtype == object and found.tolist() == [[1 << 63]]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from polymac import golden
 from polymac.golden import ParameterError
 from polymac.golden.sums.gemm import gemm
 from polymac.golden.sums.xnor import pack_bits, xnor_gemm
@@ -54,3 +55,10 @@ def test_errors(call, error, message):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == message
+
+
+def test_rows_of_words_wider_than_a_tile():
+    a, b = np.arange(3, dtype=np.uint64)[:, None], np.arange(1 << 15, dtype=np.uint64)[:, None]
+    expected = 16 - 2 * np.bitwise_count(a ^ b.T).astype(np.int64)
+    np.testing.assert_array_equal(golden.xnor_gemm(a, b, 16), expected)
+    assert golden.xnor_gemm(a, b[:0], 16).shape == (3, 0)

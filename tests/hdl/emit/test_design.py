@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from polymac import golden, hdl
+from polymac import golden, hdl, sim
+
+#: Results of multipliers.
+OUTS = ("fp16", "bf16", "fp32", "fp8_e5m2", "e4m7")
 
 
 def test_same_parameters_same_bytes() -> None:
@@ -87,3 +92,22 @@ def test_metadata_says_formats_latency_and_packing() -> None:
     assert ports["a_data"] == a_data | {"stream": "a"}
     assert (ports["b_data"]["format"], ports["b_data"]["elements"], ports["b_data"]["width"]) == ("q2.2", 4, 16)
     assert (ports["c_ready"]["direction"], ports["c_ready"]["role"]) == ("input", "ready")
+
+
+def test_names_of_which_one_is_that_of_a_submodule_of_the_other() -> None:
+    """The fp16 multiplier has submodules mul_round and mul_unpack, and the one called mul_round has mul_round_v2's."""
+    names = ("mul", "mul_round", "mul_unpack", "mul_round_v2", "mul_round_round")
+    units = {name: hdl.Multiplier(a="fp16", b="fp8_e4m3", out=out) for name, out in zip(names, OUTS, strict=True)}
+    designs = hdl.generate_all(units)
+    modules = [re.findall(r"^module (\w+)", design.verilog, re.MULTILINE) for design in designs]
+    assert [found[0] for found in modules] == list(names)
+    every = list(itertools.chain.from_iterable(modules))
+    assert len(every) == len(set(every)) > 15
+    for design, found in zip(designs, modules, strict=True):
+        assert all(name.startswith(design.name) for name in found)
+        assert set(re.findall(r"^  (\w+) \w+ \($", design.verilog, re.MULTILINE)) == set(found[1:])
+    model = sim.Model.build(designs)
+    inputs = {"a": np.arange(1 << 12) << 4, "b": np.arange(1 << 12) >> 4}
+    for name, outputs in model.evaluate_all(dict.fromkeys(names, inputs)).items():
+        want = golden.multiply(inputs["a"], inputs["b"], "fp16", "fp8_e4m3", out=units[name].out_format)
+        assert np.array_equal(outputs["y"], want), name

@@ -78,12 +78,12 @@ FACTORS: dict[str, Sequence[Any]] = {
 def dot(pair: tuple[str, str], acc: str | None, **options: Any) -> hdl.Dot | None:
     """The unit of these options; None where they contradict each other."""
     a, b = pair
-    given = {name: value for name, value in options.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     try:
         if acc == "narrow":
             product = golden.formats.product_format(golden.format(a), golden.format(b))
             acc = golden.formats.fixed_point(product.width + 1, product.frac_bits, signed=product.signed).name
-        return hdl.Dot(a=a, b=b, **({} if acc is None else {"acc": acc}), **given)
+        return hdl.Dot(**{"a": a, "b": b} | ({} if acc is None else {"acc": acc}) | given)
     except ParameterError:
         return None
 

@@ -69,6 +69,22 @@ def test_requantizer() -> None:
 @pytest.mark.parametrize(
     "unit",
     [
+        hdl.Requantizer(acc="int8", out="int64"),
+        hdl.Requantizer(acc="int2", out="uint64", relu=True),
+        hdl.Requantizer(acc="int64", out="int8", stages=1),
+        hdl.Requantizer(acc="int64", out="uint64"),
+    ],
+    ids=lambda unit: f"{unit.acc_format}_{unit.out_format}",
+)
+def test_requantizer_of_any_widths(unit: hdl.Requantizer) -> None:
+    """A zero point longer than the product, and a sum of accumulator and bias that is no int64."""
+    result = sim.verify(unit, vectors=20_000)
+    assert result.passed, result.details
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
         hdl.Multiplier(a="fp8_e4m3", b="fp8_e5m2", out="fp8_e4m3"),
         hdl.Multiplier(a="int64", b="int40", stages=2),
         hdl.Requantizer(stages=1),

@@ -95,7 +95,7 @@ def test_a_lost_flag_and_a_wrong_mode_are_seen() -> None:
     broken = []
     for name, text, wrong in (
         ("lost", "assign flags = {invalid, ", "assign flags = {1'b0, "),
-        ("stuck", ".mode(rounding_mode)", ".mode(3'h0)"),
+        ("stuck", ".mode(mode)", ".mode(3'h0)"),
     ):
         design = hdl.generate(unit, name)
         broken.append(dataclasses.replace(design, verilog=design.verilog.replace(text, wrong)))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from polymac import golden
+from polymac.golden import Format
 from polymac.golden.codec.fast.fixed import can_round_fixed, fixed_rounder
 from polymac.golden.codec.kinds import pack, unpack
 from polymac.golden.codec.rounding import Target
@@ -50,3 +53,26 @@ def test_encode_takes_it(monkeypatch):
     monkeypatch.setattr("polymac.golden.codec.scalar.pack", None)
     assert golden.encode(np.array([-1e9, 1.5, 2.5]), "int8").tolist() == [0x80, 2, 2]
     assert golden.encode(np.array([-1e9, 1.5], np.float32), "uq2.1").tolist() == [0, 3]
+
+
+@pytest.mark.parametrize("name", ["uint24", "int25", "uint25", "uint32", "int33", "uint33"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_fixed_point_around_the_widths_that_floats_hold(name, dtype):
+    fmt = golden.format(name)
+    x = np.ldexp(dtype(1), np.arange(20, 36))
+    x = np.concatenate([np.nextafter(x, dtype(0)), x, np.nextafter(x, dtype(np.inf))])
+    x = np.concatenate([x, -x])
+    expected = [min(max(round(float(value)), fmt.min_int), fmt.max_int) & fmt.code_mask for value in x]
+    assert golden.encode(x, fmt).tolist() == expected
+
+
+@pytest.mark.parametrize("frac_bits", [63, 64, 65])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_fixed_point_at_the_bound_of_the_scale(frac_bits, dtype, rng):
+    fmt = Format("small", "fixed", 16, frac_bits)
+    x = np.concatenate(
+        [np.ldexp(rng.standard_normal(500), 14 - frac_bits), np.ldexp(rng.standard_normal(200), -frac_bits)]
+    )
+    x = np.concatenate([x, np.ldexp(np.arange(-9, 10) / 2, -frac_bits)]).astype(dtype)
+    expected = [min(max(round(Fraction(float(value)) * 2**frac_bits), fmt.min_int), fmt.max_int) for value in x]
+    assert golden.to_int(golden.encode(x, fmt), fmt).tolist() == expected

@@ -16,6 +16,7 @@ from polymac.golden import Aligned, Format, ParameterError
 from polymac.golden.codec import block_scaling as block_encoders
 from polymac.golden.codec.fast import floating as real
 from polymac.golden.codec.fast import jit as compiled
+from polymac.golden.codec.fast import jit_loops as loops
 from polymac.golden.codec.rounding import Target
 from polymac.golden.formats import BLOCK_FORMATS, FLOAT_OVERFLOWS, FORMATS, ROUNDINGS, block_format
 from polymac.golden.sums import aligned
@@ -249,3 +250,19 @@ def test_numba_is_not_imported_for_short_arrays():
         "sys.exit('numba' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("wrong", [np.inf, -np.inf, np.nan])
+def test_the_loop_of_block_scales_says_whether_all_is_finite(wrong):
+    finite = np.ones((3, 4), np.float32)
+    reciprocals = np.ldexp(np.float32(1), 127 - np.arange(255))
+
+    def found(x):
+        return loops.scale_blocks(x, np.empty_like(x), np.empty(len(x), np.uint8), reciprocals, 0, 1 << 24, 0)
+
+    assert found(finite) is True
+    for index in ((0, 0), (1, 2), (2, 3)):
+        x = finite.copy()
+        x[index] = wrong
+        assert found(x) is False
+    assert found(np.full((3, 4), wrong, np.float32)) is False
