@@ -16,8 +16,7 @@ def add_bit_products(m: Module, matrix: BitMatrix, a: Value, b: Value, prefix: s
     step(m, "Products of one bit by one bit; negative ones inverted, and a constant makes up for it")
     for j in range(len(b)):
         row = Signal(len(a), name=f"{prefix}row_{j}")
-        negative = sum(1 << i for i in range(len(a)) if _is_negative(a, b, i, j))
-        m.d.comb += row.eq((a.as_unsigned() & b[j].replicate(len(a))) ^ Const(negative, len(a)))
+        m.d.comb += row.eq(Cat(_bit_product(a, b, i, j) for i in range(len(a))))
         for i in range(len(a)):
             matrix.add(i + j, row[i])
             if _is_negative(a, b, i, j):
@@ -26,6 +25,11 @@ def add_bit_products(m: Module, matrix: BitMatrix, a: Value, b: Value, prefix: s
 
 def _is_negative(a: Value, b: Value, i: int, j: int) -> bool:
     return (a.shape().signed and i == len(a) - 1) != (b.shape().signed and j == len(b) - 1)
+
+
+def _bit_product(a: Value, b: Value, i: int, j: int) -> Value:
+    product = a[i] & b[j]
+    return ~product if _is_negative(a, b, i, j) else product
 
 
 def add_booth_products(m: Module, matrix: BitMatrix, a: Value, b: Value, prefix: str = "") -> None:
@@ -38,8 +42,8 @@ def add_booth_products(m: Module, matrix: BitMatrix, a: Value, b: Value, prefix:
     above = b[-1] if b_signed else Const(0, 1)
     recoded = [Const(0, 1), *(b[i] for i in range(b_width)), above, above]
     # Twice a, with room for one sign bit where a has none.
-    single = Cat(a, a[-1] if a_signed else Const(0, 1))
-    double = Cat(Const(0, 1), a)
+    single = [*(a[i] for i in range(a_width)), a[-1] if a_signed else Const(0, 1)]
+    double = [Const(0, 1), *(a[i] for i in range(a_width))]
     for digit in range((b_width + (not b_signed) + 1) // 2):
         low, middle, high = recoded[2 * digit : 2 * digit + 3]
         never_negative = not b_signed and 2 * digit + 1 >= b_width
@@ -50,13 +54,13 @@ def add_booth_products(m: Module, matrix: BitMatrix, a: Value, b: Value, prefix:
             negative.eq(high),
         ]
         row = Signal(a_width + 1, name=f"{prefix}row_{digit}")
-        magnitude = (one.replicate(len(row)) & single) | (two.replicate(len(row)) & double)
+        bits = [(one & x) | (two & y) for x, y in zip(single, double, strict=True)]
         base = 2 * digit
         if never_negative:
-            m.d.comb += row.eq(magnitude)
+            m.d.comb += row.eq(Cat(*bits))
         else:
             # -x is ~x + 1; in the least significant place (x ^ negative) + negative is x with a carry.
-            m.d.comb += row.eq(magnitude ^ Cat(Const(0, 1), negative.replicate(a_width)))
+            m.d.comb += row.eq(Cat(bits[0], *(bit ^ negative for bit in bits[1:])))
         for i in range(a_width):
             matrix.add(base + i, row[i])
         if not never_negative:
@@ -79,7 +83,7 @@ def add_rows(m: Module, a: Value, b: Value, prefix: str = "") -> Value:
     b_width, b_signed = len(b), b.shape().signed
     for j in range(b_width):
         row = Signal(a.shape(), name=f"{prefix}row_{j}")
-        m.d.comb += row.eq(a.as_unsigned() & b[j].replicate(len(a)))
+        m.d.comb += row.eq(Cat(a[i] & b[j] for i in range(len(a))))
         rows.append((row, j))
     level = 0
     step(m, "Added in pairs")
