@@ -122,11 +122,10 @@ def generate(unit: Unit, name: str | None = None, *, command: str | None = None)
 
 
 def generate_all(units: Mapping[str, Unit], *, command: str | None = None) -> list[Design]:
-    """The designs of several units by the names of their top modules, in much less time than one by one, most of which is
-    the start of Yosys.
+    """The designs of several units by the names of their top modules, each with the bytes that :func:`generate` gives it.
 
-    Each is as :func:`generate` gives it, but for the numbers of wires that have no name; and a submodule whose name is
-    that of a module of another design gets the next number, so that one simulation may hold all designs.
+    But a submodule whose name is that of a module of another design gets the next number, so that one simulation may hold
+    all designs.
 
     Parameters
     ----------

@@ -129,7 +129,11 @@ class Printer:
                 self._check(root, width, region)
             if max(floor, *(self._own_width(root, region) for root in roots)) == width:
                 extended = [leaf.signed for leaf, need in region.leaves if need > leaf.width and leaf.op != "const"]
-                region.signed = any(extended) or region.shifts_sign if signed is None else signed
+                # A sum with a signed number is a signed one, also where its bits are the same without.
+                adds_sign = any(root.op == "+" for root in roots) and any(
+                    leaf.signed for leaf, _ in region.leaves if leaf.op != "const"
+                )
+                region.signed = any(extended) or region.shifts_sign or adds_sign if signed is None else signed
                 if signed is False and (any(extended) or region.shifts_sign):
                     if fresh := [root for root in roots if self._leaf(root).op in RING | {">>", "cast"}]:
                         for root in fresh:

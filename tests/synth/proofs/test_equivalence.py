@@ -109,7 +109,7 @@ def test_architectures_differ_in_the_module_of_the_product_alone(name: str) -> N
     def others(architecture: str) -> list[str]:
         text = multiplier("mul", a=name, b=name, architecture=architecture).verilog
         modules = re.findall(r"^module .*?^endmodule", text, re.MULTILINE | re.DOTALL)
-        kept = [module for module in modules if not module.startswith("module mul_product(")]
+        kept = [module for module in modules if not module.startswith("module mul_product (")]
         assert len(kept) == len(modules) - 1
         return kept
 
