@@ -320,6 +320,7 @@ def _round_float64(
         inexact = (kept != ulps) & ~(inf | nan)
         underflow = nonzero & tiny
         if flush:
+            underflow &= ~beyond
             inexact |= underflow
         else:
             underflow &= inexact & ~beyond

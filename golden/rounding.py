@@ -75,7 +75,7 @@ def pack(
     Choices, where the standards are silent: an infinite operand's infinity is exact and raises nothing, yet becomes the
     largest value under "saturate" (OFP8's rule for e5m2) and where there is no infinity the same substitute as an
     overflow. NaN is the format's ``nan_code``. In formats without zero or sign a zero or negative result is NaN under
-    "ieee", the least value otherwise. Ties between significands of one bit go to the larger magnitude (IEEE 754-2019).
+    "ieee", the least value (of its sign) otherwise. Ties between significands of one bit go to the larger magnitude (IEEE 754-2019).
     Stochastic rounding overflows as rounding to nearest does, and decides on tininess with the same random word.
 
     Fixed-point results: inexact is rounding, overflow (with inexact) a rounded result out of range, which saturates or
@@ -225,7 +225,7 @@ def _pack_float(
     beyond = (exponent > fmt.max_exponent) | (codes > fmt.max_code)
     if flush:
         # Rounded with the quantum of its own binade: below the least normal's code exactly where tiny after rounding.
-        underflow = nonzero & (codes < 1 << fmt.frac_bits)
+        underflow = nonzero & (codes < 1 << fmt.frac_bits) & ~beyond
     else:
         underflow = nonzero & _tiny_after_rounding(value, magnitude, length, exponent, fmt, rounding, random)
     if fmt.subnormals and not flush:

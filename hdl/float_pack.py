@@ -93,8 +93,8 @@ class Packing:
         # Where infinity is a NaN it is the NaN that operations deliver, whose sign is positive.
         signed_infinity = self.infinity in (self.fmt.inf_code, self.fmt.max_code)
         nan = is_nan if signed_infinity else is_nan | infinite
-        if self.fmt.negative_zero == "nan":  # its only NaN has the code of a negative zero, and no zero has a sign
-            return Mux(nan, 1, is_negative & (magnitude != 0))
+        if self.fmt.negative_zero == "nan":  # no zero has a sign, but NaN where it has the code of a negative zero
+            return Mux(nan, int(not self.fmt.nan_codes), is_negative & (magnitude != 0))
         return is_negative & ~nan
 
     def build(
@@ -175,13 +175,14 @@ class Packing:
             inexact.eq(finite & lost),
             overflows.eq(finite & ~below_zero & (rounded > fmt.max_code)),
         ]
+        # Where all numbers are subnormal, one beyond the largest may be tiny as well, but does not underflow.
+        beyond_is_normal = Const(1) if fmt.max_code >> frac_bits else ~overflows
         if self.flush:
             # Rounded with its own exponent: a field below 1 exactly where the result is tiny after rounding.
-            m.d.comb += underflows.eq(finite & (field < 1))
+            m.d.comb += underflows.eq(finite & (field < 1) & beyond_is_normal)
         elif finds_tiny:
             tiny = self.is_tiny(m, mode, sign, window) if not delayed else tiny
-            # Where all numbers are subnormal, one beyond the largest may be tiny as well, but does not underflow.
-            m.d.comb += underflows.eq(inexact & tiny & (~overflows if not fmt.max_code >> frac_bits else Const(1)))
+            m.d.comb += underflows.eq(inexact & tiny & beyond_is_normal)
         self._pack(m, to_infinity, classes, rounded, overflows, underflows, y, pipeline)
         if flags is not None:
             raised = (inexact, underflows, overflows, classes["invalid"])

@@ -156,11 +156,12 @@ class FloatSelectRound(PipelinedUnit):
             inexact.eq(finite & (guard | sticky)),
             overflows.eq(finite & self._each(select, lambda item: rounded > item.fmt.max_code)),
         ]
+        normals = self._each(select, lambda item: Const(int(item.fmt.max_code >> item.fmt.frac_bits > 0)))
         if widest.flush:
-            m.d.comb += underflows.eq(finite & self._each(select, lambda item: rounded < (1 << item.fmt.frac_bits)))
+            is_tiny = self._each(select, lambda item: rounded < (1 << item.fmt.frac_bits))
+            m.d.comb += underflows.eq(finite & is_tiny & (~overflows | normals))
         elif widest.flags:
             self._tiny(m, mode, sign, select, bits, below, window, tiny)
-            normals = self._each(select, lambda item: Const(int(item.fmt.max_code >> item.fmt.frac_bits > 0)))
             m.d.comb += underflows.eq(inexact & tiny & (~overflows | normals))
         self._pack(m, mode, wires, rounded, overflows, underflows)
         if widest.flags:

@@ -125,7 +125,7 @@ def to_float(fmt: Format, x: Number, mode: Mode, overflow: str, subnormals: str)
     sign = (1 << (fmt.width - 1)) if fmt.signed and x.negative else 0
     nan = (fmt.nan_code or 0) if overflow == "ieee" and fmt.has_nan else None
     if (not fmt.subnormals and not x.size) or (not fmt.signed and x.negative and x.size):
-        return (0 if nan is None else nan), NONE
+        return (sign if nan is None else nan), NONE
     least_exponent = (1 if fmt.subnormals else 0) - fmt.bias
     magnitude, flags = 0, NONE
     if x.size:
@@ -135,15 +135,16 @@ def to_float(fmt: Format, x: Number, mode: Mode, overflow: str, subnormals: str)
         quantum = power(max(exponent, least_exponent) - fmt.frac_bits)
         value = to_integer(x.size / quantum, x.negative, mode) * quantum
         inexact = value != x.size
-        if tiny and (subnormals == "flush" or not fmt.subnormals):
-            flags = Flag.UNDERFLOW | Flag.INEXACT
-        elif value > finite_size(fmt, max_code(fmt)):
+        flushed = own if subnormals == "flush" else value
+        if flushed > finite_size(fmt, max_code(fmt)):
             stays = mode == "rtz" or mode == ("rup" if x.negative else "rdn")
             magnitude, flags = max_code(fmt), Flag.OVERFLOW | Flag.INEXACT
             if overflow == "ieee" and not stays:
                 if fmt.inf_code is None and nan is not None:
                     return nan, flags
                 magnitude = magnitude if fmt.inf_code is None else fmt.inf_code
+        elif tiny and (subnormals == "flush" or not fmt.subnormals):
+            flags = Flag.UNDERFLOW | Flag.INEXACT
         else:
             flags = (Flag.INEXACT if inexact else NONE) | (Flag.UNDERFLOW if tiny and inexact else NONE)
             magnitude = _magnitude_code(fmt, value, least_exponent)
