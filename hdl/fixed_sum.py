@@ -354,7 +354,7 @@ def check_scales(*formats: Format | BlockFormat) -> None:
 
 
 def _multiplies_integers(a: Format, b: Format) -> bool:
-    return all(fmt.kind != "float" or not (fmt.exp_bits or fmt.has_nan) for fmt in (a, b))
+    return all(fmt.kind != "float" or not (fmt.exp_bits or fmt.has_specials) for fmt in (a, b))
 
 
 def _bits(fmt: Format) -> int:
