@@ -226,7 +226,8 @@ def _pack_float(
     beyond = (exponent > fmt.max_exponent) | (codes > fmt.max_code)
     if flush:
         # Rounded with the quantum of its own binade: below the least normal's code exactly where tiny after rounding.
-        underflow = nonzero & (codes < 1 << fmt.frac_bits) & ~beyond
+        underflow = nonzero & (codes < 1 << fmt.frac_bits)
+        beyond &= ~underflow  # where the largest value is a subnormal
     else:
         underflow = nonzero & _tiny_after_rounding(value, magnitude, length, exponent, fmt, rounding, random)
     if fmt.subnormals and not flush:

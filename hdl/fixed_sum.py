@@ -312,7 +312,8 @@ def scaled(
         unused = {"inf": Const(0, 1), "signaling": Const(0, 1), "subnormal": None}
         zero_matters = fmt.scale.has_zero and any(element.has_inf for element in (how.a_element, how.b_element))
         unused |= {} if zero_matters else {"zero": Const(0, 1)}
-        unused |= {} if scale.width > 1 else {"significand": Const(1, 1)}
+        is_power = scale.width == 1 and not fmt.scale.has_zero
+        unused |= {"significand": Const(1, 1)} if is_power else {}
         scale = replace(scale, **unused).registered(Pipeline.at(m, (late,), pipeline.enable), 0)
         quantum += scale.least - scale.bias - (scale.width - 1)
         span += scale.greatest - scale.least
@@ -325,6 +326,10 @@ def scaled(
             product = Signal(Shape(len(value) + scale.width, term.signed), name=f"{name}_times_{side}_scale")
             m.d.comb += product.eq(value * scale.significand)
             value = product
+        elif not is_power:
+            gated = Signal(value.shape(), name=f"{name}_times_{side}_scale")
+            m.d.comb += gated.eq(Mux(scale.significand, value, 0))
+            value = gated
     exponent = Signal(range(span + 1), name=f"{name}_exponent_sum")
     scaled_nan, scaled_sign = Signal(name=f"{name}_any_nan"), Signal(name=f"{name}_scaled_sign")
     m.d.comb += [

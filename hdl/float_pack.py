@@ -81,6 +81,11 @@ class Packing:
         return members | ({"invalid": In(1), "flags": Out(5)} if self.flags else {})
 
     @property
+    def largest(self) -> int:
+        """The code beyond which a result overflows: where all numbers are subnormals, tiny ones are flushed before."""
+        return max(self.fmt.max_code, (1 << self.fmt.frac_bits) - 1) if self.flush else self.fmt.max_code
+
+    @property
     def infinity(self) -> int:
         """The code of what an overflow gives: infinity, or what stands in for it."""
         fmt = self.fmt
@@ -173,16 +178,15 @@ class Packing:
         m.d.comb += [
             finite.eq(~special),
             inexact.eq(finite & lost),
-            overflows.eq(finite & ~below_zero & (rounded > fmt.max_code)),
+            overflows.eq(finite & ~below_zero & (rounded > self.largest)),
         ]
-        # Where all numbers are subnormal, one beyond the largest may be tiny as well, but does not underflow.
-        beyond_is_normal = Const(1) if fmt.max_code >> frac_bits else ~overflows
         if self.flush:
             # Rounded with its own exponent: a field below 1 exactly where the result is tiny after rounding.
-            m.d.comb += underflows.eq(finite & (field < 1) & beyond_is_normal)
+            m.d.comb += underflows.eq(finite & (field < 1))
         elif finds_tiny:
             tiny = self.is_tiny(m, mode, sign, window) if not delayed else tiny
-            m.d.comb += underflows.eq(inexact & tiny & beyond_is_normal)
+            # Where all numbers are subnormal, one beyond the largest may be tiny as well, but does not underflow.
+            m.d.comb += underflows.eq(inexact & tiny & (~overflows if not fmt.max_code >> frac_bits else Const(1)))
         self._pack(m, to_infinity, classes, rounded, overflows, underflows, y, pipeline)
         if flags is not None:
             raised = (inexact, underflows, overflows, classes["invalid"])

@@ -154,14 +154,13 @@ class FloatSelectRound(PipelinedUnit):
         m.d.comb += [
             finite.eq(~(wires["inf"] | wires["nan"] | (wires["zero"] if widest.flush else Const(0)))),
             inexact.eq(finite & (guard | sticky)),
-            overflows.eq(finite & self._each(select, lambda item: rounded > item.fmt.max_code)),
+            overflows.eq(finite & self._each(select, lambda item: rounded > item.largest)),
         ]
-        normals = self._each(select, lambda item: Const(int(item.fmt.max_code >> item.fmt.frac_bits > 0)))
         if widest.flush:
-            is_tiny = self._each(select, lambda item: rounded < (1 << item.fmt.frac_bits))
-            m.d.comb += underflows.eq(finite & is_tiny & (~overflows | normals))
+            m.d.comb += underflows.eq(finite & self._each(select, lambda item: rounded < (1 << item.fmt.frac_bits)))
         elif widest.flags:
             self._tiny(m, mode, sign, select, bits, below, window, tiny)
+            normals = self._each(select, lambda item: Const(int(item.fmt.max_code >> item.fmt.frac_bits > 0)))
             m.d.comb += underflows.eq(inexact & tiny & (~overflows | normals))
         self._pack(m, mode, wires, rounded, overflows, underflows)
         if widest.flags:

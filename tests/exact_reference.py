@@ -135,16 +135,15 @@ def to_float(fmt: Format, x: Number, mode: Mode, overflow: str, subnormals: str)
         quantum = power(max(exponent, least_exponent) - fmt.frac_bits)
         value = to_integer(x.size / quantum, x.negative, mode) * quantum
         inexact = value != x.size
-        flushed = own if subnormals == "flush" else value
-        if flushed > finite_size(fmt, max_code(fmt)):
+        if tiny and (subnormals == "flush" or not fmt.subnormals):
+            flags = Flag.UNDERFLOW | Flag.INEXACT
+        elif value > finite_size(fmt, max_code(fmt)):
             stays = mode == "rtz" or mode == ("rup" if x.negative else "rdn")
             magnitude, flags = max_code(fmt), Flag.OVERFLOW | Flag.INEXACT
             if overflow == "ieee" and not stays:
                 if fmt.inf_code is None and nan is not None:
                     return nan, flags
                 magnitude = magnitude if fmt.inf_code is None else fmt.inf_code
-        elif tiny and (subnormals == "flush" or not fmt.subnormals):
-            flags = Flag.UNDERFLOW | Flag.INEXACT
         else:
             flags = (Flag.INEXACT if inexact else NONE) | (Flag.UNDERFLOW if tiny and inexact else NONE)
             magnitude = _magnitude_code(fmt, value, least_exponent)
