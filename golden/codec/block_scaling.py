@@ -149,7 +149,10 @@ class Quotient:
     def __init__(self, fmt: BlockFormat, options: Options, factor: np.float32, tensor: float) -> None:
         self.fmt = fmt
         self.options = options
-        self.factor = factor * (np.float32(1) / np.float32(float(fmt.element.max)))
+        largest = float(fmt.element.max)
+        if not 2.0**-126 <= largest <= FP32_MAX:
+            raise ParameterError(f"fmt must have a largest element of 2^-126 … 2^127 under amax, not {fmt} ({largest})")
+        self.factor = factor * (np.float32(1) / np.float32(largest))
         self.tensor = tensor
 
     def encode_in_loop(self, rows: Reals, random: Words, out: Integers) -> None:

@@ -67,6 +67,7 @@ def pack_float(value: Unpacked, target: Target, random: RandomWords | None) -> t
     if flush:
         # Rounded with the quantum of its own binade: below the least normal's code exactly where tiny after rounding.
         underflow = nonzero & (codes < 1 << fmt.frac_bits)
+        beyond &= ~underflow  # where the largest value is a subnormal
     else:
         underflow = nonzero & _tiny_after_rounding(value, magnitude, length, exponent, target, random)
     if fmt.subnormals and not flush:

@@ -59,8 +59,9 @@ def pack(
     Choices, where the standards are silent: an infinite operand's infinity is exact and raises nothing, yet becomes the
     largest value under "saturate" (OFP8's rule for e5m2) and where there is no infinity the same substitute as an
     overflow. NaN is the format's ``nan_code``. In formats without zero or sign a zero or negative result is NaN under
-    "ieee", the least value otherwise. Ties between significands of one bit go to the larger magnitude (IEEE 754-2019).
-    Stochastic rounding overflows as rounding to nearest does, and decides on tininess with the same random word.
+    "ieee", the least value (of its sign) otherwise. Ties between significands of one bit go to the larger magnitude
+    (IEEE 754-2019). Stochastic rounding overflows as rounding to nearest does, and decides on tininess with the same
+    random word.
 
     Fixed-point results: inexact is rounding, overflow (with inexact) a rounded result out of range, which saturates or
     keeps its low bits ("wrap"). Binary results are the sign, +1 for zero.

@@ -151,6 +151,10 @@ class FloatFormat(Format, kind="float"):
         return self.bias
 
     @property
+    def max_significand(self) -> int:
+        return (1 << (self.significand_bits - (not self.exp_bits))) - 1
+
+    @property
     def min_normal(self) -> Fraction:
         if not self.exp_bits:
             return self.fraction(1 << (self.frac_bits - 1))
@@ -162,7 +166,7 @@ class FloatFormat(Format, kind="float"):
 
     @property
     def multiplies_as_integer(self) -> bool:
-        return not (self.exp_bits or self.has_nan)
+        return not (self.exp_bits or self.has_specials)
 
     @property
     def is_result(self) -> bool:

@@ -89,7 +89,7 @@ class Format:
     def __new__(cls, *args: Any, **fields: Any) -> Format:
         if cls is Format:
             kind = args[1] if len(args) > 1 else fields.get("kind")
-            cls = Format.KINDS[check_choice("kind", kind, tuple(Format.KINDS))]
+            cls = Format.KINDS[check_choice("kind", kind, tuple(sorted(Format.KINDS)))]
             known = {item.name for item in dataclasses.fields(cls)}
             for name, value in fields.items():
                 if name not in known:

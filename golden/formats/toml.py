@@ -70,7 +70,7 @@ def read_formats(path: Path, find: Callable[[str], Format | None]) -> list[Forma
 
 def _kind(path: Path, name: str, table: dict[str, Any]) -> str:
     try:
-        return check_choice("kind", table.get("kind"), (*Format.KINDS, "block"))
+        return check_choice("kind", table.get("kind"), (*sorted(Format.KINDS), "block"))
     except ParameterError as error:
         raise ParameterError(f"{path}: in [{name}], {error}") from None
 

@@ -107,6 +107,10 @@ class Packing:
         members |= {"random": In(self.random_bits)} if self.random_bits else {}
         return members | ({"invalid": In(1), "flags": Out(5)} if self.flags else {})
 
+    def largest(self, fmt: Format) -> int:
+        """The code beyond which a result overflows: where all numbers are subnormals, tiny ones are flushed before."""
+        return max(fmt.max_code, (1 << fmt.frac_bits) - 1) if self.flush else fmt.max_code
+
     def infinity(self, fmt: Format) -> int:
         """The code of what an overflow gives: infinity, or what stands in for it."""
         if self.overflow != "ieee":
@@ -118,8 +122,8 @@ class Packing:
         # Where infinity is a NaN it is the NaN that operations deliver, whose sign is positive.
         signed_infinity = self.infinity(fmt) in (fmt.inf_code, fmt.max_code)
         nan = is_nan if signed_infinity else is_nan | infinite
-        if fmt.negative_zero == "nan":  # its only NaN has the code of a negative zero, and no zero has a sign
-            return Mux(nan, 1, is_negative & (magnitude != 0))
+        if fmt.negative_zero == "nan":  # no zero has a sign, but NaN where it has the code of a negative zero
+            return Mux(nan, int(not fmt.nan_codes), is_negative & (magnitude != 0))
         return is_negative & ~nan
 
     def build(
@@ -215,7 +219,7 @@ class Packing:
         m.d.comb += [
             finite.eq(~special),
             inexact.eq(finite & lost),
-            overflows.eq(finite & ~below_zero & self.each(select, lambda fmt: rounded > fmt.max_code)),
+            overflows.eq(finite & ~below_zero & self.each(select, lambda fmt: rounded > self.largest(fmt))),
         ]
         if self.flush:
             # Rounded with its own exponent: a field below 1 exactly where the result is tiny after rounding.

@@ -316,7 +316,8 @@ def scaled(
         unused = {"inf": NEVER, "signaling": NEVER, "subnormal": None}
         zero_matters = fmt.scale.has_zero and any(element.has_inf for element in (how.a_element, how.b_element))
         unused |= {} if zero_matters else {"zero": NEVER}
-        unused |= {} if scale.width > 1 else {"significand": Const(1, 1)}
+        is_power = scale.width == 1 and not fmt.scale.has_zero
+        unused |= {"significand": Const(1, 1)} if is_power else {}
         scale = replace(scale, **unused).registered(Pipeline.at(m, (late,), pipeline.enable), 0)
         quantum += scale.shape.quantum
         span += scale.shape.span
@@ -329,6 +330,10 @@ def scaled(
             product = Signal(Shape(len(value) + scale.width, term.is_signed), name=f"{name}_times_{side}_scale")
             m.d.comb += product.eq(value * scale.significand)
             value = product
+        elif not is_power:
+            gated = Signal(value.shape(), name=f"{name}_times_{side}_scale")
+            m.d.comb += gated.eq(Mux(scale.significand, value, 0))
+            value = gated
     exponent = Signal(range(span + 1), name=f"{name}_exponent_sum")
     scaled_nan, scaled_sign = Signal(name=f"{name}_any_nan"), Signal(name=f"{name}_scaled_sign")
     m.d.comb += [

@@ -216,23 +216,18 @@ def check_batch(units: list[hdl.Unit], scalar: Scalar, seed: int) -> None:
             differs &= ~np.ma.getmaskarray(want).reshape(len(differs), -1).any(axis=1)
             at = int(differs.argmax())
             row = {key: values[at] for key, values in inputs.items()}
-            assert not differs.any(), (
-                "golden differs",
-                *says,
-                port,
-                int(differs.sum()),
-                at,
-                row,
-                outputs[port][at],
-                want[at],
-            )
+            if differs.any():
+                pytest.fail(
+                    f"golden differs {differs.sum()} times: {says} {port}: {row} {outputs[port][at]} {want[at]}"
+                )
         count = min(SCALAR, len(next(iter(inputs.values()))))
         for port, wants in scalar.answers(unit, inputs, count).items():
             for index, want in enumerate(wants):
                 got = outputs[port][index]
                 got = int.from_bytes(got.tobytes(), "little") if getattr(got, "ndim", 0) else int(got)
                 row = {key: values[index] for key, values in inputs.items()}
-                assert want is None or got == want, ("the fractions differ", *says, port, index, row, got, want)
+                if want is not None and got != want:
+                    pytest.fail(f"the fractions differ: {says} {port}: {row} {got} {want}")
 
 
 def batches(script: Callable[[str], Any], kinds: Counter[str]) -> Callable[[Any], int]:
@@ -269,8 +264,8 @@ def small_arrays(script: Callable[[str], Any], kinds: Counter[str]) -> Callable[
                 return 1
             assert isinstance(unit, hdl.Array)
             how = unit.how
-            m, n, beats = unit.rows + 1, unit.cols + 1, min(unit.rows, 2)
-            k = beats * how.lanes
+            # Whole tiles: nothing is filled with zeros, which some formats do not have.
+            m, n, k = 2 * unit.rows, unit.cols, (unit.rows if unit.dataflow == "ws" else 2) * how.lanes
             a = np.array(strategies.codes(how.a, m * k, generator)).reshape(m, k)
             b = np.array(strategies.codes(how.b, k * n, generator)).reshape(k, n)
             run = sim.gemm(unit, a, b)
@@ -281,7 +276,7 @@ def small_arrays(script: Callable[[str], Any], kinds: Counter[str]) -> Callable[
                     step = k if isinstance(how.style, Exact) else how.lanes
                     for start in range(0, k, step):
                         assert c is not None
-                        answer = scalar.beat(how, *(side[start : start + step] for side in terms), c)
+                        answer = scalar.beat(how, terms[0][start : start + step], terms[1][start : start + step], c)
                         c = None if answer is None else answer[0]
                     assert c is None or int(run.c[row, column]) == c, (
                         arguments,
@@ -330,11 +325,11 @@ def test_the_batch_notices_a_wrong_unit(script: Callable[[str], Any], monkeypatc
     check_batch([unit], scalar, seed=1)
     generate_all = hdl.generate_all
     monkeypatch.setattr(hdl, "generate_all", lambda units: generate_all(dict.fromkeys(units, other)))
-    with pytest.raises(AssertionError) as caught:
+    with pytest.raises(pytest.fail.Exception) as caught:
         check_batch([unit], scalar, seed=1)
     assert "the fractions differ" not in str(caught.value)
     monkeypatch.setattr("polymac.golden.multiply", lambda *args, **given: _rounded_up(args, given))
-    with pytest.raises(AssertionError) as caught:
+    with pytest.raises(pytest.fail.Exception) as caught:
         check_batch([unit], scalar, seed=1)
     assert "the fractions differ" in str(caught.value)
 

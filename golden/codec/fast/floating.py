@@ -313,6 +313,7 @@ def _round_float64(
     tiny = codes < 1 << out.frac_bits if flush else exponent < out.min_exponent
     if flush:
         codes = np.where(tiny, 0, codes)
+        beyond &= ~tiny  # where the largest value is a subnormal
     inf, nan = np.isinf(x), np.isnan(x)
     if flags:
         beyond_finite = beyond & ~(inf | nan)
