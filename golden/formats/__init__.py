@@ -26,11 +26,12 @@ from .policy import (
     RoundingMode,
     RoundingPolicy,
 )
-from .registry import FORMATS_VARIABLE, any_format, block_format, format, load_environment, load_formats, register
+from .registry import FAMILIES, FORMATS_VARIABLE, any_format, block_format, format, load_environment, load_formats, register
 from .scalar import Format, decimal_text
 
 __all__ = [
     "BLOCK_FORMATS",
+    "FAMILIES",
     "FIXED_OVERFLOWS",
     "FLOAT_OVERFLOWS",
     "FORMATS",

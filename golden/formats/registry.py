@@ -17,6 +17,9 @@ from .toml import read_formats
 #: Files of formats, separated as in PATH, that every process of polymac loads before it looks up a name.
 FORMATS_VARIABLE = "POLYMAC_FORMATS"
 
+#: The families that are found by their names' numbers, each with one of its formats.
+FAMILIES = {"intN": "int12", "uintN": "uint12", "qM.N": "q4.12", "uqM.N": "uq4.12", "eXmY": "e4m7"}
+
 _NAME = r"[A-Za-z][A-Za-z0-9_]{0,39}"
 _environment = ""
 
@@ -212,4 +215,4 @@ def _find_scalar(name: str) -> Format | None:
 
 
 def _scalar_names() -> str:
-    return f"{', '.join(FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY"
+    return f"{', '.join(FORMATS)}, or {', '.join(FAMILIES)}"
