@@ -22,7 +22,7 @@ from polymac.golden.formats import (
 )
 from polymac.golden.formats import registry as names
 
-SCALARS = f"{', '.join(FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY"
+SCALARS = f"{', '.join(FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY, positN, positN_ES"
 ALL = f"{SCALARS}, or of the block formats {', '.join(BLOCK_FORMATS)}"
 MINE = '[mine]\nkind = "float"\nwidth = 5\nfrac_bits = 2\nbias = 2\nsource = "a test"\n'
 
