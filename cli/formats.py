@@ -11,6 +11,7 @@ import click
 
 from ..golden.formats import (
     BLOCK_FORMATS,
+    FAMILIES,
     FORMATS,
     BlockFormat,
     Format,
@@ -20,12 +21,10 @@ from ..golden.formats import (
     load_environment,
     load_formats,
 )
-from .layout import MAX_LISTED, bit_fields, bit_text, code_text, short_text, special_codes, value_formula
+from .layout import MAX_LISTED, bit_fields, bit_text, code_text, short_text
 from .number_line import draw
 from .output import check_new_file, lines, print_json, print_table, write_file
 
-# One of each family of formats that are found by their name's numbers.
-_FAMILIES = {"intN": "int12", "uintN": "uint12", "qM.N": "q4.12", "uqM.N": "uq4.12", "eXmY": "e4m7"}
 _VALUES_IN_A_ROW = 8
 _RANGE = ("largest", "least normal", "least positive")
 _SCALAR_COLUMNS = ("format", "bits", "sign/exp/frac", "bias", *_RANGE, "specials", "source")
@@ -82,7 +81,7 @@ def _list(chosen: dict[str, Format | BlockFormat], *, families: bool) -> None:
     scalars = [_scalar_row(name, item) for name, item in chosen.items() if isinstance(item, Format)]
     blocks = [_block_row(item) for item in chosen.values() if isinstance(item, BlockFormat)]
     if families:
-        scalars += [_scalar_row(f"{family}, as {name}", any_format(name)) for family, name in _FAMILIES.items()]
+        scalars += [_scalar_row(f"{family}, as {name}", any_format(name)) for family, name in FAMILIES.items()]
     left = ("format", "block format", "elements", "scale", "rule", "rounding", "specials", "source")
     for columns, rows in ((_SCALAR_COLUMNS, scalars), (_BLOCK_COLUMNS, blocks)):
         if rows:
@@ -103,10 +102,10 @@ def _show(item: Format | BlockFormat) -> None:
     assert isinstance(element, Format)
     if element is not item:
         click.echo(f"\nThe elements, {element}:")
-    lines(code=bit_fields(element), value=value_formula(element))
+    lines(code=bit_fields(element), value=element.formula)
     rows = [
         (name, code_text(element, code), bit_text(element, code), element.text(code))
-        for name, code in special_codes(element)
+        for name, code in element.landmarks
     ]
     print_table("", ("special value", "code", "bits", "value"), rows, left=("special value", "bits"))
     if element.code_count <= MAX_LISTED:
@@ -124,9 +123,9 @@ def _describe(item: Format | BlockFormat, *, detailed: bool) -> dict[str, Any]:
         return described
     element = item if isinstance(item, Format) else item.element
     described["layout"] = bit_fields(element)
-    described["value"] = value_formula(element)
+    described["value"] = element.formula
     described["special_codes"] = [
-        {"what": name, "code": code, "value": element.text(code)} for name, code in special_codes(element)
+        {"what": name, "code": code, "value": element.text(code)} for name, code in element.landmarks
     ]
     if element.code_count <= MAX_LISTED:
         described["values"] = [element.text(code) for code in range(element.code_count)]
@@ -139,15 +138,18 @@ def _describe_scalar(item: Format) -> dict[str, Any]:
         "kind": item.kind,
         "width": item.width,
         "signed": item.signed,
-        "exp_bits": getattr(item, "exp_bits", 0),
-        "frac_bits": getattr(item, "frac_bits", 0),
-        "bias": getattr(item, "bias", 0),
+        **_layout(item),
         "max": _number(item, item.max),
         "min_normal": _number(item, item.min_normal),
         "min_positive": _number(item, item.min_positive),
         "specials": _specials(item),
         "source": item.source,
     }
+
+
+def _layout(item: Format) -> dict[str, int]:
+    """What tells the fields of a code; 0 for a field that formats of the kind do not have."""
+    return {name: getattr(item, name, 0) for name in ("exp_bits", "frac_bits", "bias")} if _widths(item) else {}
 
 
 def _describe_block(item: BlockFormat) -> dict[str, Any]:
@@ -181,12 +183,18 @@ def _scalar_row(name: str, item: Format | BlockFormat) -> tuple[str, ...]:
     return (
         name,
         str(item.width),
-        f"{int(item.signed)}/{getattr(item, 'exp_bits', 0)}/{getattr(item, 'frac_bits', 0)}",
-        str(item.bias) if item.kind == "float" else "",
+        "/".join(str(width) for width in _widths(item)),
+        str(getattr(item, "bias", "")),
         *(f"{number:.6g}" if isinstance(number, float) else str(number) for number in numbers),
         ", ".join(_specials(item)),
         item.source,
     )
+
+
+def _widths(item: Format) -> tuple[int, ...]:
+    """Bits of sign, exponent and fraction, where these are fields of every code."""
+    frac_bits = getattr(item, "frac_bits", None)
+    return () if frac_bits is None else (int(item.signed), getattr(item, "exp_bits", 0), frac_bits)
 
 
 def _block_row(item: BlockFormat) -> tuple[str, ...]:
@@ -206,10 +214,8 @@ def _block_row(item: BlockFormat) -> tuple[str, ...]:
 
 def _specials(item: Format) -> list[str]:
     """What the format has, or lacks, beside the usual finite values."""
-    if item.kind != "float":
-        return [] if item.has_zero else ["no zero"]
     found = {
-        "-0": item.signed and item.has_zero and item.negative_zero == "zero",
+        "-0": item.has_negative_zero,
         "no zero": not item.has_zero,
         "Inf": item.has_inf,
         "NaN": item.has_nan,

@@ -280,6 +280,8 @@ def _result_format(operands: tuple[Format, ...], out: str | Format | None, exact
             )
         out = operands[0]
     out = format(out)
+    if out.is_for_operands_only:
+        raise ParameterError(f"out must be a format that results can be rounded to, not {out}")
     if not out.is_result:
         raise ParameterError(f"out must be a format with a sign and a zero, not {out}")
     return out

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..codec.codes import Bools, Integers, as_codes
+from ..codec.codes import Bools, Integers, Unpacked, as_codes
 from ..codec.kinds import unpack
+from ..codec.rounding import bit_length
 from ..formats import Format, ParameterError, format
 from ..formats.derived import UnpackedFormat, unpacked_product
 
@@ -72,7 +73,7 @@ def multiply_unpacked(
     codes = [np.atleast_1d(as_codes(name, array, item)) for name, array, item in (("a", a, fa), ("b", b, fb))]
     if codes[0].shape != codes[1].shape:
         raise ParameterError(f"a and b must be of one shape, not {codes[0].shape} and {codes[1].shape}")
-    x, y = unpack(codes[0], fa, subnormals), unpack(codes[1], fb, subnormals)
+    x, y = (_as_in_hardware(unpack(part, item, subnormals), item) for part, item in zip(codes, (fa, fb), strict=True))
     wide = object if fmt.significand_bits > 64 else np.uint64
     nan = x.nan | y.nan | (x.inf & y.zero) | (x.zero & y.inf)
     shape = codes[0].shape
@@ -85,3 +86,12 @@ def multiply_unpacked(
         inf=np.broadcast_to((x.inf | y.inf) & ~nan, shape),
         nan=np.broadcast_to(nan, shape),
     )
+
+
+def _as_in_hardware(value: Unpacked, fmt: Format) -> Unpacked:
+    """The numbers with the significands that :class:`.exact.UnpackedFormat` counts on: see ``Format.is_normalized``."""
+    if not fmt.is_normalized:
+        return value
+    up = fmt.significand_bits - bit_length(value.magnitude)
+    exponent = np.where(value.magnitude == 0, -fmt.exponent_bias - (fmt.significand_bits - 1), value.exponent - up)
+    return replace(value, magnitude=value.magnitude << up.astype(np.uint64), exponent=exponent)

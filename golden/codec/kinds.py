@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..formats import Format, ParameterError
+from .codebook import pack_codebook, unpack_codebook
 from .codes import Integers, Unpacked, code_dtype
 from .fixed import pack_binary, pack_fixed, unpack_integral
 from .floating import pack_float, unpack_float
+from .posit import pack_posit, unpack_posit
 from .rounding import Target
 from .stochastic import RandomWords
 
@@ -30,6 +32,8 @@ CODECS: dict[str, Codec] = {
     "float": Codec(unpack_float, pack_float),
     "fixed": Codec(unpack_integral, pack_fixed),
     "binary": Codec(unpack_integral, pack_binary),
+    "posit": Codec(unpack_posit, pack_posit),
+    "codebook": Codec(unpack_codebook, pack_codebook),
 }
 
 

@@ -12,6 +12,7 @@ from .accumulation import STYLES, Accumulation, Aligned, Exact, Rounded, check_a
 from .binary import BinaryFormat
 from .block import SCALE_RULES, BlockFormat
 from .catalogue import BLOCK_FORMATS, FORMATS
+from .codebook import CodebookFormat
 from .derived import UnpackedFormat, exact_product, exact_sum, unpacked_product
 from .families import fixed_point, ieee_float, product_format, sign_magnitude, sum_format
 from .fixed import FixedFormat
@@ -26,11 +27,22 @@ from .policy import (
     RoundingMode,
     RoundingPolicy,
 )
-from .registry import FORMATS_VARIABLE, any_format, block_format, format, load_environment, load_formats, register
+from .posit import PositFormat, posit
+from .registry import (
+    FAMILIES,
+    FORMATS_VARIABLE,
+    any_format,
+    block_format,
+    format,
+    load_environment,
+    load_formats,
+    register,
+)
 from .scalar import Format, decimal_text
 
 __all__ = [
     "BLOCK_FORMATS",
+    "FAMILIES",
     "FIXED_OVERFLOWS",
     "FLOAT_OVERFLOWS",
     "FORMATS",
@@ -45,12 +57,14 @@ __all__ = [
     "Aligned",
     "BinaryFormat",
     "BlockFormat",
+    "CodebookFormat",
     "Exact",
     "FixedFormat",
     "Flag",
     "FloatFormat",
     "Format",
     "ParameterError",
+    "PositFormat",
     "Preset",
     "Rounded",
     "RoundingMode",
@@ -71,6 +85,7 @@ __all__ = [
     "ieee_float",
     "load_environment",
     "load_formats",
+    "posit",
     "preset",
     "product_format",
     "register",

@@ -81,6 +81,14 @@ class BinaryFormat(Format, kind="binary"):
     def overflows(self) -> tuple[str, ...]:
         return FIXED_OVERFLOWS[:1]
 
+    @property
+    def formula(self) -> str:
+        return "-1 for code 0, +1 for code 1"
+
+    @property
+    def landmarks(self) -> tuple[tuple[str, int], ...]:
+        return ("greatest", 1), ("least", 0)
+
     def fraction(self, code: int) -> Fraction:
         check_int("code", code, 0, self.code_mask)
         return Fraction(2 * code - 1)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from .binary import BinaryFormat
 from .block import BlockFormat
+from .codebook import nf4
 from .families import fixed_point, ieee_float, p3109, sign_magnitude
 from .floating import FloatFormat
+from .posit import posit
 from .scalar import Format
 
 _OFP8 = "OCP 8-bit Floating Point (OFP8) 1.0"
@@ -60,12 +62,14 @@ def _scalars() -> dict[str, Format]:
             for signed in (True, False)
             for extended in (True, False)
         ),
+        *(posit(width) for width in (8, 16, 32)),
+        nf4(),
         BinaryFormat("bin1", "binary", 1, source="XNOR networks: codes 0 and 1 are -1 and +1"),
     ]
     return {item.name: item for item in formats}
 
 
-#: Every named scalar format. The parametric ones (intN, uintN, qM.N, uqM.N, eXmY) are found by name too.
+#: Every named scalar format. The parametric ones (intN, uintN, qM.N, uqM.N, eXmY, positN, positN_ES) are found by name too.
 FORMATS: dict[str, Format] = _scalars()
 
 

@@ -142,4 +142,4 @@ def _scale(fmt: Format) -> tuple[int, int, Fraction]:
         # A largest integer that is a power of two has a single significant bit; all others are below it.
         largest = fmt.max_significand
         return max((largest - 1).bit_length(), 1), fmt.lsb_exponent, Fraction(largest, 1 << fmt.frac_bits)
-    return fmt.max_significand.bit_length(), fmt.lsb_exponent, fmt.max
+    return fmt.max_significand.bit_length(), fmt.lsb_exponent, fmt.max_magnitude

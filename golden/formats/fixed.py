@@ -99,6 +99,20 @@ class FixedFormat(Format, kind="fixed"):
     def overflows(self) -> tuple[str, ...]:
         return FIXED_OVERFLOWS
 
+    @property
+    def fields(self) -> tuple[tuple[str, int], ...]:
+        integer = "two's complement integer part" if self.signed else "integer part"
+        return (integer, max(self.width - self.frac_bits, 0)), ("fraction", min(self.frac_bits, self.width))
+
+    @property
+    def formula(self) -> str:
+        return f"i · 2^-{self.frac_bits}" if self.frac_bits else "i"
+
+    @property
+    def landmarks(self) -> tuple[tuple[str, int], ...]:
+        least = self.min_int & self.code_mask
+        return ("zero", 0), ("least positive", 1), ("greatest", self.max_int), ("least", least)
+
     def fraction(self, code: int) -> Fraction:
         check_int("code", code, 0, self.code_mask)
         return Fraction(code - (self.code_count if code & self.sign_mask else 0), 1 << self.frac_bits)

@@ -88,6 +88,10 @@ class FloatFormat(Format, kind="float"):
         return self.width - self.signed - self.frac_bits
 
     @property
+    def exponent_bits(self) -> int:
+        return self.exp_bits
+
+    @property
     def significand_bits(self) -> int:
         return self.frac_bits + 1
 
@@ -187,6 +191,46 @@ class FloatFormat(Format, kind="float"):
     @property
     def raises_flags(self) -> bool:
         return True
+
+    @property
+    def fields(self) -> tuple[tuple[str, int], ...]:
+        magnitude = "fraction" if self.exp_bits else "magnitude"
+        return ("sign", int(self.signed)), ("exponent", self.exp_bits), (magnitude, self.frac_bits)
+
+    @property
+    def formula(self) -> str:
+        sign = "(-1)^s · " if self.signed else ""
+        normal = f"{sign}2^(e - {self.bias})" + (f" · (1 + f/2^{self.frac_bits})" if self.frac_bits else "")
+        if not self.subnormals:
+            return normal
+        if not self.exp_bits:
+            return f"{sign}f · 2^{self.min_exponent - self.frac_bits}"
+        subnormal = f"{sign}2^{self.min_exponent} · f/2^{self.frac_bits}" if self.frac_bits else f"{sign}0"
+        return f"{normal}; where e = 0 {subnormal}"
+
+    @property
+    def landmarks(self) -> tuple[tuple[str, int], ...]:
+        found: list[tuple[str, int | None]] = [("zero", self.zero_code)]
+        if self.has_negative_zero:
+            found.append(("negative zero", self.sign_mask))
+        if self.exp_bits and self.subnormals and self.frac_bits:
+            found += [("least subnormal", 1), ("largest subnormal", (1 << self.frac_bits) - 1)]
+        normal = (1 << self.frac_bits if self.subnormals else 0) if self.exp_bits else 1
+        found += [("least normal" if self.exp_bits else "least positive", normal), ("largest", self.max_code)]
+        found.append(("least", self.max_code | self.sign_mask if self.signed else None))
+        found.append(("infinity", self.inf_code))
+        if self.inf_code is not None and self.signed:
+            found.append(("negative infinity", self.inf_code | self.sign_mask))
+        for sign in (0, self.sign_mask) if self.signed else (0,):
+            if self.nan_codes:
+                found.append(("NaN" if not self.nan_codes[1:] else "first NaN", self.nan_codes[0] | sign))
+            if self.nan_codes[1:]:
+                found.append(("last NaN", self.nan_codes[-1] | sign))
+        if self.negative_zero == "nan":
+            found.append(("NaN", self.sign_mask))
+        if self.nan_codes[1:]:
+            found.append(("NaN of operations", self.nan_code))
+        return tuple((name, code) for name, code in found if code is not None)
 
     def fraction(self, code: int) -> Fraction:
         check_int("code", code, 0, self.code_mask)

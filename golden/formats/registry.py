@@ -11,11 +11,23 @@ from ..checks import ParameterError, check_int, suggest
 from .block import BlockFormat
 from .catalogue import BLOCK_FORMATS, FORMATS
 from .families import fixed_point, ieee_float, sign_magnitude
+from .posit import MAX_POSIT_EXP_BITS, MAX_POSIT_WIDTH, MIN_POSIT_WIDTH, posit
 from .scalar import Format
 from .toml import read_formats
 
 #: Files of formats, separated as in PATH, that every process of polymac loads before it looks up a name.
 FORMATS_VARIABLE = "POLYMAC_FORMATS"
+
+#: The families that are found by their names' numbers, each with one of its formats.
+FAMILIES = {
+    "intN": "int12",
+    "uintN": "uint12",
+    "qM.N": "q4.12",
+    "uqM.N": "uq4.12",
+    "eXmY": "e4m7",
+    "positN": "posit12",
+    "positN_ES": "posit12_1",
+}
 
 _NAME = r"[A-Za-z][A-Za-z0-9_]{0,39}"
 _environment = ""
@@ -45,10 +57,16 @@ def _parse_float(match: re.Match[str]) -> Format:
     return ieee_float(exp_bits, _bounded(f"the fraction bits of {match[0]}", 0, 52, match["frac_bits"]))
 
 
+def _parse_posit(match: re.Match[str]) -> Format:
+    width = _bounded(f"the width of {match[0]}", MIN_POSIT_WIDTH, MAX_POSIT_WIDTH, match["width"])
+    return posit(width, _bounded(f"the exponent bits of {match[0]}", 0, MAX_POSIT_EXP_BITS, match["es"] or "2"))
+
+
 _PARAMETRIC: dict[str, Callable[[re.Match[str]], Format]] = {
     r"(?P<unsigned>u?)int(?P<width>\d{1,6})": _parse_int,
     r"(?P<unsigned>u?)q(?P<int_bits>\d{1,6})\.(?P<frac_bits>\d{1,6})": _parse_q,
     r"e(?P<exp_bits>\d{1,6})m(?P<frac_bits>\d{1,6})": _parse_float,
+    r"posit(?P<width>\d{1,6})(_(?P<es>\d{1,6}))?": _parse_posit,
 }
 
 
@@ -56,8 +74,8 @@ def format(name: str | Format) -> Format:
     """The scalar format of that name; a :class:`Format` is returned as it is.
 
     Names are those of FORMATS, to which :func:`register` and the files of POLYMAC_FORMATS add, and of the families
-    intN, uintN, qM.N, uqM.N and eXmY; e0mY is sign and magnitude (:func:`.families.sign_magnitude`). The catalogue
-    comes first: e8m0 is MX's scale, which has no sign.
+    intN, uintN, qM.N, uqM.N, eXmY and positN, with other exponent bits than 2 positN_ES; e0mY is sign and magnitude
+    (:func:`.families.sign_magnitude`). The catalogue comes first: e8m0 is MX's scale, which has no sign.
 
     Raises
     ------
@@ -242,4 +260,4 @@ def _find_scalar(name: str) -> Format | None:
 
 
 def _scalar_names() -> str:
-    return f"{', '.join(FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY"
+    return f"{', '.join(FORMATS)}, or {', '.join(FAMILIES)}"

@@ -129,6 +129,11 @@ class Format:
         return 0
 
     @property
+    def negates_in_twos_complement(self) -> bool:
+        """Whether the code of -x is that of x as an integer in two's complement, negated."""
+        return self.twos_complement
+
+    @property
     def magnitude_mask(self) -> int:
         """All bits but the sign bit."""
         return self.code_mask & ~self.sign_mask
@@ -154,6 +159,11 @@ class Format:
     @abstractmethod
     def has_zero(self) -> bool:
         """Whether a code is zero."""
+
+    @property
+    def zero_code(self) -> int | None:
+        """The code of zero, of the positive one where there are two, or None."""
+        return 0 if self.has_zero else None
 
     @property
     def has_negative_zero(self) -> bool:
@@ -198,6 +208,16 @@ class Format:
         return -self.min_exponent
 
     @property
+    def exponent_bits(self) -> int:
+        """Bits of a number that counts the exponents from the least to the greatest."""
+        return (self.max_exponent - self.min_exponent).bit_length()
+
+    @property
+    def is_normalized(self) -> bool:
+        """Whether hardware has the significand of every number but zero with its first of ``significand_bits`` bits 1."""
+        return False
+
+    @property
     def lsb_exponent(self) -> int:
         """Every finite value is a multiple of ``2**lsb_exponent``."""
         return self.min_exponent - (self.significand_bits - 1)
@@ -211,6 +231,11 @@ class Format:
     def max(self) -> Fraction:
         """The largest finite value."""
         return self.fraction(self.max_code)
+
+    @property
+    def max_magnitude(self) -> Fraction:
+        """The largest magnitude of a finite value, except that the most negative integer may exceed it by one."""
+        return self.max
 
     @property
     @abstractmethod
@@ -249,6 +274,11 @@ class Format:
     def max_int(self) -> int:
         """The greatest integer that a code stands for; of integral formats."""
         raise ParameterError(f"max_int must be asked of an integral format, not {self}")
+
+    @property
+    def is_for_operands_only(self) -> bool:
+        """Whether no result is ever rounded to it."""
+        return False
 
     @property
     @abstractmethod
@@ -295,6 +325,23 @@ class Format:
         overflows = self.overflows
         limit = check_choice("overflow", overflows[0] if overflow is None else overflow, overflows, f" for {self}")
         return RoundingPolicy(RoundingMode(mode), limit, chosen)
+
+    # How people write it.
+
+    @property
+    def fields(self) -> tuple[tuple[str, int], ...]:
+        """Names and widths of a code's fields, from the most significant bit; those of no bits may be among them."""
+        return (("sign", 1),)
+
+    @property
+    @abstractmethod
+    def formula(self) -> str:
+        """What a finite code is worth: s, e and f are the fields, i the code as an integer."""
+
+    @property
+    @abstractmethod
+    def landmarks(self) -> tuple[tuple[str, int], ...]:
+        """Codes that mark the ends of the ranges, and all that are no finite numbers (runs by their ends), with names."""
 
     # One code.
 

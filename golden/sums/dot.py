@@ -88,6 +88,8 @@ def dot(
 def check_style(fa: Format, fb: Format, accumulate: object, out: str | Format | None) -> tuple[Accumulation, Format]:
     """The style and the output format, if they have a meaning for these operands; else raise an error that says why."""
     accumulate, out = check_accumulation(accumulate, out)
+    if out.is_for_operands_only:
+        raise ParameterError(f"out must be a format that results can be rounded to, not {out}")
     if not out.is_result:
         raise ParameterError(f"out must be a format with a sign and a zero, not {out}")
     if isinstance(accumulate, Aligned):

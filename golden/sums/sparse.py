@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..codec.codes import Bools, Integers, as_codes
 from ..codec.kinds import unpack
+from ..codec.rounding import bit_length
 from ..formats import FloatFormat, Format, ParameterError, check_choice, format
 from .gemm import gemm
 
@@ -79,7 +80,7 @@ class Sparse:
 
     def expand(self) -> Integers:
         """The matrix (M, K): kept codes in their columns, zeros elsewhere."""
-        dense = np.zeros(self.shape, self.codes.dtype)
+        dense = np.full(self.shape, self.fmt.zero_code or 0, self.codes.dtype)
         np.put_along_axis(dense, self.columns, self.codes, axis=1)
         return dense
 
@@ -155,7 +156,15 @@ def _magnitude_order(groups: Integers, fmt: Format) -> Integers:
         if fmt.negative_zero == "nan":
             magnitude = np.where(groups == fmt.sign_mask, fmt.code_count, magnitude)
         return -magnitude
-    magnitude = unpack(groups.reshape(-1), fmt).magnitude.reshape(groups.shape)
+    value = unpack(groups.reshape(-1), fmt)
+    if not fmt.is_integral:
+        # By exponent, then by significand, of as many bits as the longest; zero is the least and NaN the largest.
+        up = fmt.significand_bits - bit_length(value.magnitude)
+        exponent, significand = value.exponent - up - fmt.lsb_exponent, value.magnitude << up.astype(np.uint64)
+        place = (exponent + fmt.significand_bits << fmt.significand_bits) + significand.astype(np.int64)
+        place = np.where(value.magnitude == 0, np.where(value.nan, np.iinfo(np.int64).max, 0), place)
+        return -place.reshape(groups.shape)
+    magnitude = value.magnitude.reshape(groups.shape)
     return -magnitude.astype(np.int64 if magnitude.dtype != object else object)
 
 

@@ -10,16 +10,20 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 
 from ...golden.formats import Format
 from .binary_unpack import BinaryUnpack
+from .codebook_unpack import CodebookUnpack
 from .fixed_unpack import FixedUnpack
 from .float_unpack import FloatUnpack
+from .posit_unpack import PositUnpack
 from .raw_float import NEVER, RawFloat, RawShape, chosen
 from .unpack import Unpack
 
 #: By ``Format.kind``. A new kind of format needs an entry here and one in :data:`..rounding.encoders.ENCODERS`.
 DECODERS: dict[str, Callable[..., Unpack]] = {
     "binary": BinaryUnpack,
+    "codebook": CodebookUnpack,
     "fixed": FixedUnpack,
     "float": FloatUnpack,
+    "posit": PositUnpack,
 }
 
 

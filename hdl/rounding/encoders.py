@@ -9,6 +9,7 @@ from enum import Enum
 from ...golden.formats import Format, ParameterError
 from ..core.unit import Unit
 from .float_round import FloatRound
+from .posit_round import PositRound
 
 
 class Path(Enum):
@@ -46,6 +47,7 @@ ENCODERS: dict[str, Encoder] = {
     "float": Encoder(Path.NORMALIZED, "float", FloatRound),
     "fixed": Encoder(Path.FIXED_POINT, "fixed-point"),
     "binary": Encoder(Path.SIGN, "binary"),
+    "posit": Encoder(Path.NORMALIZED, "posit", PositRound),
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 
-from ...golden.formats import FLOAT_OVERFLOWS, BlockFormat, Exact, ParameterError, check_choice, check_int
+from ...golden.formats import BlockFormat, Exact, ParameterError, check_choice, check_int
 from ..core.delays import LUT, adder
 from ..core.pipeline import Pipeline
 from ..core.step import step
@@ -64,14 +64,18 @@ class ExactSum(Summation):
         assert isinstance(exact, Exact) and out is not None
         if request.one_beat and max_k is None:
             max_k = lanes
+        if out.is_for_operands_only:
+            raise ParameterError(f"out must be a format that results can be rounded to, not {out}")
         if not (has_path(out, Path.NORMALIZED) and out.is_result):
             raise ParameterError(f"out must be a float format with a sign and a zero for acc=exact, not {out}")
         check_nan("out", out, a, b)
         check_scales(a, b)
-        overflow = check_choice("overflow", "ieee" if overflow is None else overflow, FLOAT_OVERFLOWS)
+        overflow = check_choice("overflow", out.overflows[0] if overflow is None else overflow, out.overflows)
+        exact = replace(exact, overflow=overflow)
+        exact.policy(out)
         architecture = check_choice("architecture", architecture or "operator", ARCHITECTURES)
         max_k = check_int("max_k", DEFAULT_MAX_K if max_k is None else max_k, 1)
-        how = cls(a, b, lanes, out, sparse, architecture, replace(exact, overflow=overflow), max(max_k, lanes))
+        how = cls(a, b, lanes, out, sparse, architecture, exact, max(max_k, lanes))
         if how.sum_bits > MAX_EXACT_BITS and not options.force_wide:
             raise ParameterError(
                 f"acc=exact must take at most {MAX_EXACT_BITS} bits unless force_wide is True, not {how.sum_bits} as for "

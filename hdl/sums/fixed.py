@@ -26,11 +26,12 @@ from .accumulator import MODE, Beat, Summation
 
 def sum_bits(a: Format, b: Format, count: int) -> tuple[int, int]:
     """Bits of the exact sum of so many products, sign included, and its quantum as a power of two."""
-    quantum = raw_shape(a).quantum + raw_shape(b).quantum
+    cut = _always_zero(a, b)
+    quantum = raw_shape(a).quantum + raw_shape(b).quantum + cut
     if _multiplies_integers(a, b):
         return (_magnitude(a) * _magnitude(b) * count).bit_length() + 1, quantum
     lane = LaneProduct(a=a, b=b, architecture="operator")
-    return lane.raw.width + lane.raw.span + 1 + (count - 1).bit_length(), quantum
+    return lane.raw.width + lane.raw.span - cut + 1 + (count - 1).bit_length(), quantum
 
 
 class FixedSum(PipelinedUnit):
@@ -225,7 +226,13 @@ class FixedSum(PipelinedUnit):
             shifted = Signal(signed(min(len(value) + step, longest)), name=f"product_{lane}_by_{step}")
             m.d.comb += shifted.eq(Mux(bit, Cat(sign.replicate(step), value).as_signed(), value))
             value = shifted
-        return value if len(bits) else pipeline.delay(halfway, value, reset=False)[0]
+        if not len(bits):
+            return pipeline.delay(halfway, value, reset=False)[0]
+        if cut := _always_zero(self.a_format, self.b_format):
+            # All of them are equal, so that they are the carry that -x = ~x + 1 would give.
+            whole, value = value, Signal(signed(len(value) - cut), name=f"product_{lane}_in_place")
+            m.d.comb += value.eq(whole[cut:].as_signed())
+        return value
 
 
 def block_delays(how: Summation, count: int) -> tuple[float, ...]:
@@ -373,6 +380,15 @@ def check_scales(*formats: Format | BlockFormat) -> None:
 
 def _multiplies_integers(a: Format, b: Format) -> bool:
     return a.multiplies_as_integer and b.multiplies_as_integer
+
+
+def _always_zero(a: Format, b: Format) -> int:
+    """How many last bits of a product in its place are 0 in every product, and left out.
+
+    Where small numbers have fewer significant bits than others, as posits have, all of them are multiples of more than
+    the last bit of the least exponent's significands.
+    """
+    return sum(fmt.lsb_exponent - raw_shape(fmt).quantum for fmt in (a, b))
 
 
 def _bits(fmt: Format) -> int:

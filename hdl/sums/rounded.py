@@ -8,7 +8,6 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Signal, Value
 
 from ...golden.formats import (
-    FLOAT_OVERFLOWS,
     BlockFormat,
     ParameterError,
     Rounded,
@@ -67,11 +66,13 @@ class RoundedSum(Summation):
         sparse, overflow, architecture = options.sparse, options.overflow, options.architecture
         rounded, out, port, flags = request.accumulation, request.out, request.port, request.flags
         assert isinstance(rounded, Rounded) and out is not None
+        if out.is_for_operands_only:
+            raise ParameterError(f"acc must be a format that results can be rounded to, not {out}")
         if not (has_path(out, Path.NORMALIZED) and out.is_result):
             raise ParameterError(f"acc must be rounded in a float format with a sign and a zero, not {out}")
         check_nan("acc", out, a, b)
         check_scales(a, b)
-        overflow = check_choice("overflow", "ieee" if overflow is None else overflow, FLOAT_OVERFLOWS)
+        overflow = check_choice("overflow", out.overflows[0] if overflow is None else overflow, out.overflows)
         architecture = check_choice("architecture", architecture or "operator", ARCHITECTURES)
         products = products_of(lanes, sparse)
         if any(isinstance(fmt, BlockFormat) for fmt in (a, b)):
@@ -86,8 +87,13 @@ class RoundedSum(Summation):
                 f"lanes must be a multiple of the {rounded.block} products that are rounded together, not {products}"
             )
         style = replace(rounded, format=out.name, overflow=overflow)
+        style.policy(out)
         if port and style.rounding != Rounded.rounding:
             raise ParameterError(f"rounding must be left out with acc={style_name(style)}, not {PORT}")
+        if port and len(out.roundings) == 1:
+            raise ParameterError(f"rounding must be left out with acc={out}, which has one mode, not {PORT}")
+        if flags and not out.raises_flags:
+            raise ParameterError(f"flags must be left out with acc={out}, which raises none, not on")
         if flags and any(isinstance(fmt, BlockFormat) for fmt in (a, b)):
             raise ParameterError(f"flags must be left out with a={a} and b={b}, whose products are scaled, not on")
         if flags and style.block > 1:

@@ -137,6 +137,8 @@ def _scalar(argument: str, name: str | Format) -> Format:
 
 
 def _check_result(result: Format, fa: Format, fb: Format) -> None:
+    if result.is_for_operands_only:
+        raise ParameterError(f"out must be a format that results can be rounded to, not {result}")
     if not result.is_result:
         raise ParameterError(f"out must be a format with sign and zero, not {result}")
     if (fa.has_specials or fb.has_specials) and not result.has_nan:
@@ -154,7 +156,9 @@ def choose_rounding(
             if value is not None:
                 raise ParameterError(f"{argument} must be left out with {what}, not {value!r}")
         return None, 0, None
-    mode = check_choice("rounding", "rne" if rounding is None else rounding, (*out.roundings, PORT))
+    modes = out.roundings
+    choices, note = ((*modes, PORT), "") if len(modes) > 1 else (modes, f" for {out}")
+    mode = check_choice("rounding", modes[0].value if rounding is None else rounding, choices, note)
     if mode not in (STOCHASTIC, PORT) and random_bits is not None:
         raise ParameterError(f"random_bits must be left out with rounding={mode}, not {random_bits!r}")
     if mode == STOCHASTIC and random_bits is None:

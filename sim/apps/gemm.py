@@ -198,13 +198,12 @@ def _zeros(accumulator: Summation) -> tuple[int, int]:
 
     The sums of other styles never are -0 before their last beat.
     """
-    signed = [
-        fmt.sign_mask if fmt.kind == "float" and fmt.signed and fmt.negative_zero == "zero" else 0
-        for fmt in (accumulator.a_element, accumulator.b_element)
-    ]
+    formats = accumulator.a_element, accumulator.b_element
+    zeros = [fmt.zero_code or 0 for fmt in formats]
+    signed = [fmt.sign_mask if fmt.has_negative_zero else zero for fmt, zero in zip(formats, zeros, strict=True)]
     if not isinstance(accumulator.style, Rounded) or accumulator.style.rounding == "rdn":
-        return 0, 0
-    return (signed[0], 0) if signed[0] else (0, signed[1])
+        return zeros[0], zeros[1]
+    return (signed[0], zeros[1]) if signed[0] != zeros[0] else (zeros[0], signed[1])
 
 
 def _output_stationary(

@@ -24,6 +24,8 @@ def corners(fmt: Format | None, width: int) -> list[int]:
         special = {least, fmt.max_code, fmt.bias << fmt.frac_bits, least >> 1}
         special |= {code for code in (fmt.inf_code, fmt.nan_code, *fmt.nan_codes[:1], *fmt.nan_codes[-1:]) if code}
         ends |= special | {code | fmt.sign_mask for code in special}
+    elif fmt is not None:
+        ends |= {code for _, code in fmt.landmarks}
     near = {code + step for code in ends for step in (-1, 0, 1)}
     return sorted(code for code in near if 0 <= code < 1 << width)
 

@@ -25,9 +25,9 @@ _WILD = 2.0**30
 
 def negated(fmt: Format, codes: Codes) -> Codes:
     """Codes of the numbers' negatives, or of what comes nearest; as they are where there are none."""
-    if fmt.kind == "fixed" and fmt.signed:
+    if fmt.negates_in_twos_complement:
         return (~codes + codes.dtype.type(1)) & codes.dtype.type(fmt.code_mask)
-    flip = 1 if fmt.kind == "binary" else fmt.sign_mask if fmt.kind == "float" and fmt.signed else 0
+    flip = 1 if fmt.kind == "binary" else fmt.sign_mask
     return codes ^ codes.dtype.type(flip)
 
 
@@ -40,7 +40,8 @@ def near(fmt: Format, shape: Shape, generator: Generator) -> Codes:
             return codes.astype(dtype)
         length = generator.integers(1, fmt.width + 1, (shape[0], 1))
         low = codes & ((np.uint64(1) << length.astype(np.uint64)) - np.uint64(1)).astype(codes.dtype)
-        return np.where(generator.random(shape) < 0.5, low, negated(fmt, low.astype(dtype))).astype(dtype)
+        found = np.where(generator.random(shape) < 0.5, low, negated(fmt, low.astype(dtype))).astype(dtype)
+        return found if fmt.nan_code is None else np.where(found == fmt.nan_code, dtype.type(fmt.max_code), found)
     greatest = fmt.max_code >> fmt.frac_bits
     # Mostly around 1, so that products with the other operand and with scales stay in range.
     middle = np.clip(fmt.bias + generator.integers(-8, 9, shape[0]), 0, greatest)
@@ -72,7 +73,7 @@ def wild(fmt: Format, shape: Shape, generator: Generator) -> Codes:
 def _tame(fmt: Format, shape: Shape, generator: Generator) -> Codes:
     """Any codes but those that would decide the sum."""
     codes = wild(fmt, shape, generator)
-    if fmt.kind != "float":
+    if fmt.kind != "float" and not fmt.has_specials:
         return codes
     return np.where(np.abs(golden.decode(codes, fmt)) <= _WILD, codes, near(fmt, shape, generator))
 
@@ -89,9 +90,9 @@ def one_lane(shape: Shape, generator: Generator) -> NDArray[np.bool_]:
 
 def zeros(fmt: Format, shape: Shape, generator: Generator) -> Codes:
     """Zeros of both signs, few other numbers, often none."""
-    if not fmt.has_zero:
+    if fmt.zero_code is None:
         return near(fmt, shape, generator)
-    codes = _signs(fmt, shape, generator)
+    codes = _signs(fmt, shape, generator) | code_dtype(fmt).type(fmt.zero_code)
     if fmt.kind == "float" and fmt.negative_zero != "zero":
         codes[:] = 0
     others = generator.random(shape) < generator.choice([0, 0.3], (shape[0], 1))
@@ -124,6 +125,9 @@ def largest(fmt: Format, shape: Shape, generator: Generator) -> Codes:
     if fmt.kind == "float":
         signs = np.where(generator.random((shape[0], 1)) < 0.5, _signs(fmt, shape, generator), dtype.type(0))
         return signs | dtype.type(fmt.max_code)
+    if not fmt.is_integral:
+        codes = np.full(shape, fmt.max_code, dtype)
+        return np.where(generator.random(shape) < 0.5, negated(fmt, codes), codes)
     ends = np.array([fmt.code_mask >> int(fmt.signed), (fmt.code_mask >> 1) + 1 if fmt.signed else 0], dtype)
     return ends[generator.integers(0, 2, shape) * (generator.random((shape[0], 1)) < 0.5)]
 

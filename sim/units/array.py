@@ -148,7 +148,7 @@ def stimulus(
 
 def _tamed(fmt: Format, codes: NDArray[Any], generator: np.random.Generator) -> NDArray[Any]:
     """The codes, most of those that would decide a whole sum replaced by others."""
-    if fmt.kind != "float":
+    if fmt.kind != "float" and not fmt.has_specials:
         return codes
     wild = ~(np.abs(golden.decode(codes, fmt)) <= _WILD)
     change = wild & (generator.random(len(codes)) >= _WILD_SHARE)

@@ -12,7 +12,7 @@ import pytest
 from polymac import golden, sim, synth
 from polymac.sim.engine import simulators
 
-FORMATS = f"{', '.join(golden.FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY"
+FORMATS = f"{', '.join(golden.FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY, positN, positN_ES"
 TARGETS = ", ".join(synth.TARGETS)
 
 ERRORS = {

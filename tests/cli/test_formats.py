@@ -22,7 +22,7 @@ from polymac.golden.formats import (
 )
 from polymac.golden.formats import registry as names
 
-SCALARS = f"{', '.join(FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY"
+SCALARS = f"{', '.join(FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY, positN, positN_ES"
 ALL = f"{SCALARS}, or of the block formats {', '.join(BLOCK_FORMATS)}"
 MINE = '[mine]\nkind = "float"\nwidth = 5\nfrac_bits = 2\nbias = 2\nsource = "a test"\n'
 
@@ -140,7 +140,7 @@ def test_special_codes_are_what_they_say(name, polymac):
     item = any_format(name)
     fmt = item.element if isinstance(item, BlockFormat) else item
     assert layout.bit_text(fmt, fmt.code_mask).replace(".", "") == "1" * fmt.width
-    finite = [(what, fmt.text(code)) for what, code in layout.special_codes(fmt)]
+    finite = [(what, fmt.text(code)) for what, code in fmt.landmarks]
     for what, text in finite:
         assert ("NaN" in what) == (text == "nan") and ("infinity" in what) == ("inf" in text), (what, text)
     numbers = {what: float(text) for what, text in finite if text not in ("nan", "inf", "-inf")}
@@ -151,7 +151,7 @@ def test_special_codes_are_what_they_say(name, polymac):
 
 
 def test_formulas():
-    formulas = {name: layout.value_formula(format(name)) for name in ("int8", "q2.6", "bin1", "e8m0", "e0m3", "e4m0")}
+    formulas = {name: format(name).formula for name in ("int8", "q2.6", "bin1", "e8m0", "e0m3", "e4m0")}
     assert formulas == {
         "int8": "i",
         "q2.6": "i · 2^-6",

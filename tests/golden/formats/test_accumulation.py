@@ -58,7 +58,7 @@ def test_output_format():
     assert check_accumulation(Aligned(4, 23, 10), "fp16") == (Aligned(4, 23, 10), FORMATS["fp16"])
 
 
-FORMAT_NAMES = f"format must be one of {', '.join(FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY"
+FORMAT_NAMES = f"format must be one of {', '.join(FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY, positN, positN_ES"
 
 
 @pytest.mark.parametrize(

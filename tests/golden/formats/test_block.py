@@ -65,7 +65,8 @@ def test_properties():
         (
             any_format,
             "mxfp5",
-            f"format must be one of {', '.join(golden.FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY, or of the block "
+            f"format must be one of {', '.join(golden.FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY, positN, positN_ES, "
+            f"or of the block "
             f"formats {', '.join(BLOCK_FORMATS)}, not 'mxfp5'; did you mean mxfp4 or msfp15 or mxfp8_e5m2?",
         ),
     ],

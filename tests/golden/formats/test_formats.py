@@ -63,7 +63,7 @@ def test_text_of_values_beyond_floats():
 
 
 CATALOGUE = ", ".join(golden.FORMATS)
-LISTED = f"format must be one of {CATALOGUE}, or intN, uintN, qM.N, uqM.N, eXmY, not"
+LISTED = f"format must be one of {CATALOGUE}, or intN, uintN, qM.N, uqM.N, eXmY, positN, positN_ES, not"
 
 
 @pytest.mark.parametrize(
