@@ -92,14 +92,17 @@ def _decoded(codes: Integers, fmt: Format, subnormals: str) -> Reals:
 
 
 def can_round(target: Target) -> bool:
-    """Whether :func:`rounder` knows the format: a float of precision and range well within float64's."""
+    """Whether :func:`rounder` knows the format: a float of precision and range well within float64's.
+
+    Its least subnormal is at most 1, so that no number vanishes where it is counted in them.
+    """
     out = target.out
     return (
         out.kind == "float"
         and out.signed
         and out.has_zero
         and out.significand_bits <= 50
-        and out.min_exponent - out.frac_bits >= -1000
+        and -1000 <= out.min_exponent - out.frac_bits <= 0
         and out.max_exponent <= 1000
     )
 
@@ -230,7 +233,7 @@ def _rounds_by_addition(out: Format) -> bool:
         up > 0
         and out.inf_code == (out.max_exponent - out.min_exponent + 2) << out.frac_bits
         and out.negative_zero == "zero"
-        and out.min_exponent + up >= -126
+        and out.min_exponent >= -126
         and out.max_exponent + 1 + up <= 127
     )
 

@@ -211,7 +211,8 @@ def to_code(fmt: Format, x: Number, mode: Mode, overflow: str | None, subnormals
     if x.negative and not fmt.signed:
         return 0, NONE
     largest = fmt.inf_code if overflow == "ieee" and fmt.inf_code is not None else max_code(fmt)
-    return largest | (1 << (fmt.width - 1) if x.negative else 0), NONE
+    signed = x.negative and (largest > 0 or fmt.negative_zero == "zero")
+    return largest | (1 << (fmt.width - 1) if signed else 0), NONE
 
 
 # Operations.
