@@ -125,7 +125,7 @@ def to_float(fmt: Format, x: Number, mode: Mode, overflow: str, subnormals: str)
     sign = (1 << (fmt.width - 1)) if fmt.signed and x.negative else 0
     nan = (fmt.nan_code or 0) if overflow == "ieee" and fmt.has_nan else None
     if (not fmt.subnormals and not x.size) or (not fmt.signed and x.negative and x.size):
-        return (sign if nan is None else nan), NONE
+        return (sign * (fmt.negative_zero == "zero") if nan is None else nan), NONE
     least_exponent = (1 if fmt.subnormals else 0) - fmt.bias
     magnitude, flags = 0, NONE
     if x.size:
@@ -211,7 +211,8 @@ def to_code(fmt: Format, x: Number, mode: Mode, overflow: str | None, subnormals
     if x.negative and not fmt.signed:
         return 0, NONE
     largest = fmt.inf_code if overflow == "ieee" and fmt.inf_code is not None else max_code(fmt)
-    return largest | (1 << (fmt.width - 1) if x.negative else 0), NONE
+    signed = x.negative and (largest > 0 or fmt.negative_zero == "zero")
+    return largest | (1 << (fmt.width - 1) if signed else 0), NONE
 
 
 # Operations.

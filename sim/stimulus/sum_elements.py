@@ -103,7 +103,7 @@ def powers(fmt: Format, shape: Shape, generator: Generator) -> Codes:
     """Numbers of one bit: sums of them are ties. Of floats some codes of one bit, most of them subnormals."""
     codes = near(fmt, shape, generator)
     if fmt.kind == "float":
-        bit = np.uint64(1) << generator.integers(0, fmt.max_code.bit_length(), shape, dtype=np.uint64)
+        bit = np.uint64(1) << generator.integers(0, max(fmt.max_code.bit_length(), 1), shape, dtype=np.uint64)
         single = np.minimum(bit, np.uint64(fmt.max_code)).astype(codes.dtype) | _signs(fmt, shape, generator)
         return np.where(
             generator.random((shape[0], 1)) < 0.3, single, codes & ~codes.dtype.type((1 << fmt.frac_bits) - 1)
@@ -114,9 +114,10 @@ def powers(fmt: Format, shape: Shape, generator: Generator) -> Codes:
 def single_bits(fmt: Format, shape: Shape, generator: Generator) -> Codes:
     """Powers of two of a floating-point format, subnormals too, each as often as any other."""
     dtype = code_dtype(fmt)
-    power = generator.integers(0, fmt.frac_bits + (fmt.max_code >> fmt.frac_bits), shape)
+    power = generator.integers(0, max(fmt.frac_bits + (fmt.max_code >> fmt.frac_bits), 1), shape)
     normal = (power - fmt.frac_bits + 1) << fmt.frac_bits
-    return np.where(power < fmt.frac_bits, 1 << power, normal).astype(dtype) | _signs(fmt, shape, generator)
+    magnitude = np.minimum(np.where(power < fmt.frac_bits, 1 << power, normal), fmt.max_code)
+    return magnitude.astype(dtype) | _signs(fmt, shape, generator)
 
 
 def largest(fmt: Format, shape: Shape, generator: Generator) -> Codes:

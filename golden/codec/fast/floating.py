@@ -92,14 +92,17 @@ def _decoded(codes: Integers, fmt: Format, subnormals: str) -> Reals:
 
 
 def can_round(target: Target) -> bool:
-    """Whether :func:`rounder` knows the format: a float of precision and range well within float64's."""
+    """Whether :func:`rounder` knows the format: a float of precision and range well within float64's.
+
+    Its least subnormal is at most 1, so that no number vanishes where it is counted in them.
+    """
     out = target.out
     return (
         isinstance(out, FloatFormat)
         and out.signed
         and out.has_zero
         and out.significand_bits <= 50
-        and out.lsb_exponent >= -1000
+        and -1000 <= out.lsb_exponent <= 0
         and out.max_exponent <= 1000
     )
 
@@ -230,8 +233,8 @@ def _rounds_by_addition(out: Format) -> bool:
     two beyond them, and zeros have signs."""
     up = 23 - out.frac_bits
     beyond = ((out.max_code >> out.frac_bits) + 1) << out.frac_bits
-    has_codes = out.inf_code == beyond and out.negative_zero == "zero"
-    return up > 0 and has_codes and out.min_exponent + up >= -126 and out.max_exponent + 1 + up <= 127
+    has_codes = out.inf_code == beyond and out.has_negative_zero
+    return up > 0 and has_codes and out.min_exponent >= -126 and out.max_exponent + 1 + up <= 127
 
 
 def _round_by_addition(x: NDArray[np.float32], out: Format) -> Integers:

@@ -54,7 +54,11 @@ def test_error_is_half_a_step_or_what_saturation_costs(drawn):
     step = float(golden.decode(scales, fmt.scale)[0])
     top = top_exponent(fmt)
     # Of floats, the steps in the largest binade; of the others all steps are the least value.
-    quantum = 2.0 ** (top - fmt.element.frac_bits) if fmt.element.exp_bits else float(fmt.element.min_positive)
+    quantum = (
+        2.0 ** (top - fmt.element.frac_bits)
+        if not fmt.element.multiplies_as_integer
+        else float(fmt.element.min_positive)
+    )
     bound = step * max(quantum / 2, 2.0 ** (top + 1) - float(fmt.element.max))
     # Outside numbers are also lost because they are subnormal, or too large for any scale.
     unclamped = range(fmt.element.frac_bits + 2 if fmt.zero_scale else 1, fmt.scale.max_code)
