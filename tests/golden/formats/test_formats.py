@@ -116,7 +116,7 @@ def test_name_of_a_wrong_type():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"kind": "complex", "width": 8}, "kind must be one of binary, fixed, float, not 'complex'"),
+        ({"kind": "complex", "width": 8}, "kind must be one of binary, codebook, fixed, float, posit, not 'complex'"),
         ({"kind": "fixed", "width": 0}, "width must be in 1 … 16384, not 0"),
         (
             {"kind": "float", "width": 20, "frac_bits": 2},
