@@ -327,7 +327,7 @@ _E0M3_INF = Format("e0m3_inf", "float", 4, 3, bias=0, inf_code=5, nan_codes=rang
 #: Operations that were wrong once.
 FOUND = {
     "infinity is exact in a binary format": ("multiply", ("bin1", _ONE_AND_INF), "bin1", {}),
-    "flushed before it overflows": ("multiply", ("fp4_e2m1", "int4"), _E0M3_INF, {"subnormals": "flush"}),
+    "flushed before it overflows": ("multiply", ("fp8_e4m3", "int4"), _E0M3_INF, {"subnormals": "flush"}),
     "flushed to the only number": ("multiply", ("fp4_e2m1", "int4"), _ZERO_AND_INF, {"subnormals": "flush"}),
 }
 
