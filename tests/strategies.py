@@ -219,11 +219,10 @@ def _neighbour(fmt: Format, value: Fraction, generator: np.random.Generator) -> 
 def multipliers(draw: DrawFn, most_bits: int = 12) -> Arguments:
     """Arguments of a Multiplier, most of them allowed."""
     out: Any = draw(rarely(results(most_bits + 4), st.sampled_from(["exact", "unpacked"])))
-    arguments: Arguments = {
-        "a": draw(formats(most_bits=most_bits)),
-        "b": draw(formats(most_bits=most_bits)),
-        "out": out,
-    }
+    arguments: Arguments = {"a": draw(formats(most_bits=most_bits)), "b": draw(formats(most_bits=most_bits))}
+    if isinstance(out, Format) and not out.has_nan and any(fmt.has_specials for fmt in arguments.values()):
+        out = draw(rarely(float_results(most_bits + 4).filter(lambda fmt: fmt.has_nan), st.just(out)))
+    arguments["out"] = out
     if isinstance(out, Format) and out.kind != "binary":
         mode = draw(st.sampled_from([*ROUNDINGS, "stochastic", "port"]))
         arguments["rounding"] = mode
@@ -249,7 +248,7 @@ def sums(draw: DrawFn, most_bits: int = 9) -> Arguments:
     if kind == "integer":
         arguments["overflow"] = draw(st.sampled_from([None, "wrap", "saturate"]))
     else:
-        out = draw(float_results(14))
+        out = draw(rarely(float_results(14).filter(lambda fmt: fmt.has_nan), float_results(14)))
         arguments["overflow"] = draw(st.sampled_from([None, "saturate"]))
         if kind == "rounded":
             block = draw(st.integers(1, 2))

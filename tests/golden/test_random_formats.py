@@ -319,3 +319,53 @@ def test_the_reference_itself(space: Random) -> None:
     )
     assert exact.operation("multiply", (9, one), (fp8,) * 2, fp8, "rne", None, "flush") == (9, Flag(0))
     assert exact.operation("add", (one, 0xB8), (fp8,) * 2, fp8, "rdn", None, "full") == (0x80, Flag(0))
+
+
+_ONE_AND_INF = Format("one_and_inf", "float", 1, 0, signed=False, subnormals=False, inf_code=1)
+_ZERO_AND_INF = Format("zero_and_inf", "float", 2, 1, bias=-1, inf_code=1, negative_zero="nan")
+_E0M3_INF = Format("e0m3_inf", "float", 4, 3, bias=0, inf_code=5, nan_codes=range(6, 8))
+#: Operations that were wrong once.
+FOUND = {
+    "infinity is exact in a binary format": ("multiply", ("bin1", _ONE_AND_INF), "bin1", {}),
+    "flushed before it overflows": ("multiply", ("fp8_e4m3", "int4"), _E0M3_INF, {"subnormals": "flush"}),
+    "flushed to the only number": ("multiply", ("fp4_e2m1", "int4"), _ZERO_AND_INF, {"subnormals": "flush"}),
+}
+
+
+@pytest.mark.parametrize("case", FOUND)
+def test_operations_found(case: str, space: Random) -> None:
+    name, names, out, options = FOUND[case]
+    fmts, out = [golden.format(fmt) for fmt in names], golden.format(out)
+    policy: dict[str, Any] = {"rounding": "rne", "overflow": None, "subnormals": "full"} | options
+    pairs = [column.ravel().tolist() for column in np.meshgrid(*(np.arange(fmt.code_count) for fmt in fmts))]
+    want = [space.exact.operation(name, row, fmts, out, *policy.values()) for row in zip(*pairs, strict=True)]
+    space.compare(lambda *arrays: getattr(golden, name)(*arrays, *fmts, out=out, flags=True, **policy), pairs, want, {})
+
+
+#: Formats in which numbers were encoded wrong once, and what +0.0, the least float64, 1.0 and infinity must give.
+FOUND_FORMATS = [
+    (Format("large", "float", 3, 0, bias=-936, inf_code=3), [0, 1, 1, 3]),
+    (Format("small", "float", 3, 0, bias=132, inf_code=3), [0, 1, 3, 3]),
+]
+
+
+@pytest.mark.parametrize(("fmt", "codes"), FOUND_FORMATS, ids=lambda value: str(value))
+def test_encodings_found(fmt: Format, codes: list[int], space: Random) -> None:
+    x = [0.0, 5e-324, 1.0, float("inf")]
+    assert golden.encode(x, fmt, rounding="rup").tolist() == codes
+    numbers = np.array([0.0, 2.0**-133, 2.0**-132, 1.5 * 2.0**-132, 2.0**-131, 1.0, np.inf], np.float32)
+    sixty_four = golden.format("fp64")
+    for mode in golden.formats.ROUNDINGS:
+        items = [space.exact.number(sixty_four, int(bits)) for bits in numbers.astype(np.float64).view(np.uint64)]
+        want = [space.exact.to_code(fmt, item, mode, None)[0] for item in items]
+        assert golden.encode(numbers, fmt, rounding=mode).tolist() == want, mode
+
+
+def test_blocks_whose_elements_no_fp32_reciprocal_reaches() -> None:
+    element = Format("tiny", "float", 3, 1, bias=140)
+    fmt = golden.BlockFormat("tiny_blocks", element, golden.format("fp8_e4m3"), 2, scale_rule="amax")
+    with pytest.raises(ParameterError) as caught:
+        golden.encode_blocks([0.0, 1.0], fmt)
+    assert str(caught.value) == (
+        f"fmt must have a largest element of 2^-126 … 2^127 under amax, not tiny_blocks ({float(element.max)})"
+    )

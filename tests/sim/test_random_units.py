@@ -59,6 +59,16 @@ def make(kind: type[hdl.Unit], arguments: Codes) -> hdl.Unit | None:
         return None
 
 
+def is_modelled(unit: hdl.Unit) -> bool:
+    """Whether golden computes what the unit does: of aligned sums it knows operands in 2^-450 … 2^450 only."""
+    try:
+        next(iter(entry_of(unit).operand_sets(unit, 1, 1)))
+    except ParameterError as error:
+        assert "to be aligned" in str(error), str(error)
+        return False
+    return True
+
+
 def to_port(codes: Any, width: int) -> Any:
     """Codes as the native simulator has them: bytes where a port is wider than 64 bits."""
     data = np.ma.getdata(codes)
@@ -240,7 +250,7 @@ def batches(script: Callable[[str], Any], kinds: Counter[str]) -> Callable[[Any]
         seed = data.draw(st.integers(0, 2**32 - 1))
         with accumulators([arguments for _, arguments in distinct.values()]):
             made = [make(kind, arguments) for kind, arguments in distinct.values()]
-            units = [unit for unit in made if unit is not None]
+            units = [unit for unit in made if unit is not None and is_modelled(unit)]
             kinds.update(unit.kind for unit in units)
             kinds["refused"] += len(made) - len(units)
             if units:

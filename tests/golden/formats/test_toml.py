@@ -144,8 +144,14 @@ ERRORS = {
         "formats file must be TOML, not this: Expected ']' at the end of a table declaration (at line 1, column 3)",
     ),
     "no table": ("x = 3\n", "x must be the table of a format, not 3"),
-    "no kind": ("[x]\nwidth = 8\n", "in [x], kind must be one of binary, codebook, fixed, float, posit, block, not None"),
-    "kind": ('[x]\nkind = "int"\n', "in [x], kind must be one of binary, codebook, fixed, float, posit, block, not 'int'"),
+    "no kind": (
+        "[x]\nwidth = 8\n",
+        "in [x], kind must be one of binary, codebook, fixed, float, posit, block, not None",
+    ),
+    "kind": (
+        '[x]\nkind = "int"\n',
+        "in [x], kind must be one of binary, codebook, fixed, float, posit, block, not 'int'",
+    ),
     "key": (
         '[x]\nkind = "float"\nwidth = 8\nfraction = 3\n',
         "in [x], key must be one of kind, width, source, frac_bits, signed, bias, subnormals, inf_code, nan_codes, "

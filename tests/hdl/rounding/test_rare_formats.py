@@ -1,4 +1,8 @@
-"""Products of fixed-point numbers that lie among the subnormals of a float: their few exponents say how far to shift."""
+"""Units in formats outside the catalogue that were wrong once, against golden.
+
+Products of fixed-point numbers that lie among the subnormals of a float: their few exponents say how far to shift. Special
+codes among the subnormals, of formats with NaNs besides that of -0, and of formats without exponents; scales that are zero.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import numpy as np
 import pytest
 
 from polymac import hdl, sim
-from polymac.golden import Format
+from polymac.golden import BlockFormat, Format
 from polymac.golden.formats import ROUNDINGS
 from polymac.sim.units import entry_of
 from polymac.sim.units.operands import operand_bits
@@ -60,3 +64,21 @@ def test_all_modes_and_stages(case: str) -> None:
     ]
     units += [hdl.Dot(a=a, b=b, lanes=2, acc=f"exact:{mode}", out=out) for mode in ROUNDINGS]
     assert check(units) >= 60_000
+
+
+_PAIR = Format("e2m2_two_nans", "float", 5, 2, bias=1, nan_codes=range(12, 16), negative_zero="nan")
+_SUBNORMAL = Format("e0m3_inf", "float", 4, 3, bias=0, inf_code=5, nan_codes=range(6, 8))
+_INFINITE = Format("e0m2_inf", "float", 3, 2, bias=-1, inf_code=3)
+_BLOCKS = BlockFormat("zero_scales", _PAIR, Format("e3m0", "float", 4, 0, bias=3), 2, scale_rule="amax")
+RARE: dict[str, hdl.Unit] = {
+    "nan_besides_that_of_zero": hdl.Multiplier(a=_PAIR, b="fp8_e4m3", out=_PAIR, rounding="port"),
+    "nan_sums": hdl.Dot(a=_PAIR, b="int4", lanes=2, acc="exact", out=_PAIR),
+    "largest_is_subnormal": hdl.Multiplier(a="fp8_e4m3", b="int4", out=_SUBNORMAL, rounding="port"),
+    "largest_is_subnormal_flush": hdl.Multiplier(a="fp8_e4m3", b="int4", out=_SUBNORMAL, subnormals="flush"),
+    "infinite_without_exponent": hdl.Dot(a=_INFINITE, b="uint4", lanes=2, acc="exact", out="fp8_e5m2"),
+    "scale_of_zero": hdl.Dot(a="int4", b=_BLOCKS, lanes=2, acc="fp16"),
+}
+
+
+def test_rare_units() -> None:
+    assert check(list(RARE.values())) >= 20_000
