@@ -202,7 +202,9 @@ ERRORS = {
     "formats --formats-file none.toml": (
         "formats file must be a file that can be read, not none.toml: No such file or directory"
     ),
-    "formats --formats-file bad.toml": "bad.toml: in [x], kind must be one of binary, codebook, fixed, float, posit, block, not 8",
+    "formats --formats-file bad.toml": (
+        "bad.toml: in [x], kind must be one of binary, codebook, fixed, float, posit, block, not 8"
+    ),
 }
 
 
