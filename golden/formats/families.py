@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..checks import check_bool, check_int
+from ..checks import ParameterError, check_bool, check_int
 from .fixed import FixedFormat
 from .floating import FloatFormat
 from .scalar import Format
@@ -89,7 +89,16 @@ def p3109(precision: int, signed: bool = True, extended: bool = True, width: int
 
 
 def product_format(a: Format, b: Format) -> Format:
-    """The least fixed-point format that holds every product of two fixed-point formats exactly."""
+    """The least fixed-point format that holds every product of two fixed-point formats exactly.
+
+    Raises
+    ------
+    ParameterError
+        ``a`` or ``b`` is no fixed-point or binary format.
+    """
+    for argument, fmt in (("a", a), ("b", b)):
+        if not fmt.is_integral:
+            raise ParameterError(f"{argument} must be a fixed-point or binary format, not {fmt}")
     return fixed_point(a.width + b.width, a.frac_bits + b.frac_bits, a.signed or b.signed)
 
 

@@ -398,4 +398,4 @@ def _bits(fmt: Format) -> int:
 
 def _magnitude(fmt: Format) -> int:
     """A bound of the magnitudes of integers; a float without exponent has no hidden bit."""
-    return fmt.max_significand if fmt.is_integral else fmt.max_significand >> 1
+    return fmt.max_significand

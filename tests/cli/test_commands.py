@@ -76,7 +76,7 @@ def test_formats_table_is_whole_and_plain_when_piped(polymac):
     for name, item in golden.FORMATS.items():
         (row,) = [line for line in out.splitlines() if line.split()[:1] == [name]]
         assert item.source in row
-    assert len([line for line in out.splitlines() if ", as " in line]) == 5
+    assert len([line for line in out.splitlines() if ", as " in line]) == 7
 
 
 def test_generate_writes_what_it_says(polymac, tmp_path):

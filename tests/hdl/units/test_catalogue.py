@@ -37,7 +37,7 @@ PART = 48
 
 def can_hold(a: Format, b: Format, out: Format) -> bool:
     """Whether a multiplier takes the three formats."""
-    if out.kind == "float" and not (out.signed and out.has_zero):
+    if not out.is_result:
         return False
     return out.has_nan or not (a.has_nan or b.has_nan)
 
@@ -52,9 +52,9 @@ def results(a: Format, b: Format, number: int) -> list[Format]:
 def variants(a: Format, b: Format, out: Format) -> list[dict[str, Any]]:
     """Every policy, the rounding by port."""
     options: dict[str, Any] = {"a": a, "b": b, "out": out}
-    if out.kind == "binary":
+    if len(out.roundings) == 1:
         return [options]
-    overflows = ("ieee", "saturate") if out.kind == "float" else ("saturate", "wrap")
+    overflows = out.overflows
     subnormals = ("full", "flush") if "float" in (a.kind, b.kind, out.kind) else (None,)
     return [
         options | {"rounding": "port", "overflow": overflow, "subnormals": policy}
