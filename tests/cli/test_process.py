@@ -70,8 +70,12 @@ def test_interrupt_ends_the_workers_and_writes_nothing(tmp_path, number, status,
 
 
 def test_interrupted_generation_leaves_no_file(tmp_path):
-    process = start("generate", "array", "--rows", "64", "--cols", "64", folder=tmp_path)
-    wait_for(lambda: workers(tmp_path))
+    process = start(
+        "generate", "dot", "--a", "int32", "--b", "int32", "--lanes", "32", "--architecture", "tree", folder=tmp_path
+    )
+    # Importing is done soon after NumPy is mapped; generating takes some twenty times as long.
+    wait_for(lambda: "_multiarray_umath" in Path(f"/proc/{process.pid}/maps").read_text())
+    time.sleep(3)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (130, "", "polymac: interrupted\n")
