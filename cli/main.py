@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import warnings
 from types import FrameType
 
 
@@ -18,6 +19,8 @@ def main() -> None:
         status = run(sys.argv[1:])
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # Amaranth warns of modules that were never converted, as those of a design broken off are.
+        warnings.simplefilter("ignore")
         print("polymac: interrupted", file=sys.stderr)
         status = 128 + signal.SIGINT
     sys.exit(status)

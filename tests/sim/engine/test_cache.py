@@ -10,7 +10,7 @@ from polymac.sim.engine import cache
 
 _RACER = """
 import pathlib, sys, time
-from polymac.sim import cache
+from polymac.sim.engine import cache
 
 folder = pathlib.Path(sys.argv[1])
 

@@ -140,7 +140,8 @@ def test_two_processes_race_for_one_model(tmp_path: Path) -> None:
     script = f"""
 import numpy as np, pathlib
 from types import SimpleNamespace
-from polymac.sim import Model, cache
+from polymac.sim import Model
+from polymac.sim.engine import cache
 
 real = cache.user_cache
 cache.user_cache = lambda kind: pathlib.Path({str(tmp_path)!r}) / kind if kind == "native" else real(kind)

@@ -17,7 +17,7 @@ SLEEP = Job("sleeper", ("exec -- sleep 300",), {})
 INTERRUPTED = """
 import sys, tempfile
 tempfile.tempdir = sys.argv[1]
-from polymac.synth.runner import Job, Workers
+from polymac.synth.yosys.runner import Job, Workers
 Workers(2, 300.0).run([Job("sleeper", ("exec -- sleep 300",), {})] * 3)
 """
 
