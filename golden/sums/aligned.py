@@ -144,7 +144,9 @@ def _chain_in_loop(left: _Terms, right: _Terms, result: Reals, accumulate: Align
     sums, width = result.copy(), result.shape[1]
     scale = np.empty(width, np.uint32 if left.values.dtype == np.float32 else np.uint64)
     total = np.empty(width, _counter(accumulate))
-    limits = np.array([out.max, out.min_normal, 1 / out.min_positive], np.float64)
+    # Not the format's own least numbers: where special codes are among the subnormals there may be none.
+    powers = np.ldexp(1.0, [out.min_exponent, out.frac_bits - out.min_exponent])
+    limits = np.array([float(out.max), *powers])
     style = (accumulate.block, accumulate.frac_bits, accumulate.out_frac_bits)
     return sums if loop(*matrices, sums, scale, total, *style, limits, out.min_exponent) else None
 
@@ -258,7 +260,7 @@ def _truncated(total: Integers, result: Reals, largest: Integers, accumulate: Al
         beyond = np.abs(result) > float(out.max)
         result[beyond] = _without_inf(np.copysign(np.inf, result[beyond]), out)
     if largest.min(initial=0) - accumulate.frac_bits < out.min_exponent:
-        tiny = np.abs(result) < float(out.min_normal)
+        tiny = np.abs(result) < np.ldexp(1.0, out.min_exponent)
         # A zero sum is +0, also one truncated to it.
         result[tiny] = decode(encode(result[tiny], out, rounding="rtz"), out) + 0.0
     return result

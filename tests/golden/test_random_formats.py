@@ -361,6 +361,21 @@ def test_encodings_found(fmt: Format, codes: list[int], space: Random) -> None:
         assert golden.encode(numbers, fmt, rounding=mode).tolist() == want, mode
 
 
+@pytest.mark.parametrize("out", [_ZERO_AND_INF, _E0M3_INF, golden.format("e0m4")], ids=str)
+@pytest.mark.parametrize("depth", [3, 1])
+def test_aligned_sums_found(out: Format, depth: int, space: Random) -> None:
+    """Results of which none is a normal number."""
+    fmt, style = golden.format("fp4_e2m1"), Aligned(1, 6, out.frac_bits)
+    generator = np.random.default_rng(1)
+    rows, columns = generator.integers(0, fmt.codes, (2, 200, depth))
+    c = np.where(np.arange(200) % 2, 0, out.max_code)
+    want = [
+        attempt(lambda a=a, b=b, s=s: space.exact.aligned_dot(a, b, s, fmt, fmt, out, style))
+        for a, b, s in zip(rows.tolist(), columns.tolist(), c.tolist(), strict=True)
+    ]
+    assert golden.dot(rows, columns, fmt, fmt, c, accumulate=style, out=out).tolist() == want
+
+
 def test_blocks_whose_elements_no_fp32_reciprocal_reaches() -> None:
     element = Format("tiny", "float", 3, 1, bias=140)
     fmt = golden.BlockFormat("tiny_blocks", element, golden.format("fp8_e4m3"), 2, scale_rule="amax")
