@@ -367,7 +367,7 @@ def test_aligned_sums_found(out: Format, depth: int, space: Random) -> None:
     """Results of which none is a normal number."""
     fmt, style = golden.format("fp4_e2m1"), Aligned(1, 6, out.frac_bits)
     generator = np.random.default_rng(1)
-    rows, columns = generator.integers(0, fmt.codes, (2, 200, depth))
+    rows, columns = generator.integers(0, fmt.code_count, (2, 200, depth))
     c = np.where(np.arange(200) % 2, 0, out.max_code)
     want = [
         attempt(lambda a=a, b=b, s=s: space.exact.aligned_dot(a, b, s, fmt, fmt, out, style))
