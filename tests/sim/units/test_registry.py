@@ -17,6 +17,7 @@ from polymac.cli.options import make_unit
 from polymac.hdl.core.pipeline import Pipeline, PipelinedUnit
 from polymac.hdl.core.unit import number
 from polymac.sim.campaigns import regression
+from polymac.sim.engine.simulators import Simulator
 from polymac.sim.units import entry_of
 from polymac.sim.units.operands import all_operands
 
@@ -75,9 +76,9 @@ def test_a_seeded_mismatch_is_found_and_told() -> None:
     assert result.details[0] == "a=0x0 (0), b=0x1 (1): hardware y=0x1ff (-1), golden y=0x1 (1)"
 
 
-def test_cocotb_compares_every_cycle() -> None:
-    assert sim.verify(Adder(stages=1), vectors=200, simulator="icarus").passed
-    result = sim.verify(Adder(stages=1), vectors=200, simulator="icarus", design=broken(Adder(stages=1)))
+def test_cocotb_compares_every_cycle(simulator: Simulator) -> None:
+    assert sim.verify(Adder(stages=1), vectors=200, simulator=simulator.name).passed
+    result = sim.verify(Adder(stages=1), vectors=200, simulator=simulator.name, design=broken(Adder(stages=1)))
     assert not result.passed and "golden y=" in result.details[0]
 
 
