@@ -24,7 +24,7 @@ SIZE_LIMIT = 2 << 30
 #: Entries smaller than this lie in the database, whose transactions leave nothing half-written.
 _LARGEST_IN_DATABASE = 64 << 20
 #: Seconds that another process may hold the database.
-_WAIT = 10.0
+_WAIT = 10
 _FAULTS = (sqlite3.Error, diskcache.Timeout, OSError)
 
 _log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class ResultStore:
 
     def __len__(self) -> int:
         """How many values there are."""
-        return len(self._cache())
+        return len(self._cache())  # pyright: ignore[reportArgumentType]  # its annotation says less than it gives
 
     def close(self) -> None:
         """Close this thread's connection; the next use opens it again."""

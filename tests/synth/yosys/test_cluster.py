@@ -8,10 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ import pytest
 from polymac.golden.formats import ParameterError
 from polymac.synth.store import ResultStore
 from polymac.synth.yosys.cluster import connect, unlike
-from polymac.synth.yosys.job import Job, Outcome, SynthesisError, tool
+from polymac.synth.yosys.job import Job, Outcome, SynthesisError
 from polymac.synth.yosys.runner import Workers
 
 pytest.importorskip("distributed", reason="distributed, of the extra 'cluster', is not installed")
@@ -186,22 +188,36 @@ def _refused(address: str) -> str:
 
 
 @contextmanager
-def _silent_port() -> Iterator[int]:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        yield silent.getsockname()[1]
+def _port(greeting: bytes = b"") -> Iterator[str]:
+    """The address of a server that greets the first to come, and says nothing more."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+
+        def greet() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(ConnectionError):
+                connection.sendall(greeting)
+                connection.recv(100)
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        thread.join(10)
 
 
 def test_no_scheduler_there():
+    for wrong in ("", "localhost", "nonsense://x:1", "tcp://127.0.0.1:0:0", "tcp://a b:1", "127.0.0.1:70000"):
+        assert _refused(wrong) == f"scheduler must be an address as tcp://HOST:PORT, not {wrong!r}"
+    wanted = "scheduler must be the address of a running dask scheduler, not"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    assert _refused(address).startswith(f"scheduler must be the address of a running dask scheduler, not '{address}': ")
-    with _silent_port() as port:
-        assert _refused(f"127.0.0.1:{port}").startswith("scheduler must be the address of a running dask scheduler, ")
-    for wrong in ("", "nonsense://x", "tcp://127.0.0.1:0:0"):
-        assert _refused(wrong).startswith(f"scheduler must be the address of a running dask scheduler, not {wrong!r}: ")
+        assert _refused(address) == f"{wanted} {address!r}: Connection refused"
+    with _port() as address:
+        assert _refused(address) == f"{wanted} {address!r}: nothing answers within 3 s"
+    with _port(b"SSH-2.0-OpenSSH_9.2") as address:
+        assert _refused(address) == f"{wanted} {address!r}: something else answers"
 
 
 def test_a_scheduler_without_workers(scheduler):
@@ -210,17 +226,15 @@ def test_a_scheduler_without_workers(scheduler):
 
 
 def test_a_scheduler_of_another_version(scheduler, worker):
-    import distributed
-
     address, _ = scheduler(_OTHER)
     worker(address)
-    reason = f"the scheduler has distributed 2000.1, and here is {distributed.__version__}"
+    reason = f"the scheduler has distributed 2000.1, and here is {version('distributed')}"
     assert _refused(address) == f"scheduler must have a cluster of the versions here, not {address!r}: {reason}"
 
 
 def test_which_versions_must_be_alike():
-    yosys, number = tool().split()
-    package = {"python": "3.12.1.final.0", "dask": "1", "distributed": "2", "numpy": "3", "polymac": "4", yosys: number}
+    package = {"python": "3.12.1.final.0", "dask": "1", "distributed": "2"}
+    package |= {"numpy": "3", "polymac": "4", "pyosys": "5"}
 
     def differs(scheduler: dict[str, str | None], worker: dict[str, str | None]) -> str:
         return unlike(
@@ -232,8 +246,8 @@ def test_which_versions_must_be_alike():
         )
 
     assert differs({}, {}) == ""
-    assert differs({"polymac": None, yosys: None, "numpy": "4"}, {"python": "3.12.9.final.0", "numpy": "4"}) == ""
+    assert differs({"polymac": None, "pyosys": None, "numpy": "4"}, {"python": "3.12.9.final.0", "numpy": "4"}) == ""
     assert differs({"python": "3.13.1.final.0"}, {}) == "the scheduler has python 3.13, and here is 3.12"
     assert differs({"dask": "0"}, {}) == "the scheduler has dask 0, and here is 1"
-    assert differs({}, {"polymac": None}) == "the worker tcp://b has polymac not at all, and here is 4"
-    assert differs({}, {yosys: "0.1"}) == f"the worker tcp://b has {yosys} 0.1, and here is {number}"
+    assert differs({}, {"polymac": None}) == "the worker tcp://b has polymac none, and here is 4"
+    assert differs({}, {"pyosys": "0.1"}) == "the worker tcp://b has pyosys 0.1, and here is 5"

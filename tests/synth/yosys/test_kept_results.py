@@ -175,7 +175,7 @@ def test_a_job_over_its_memory_limit_fails_and_says_so():
     assert str(outcome).startswith("hungry: ") and str(outcome).endswith(", with the memory limit of 400 MB")
     (outcome,) = Workers(1, 60.0, memory_mb=4000).run([Job("modest", ("design -reset",), {})])
     assert isinstance(outcome, Outcome)
-    with pytest.raises(ParameterError, match="^memory_mb must be at least 1, not 0$"):
+    with pytest.raises(ParameterError, match=r"^memory_mb must be at least 1, not 0$"):
         Workers(1, 60.0, memory_mb=0)
 
 
