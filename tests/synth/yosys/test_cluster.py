@@ -148,6 +148,7 @@ def test_a_worker_that_is_killed_costs_nothing_and_nothing_is_done_twice(tmp_pat
     assert counts(tmp_path / "begun") == begun
 
 
+@pytest.mark.slow
 def test_the_cluster_gives_what_this_machine_gives(tmp_path: Path, scheduler, worker):
     address, process = scheduler()
     worker(address)
