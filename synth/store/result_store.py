@@ -53,14 +53,14 @@ class ResultStore:
         self.size_limit = size_limit
         self.warn = warn or _log.warning
         self._opened: diskcache.Cache | None = None
-        self._said: set[str] = set()
+        self._said = False
 
     def get(self, key: str) -> Any | None:
         """The value kept under a key, or None."""
         try:
             entry = self._cache().get(key)
         except _FAULTS as error:
-            self._cannot("read", error)
+            self._cannot("used", error)
             return None
         except _DamagedError:
             entry = b""
@@ -116,11 +116,10 @@ class ResultStore:
             self._discard(error)
             return
         # Once is enough: a sweep would say it a thousand times.
-        if what not in self._said:
-            self._said.add(what)
+        if not self._said:
+            self._said = True
             reason = "another process holds it" if isinstance(error, diskcache.Timeout) else _reason(error)
-            kept = "results are not kept" if what == "written" else "kept results are not used"
-            self.warn(f"{kept}: the result store {self.folder} cannot be {what}: {reason}")
+            self.warn(f"results are not kept: the result store {self.folder} cannot be {what}: {reason}")
 
     def _discard(self, error: Exception) -> None:
         """Begin with an empty database in place of one that SQLite cannot read."""

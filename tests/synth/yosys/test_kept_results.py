@@ -125,7 +125,7 @@ def test_a_store_that_cannot_be_written_costs_no_result(tmp_path: Path, counted)
     store = ResultStore(tmp_path / "file" / "store", warn=told.append)
     outcomes = Workers(2, 60.0, store=store).run([make(f"n{index}") for index in range(3)])
     assert all(isinstance(outcome, Outcome) for outcome in outcomes)
-    assert [line.partition(":")[0] for line in told] == ["kept results are not used", "results are not kept"]
+    assert [line.partition(":")[0] for line in told] == ["results are not kept"]
 
 
 SWEEP = """
