@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ...golden.formats import ParameterError, check_int
+from ..store import user_store
 from ..yosys.design import Design, check_design
 from ..yosys.runner import Progress, SynthesisError, Workers
 from .measure import record, synthesis_job
@@ -128,7 +129,7 @@ def place_and_route(
     if reason := missing():
         raise ParameterError(f"nextpnr must be available, not missing: {reason}")
     check_int("seeds", seeds, 1)
-    workers = Workers(jobs, timeout)
+    workers = Workers(jobs, timeout, store=user_store())
     ecp5 = target("ecp5")
     (chosen,) = ecp5.choose_recipes([recipe])
     check_design(design)

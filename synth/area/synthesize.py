@@ -10,6 +10,7 @@ from os import PathLike
 from typing import Any
 
 from ...golden.formats import ParameterError
+from ..store import user_store
 from ..yosys.design import Design, check_design
 from ..yosys.runner import Job, Outcome, Progress, SynthesisError, Workers
 from .library import LibertyFile
@@ -214,13 +215,15 @@ def compare(
     timeout: float = TIMEOUT,
     jobs: int = 2,
     progress: Progress | None = None,
+    workers: Workers | None = None,
 ) -> list[Result]:
     """Run every design through the recipes of every target: one Result each, all targets of the first design first.
 
     Instead of a design a sequence of them may stand, which compute the same in different architectures: their Result is
     the best of all, and a record's parameters say which one it is of. Recipes for small designs only come last, with the
     design of the least area. Other parameters and all errors are those of :func:`synthesize`; :func:`liberty_target`
-    makes a target of a Liberty file.
+    makes a target of a Liberty file. Results are kept in the user's store (:func:`~polymac.synth.store.user_store`);
+    with ``workers``, in place of ``timeout`` and ``jobs``, they are kept and jobs run as those say.
 
     Examples
     --------
@@ -228,7 +231,7 @@ def compare(
     >>> [result.luts for result in synth.compare(designs, ["ice40"], recipes=["plain"])]
     [6, 18]
     """
-    workers = Workers(jobs, timeout)
+    workers = workers or Workers(jobs, timeout, store=user_store())
     limit = _check_delay(max_delay_ns)
     found = [_available(find_target(item)) for item in targets]
     chosen = {item.name: _choose_recipes(item, recipes, limit) for item in found}

@@ -1,75 +1,55 @@
-"""Runs synthesis jobs, each in a worker process of its own, on a bounded number of threads."""
+"""Runs synthesis jobs, each in a worker process of its own, here or on a cluster; results may be kept and used again."""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 import math
-import os
-import re
-import shutil
-import signal
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
-from importlib.util import find_spec
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, Protocol
 
 from ...golden.formats import ParameterError, check_int
-
-#: The line of the log that says that there will be none of ABC's: the WebAssembly build loses what ABC prints.
-NO_ABC_OUTPUT = "polymac: this Yosys gives no output of ABC's"
+from ..store import ResultStore
+from .job import NO_ABC_OUTPUT as NO_ABC_OUTPUT
+from .job import Job, Limits, Outcome, Processes, SynthesisError, run_job, tool
 
 #: Called after each job with the jobs done, the jobs in all and the label of the job; first with 0 jobs done.
 Progress = Callable[[int, int, str], None]
 
-_COMMAND = (sys.executable, "-P", str(Path(__file__).with_name("worker.py").resolve()))
-_LOG = "yosys.log"
-_TEMPORARY = re.compile(r"[^\s\"'`]*\bpolymac-synth-\w+/(yosys-abc-\w+/)?")
+#: Of what is kept, and of what its key is made of: a new number where either changes its meaning.
+SCHEMA = 1
 
 
-class SynthesisError(RuntimeError):
-    """A job that gave no figures; the message names the design, target and recipe and the reason, in one line."""
+class Executor(Protocol):
+    """Where jobs run: threads with a process each, or a cluster."""
 
+    #: Jobs to hand over at a time.
+    window: int
 
-@dataclass(frozen=True)
-class Job:
-    """One run of Yosys.
+    def submit(self, job: Job, limits: Limits) -> Future[Outcome | SynthesisError]:
+        """Hand over a job."""
+        ...
 
-    Parameters
-    ----------
-    label : str
-        What is run, for progress and errors.
-    commands : tuple of str
-        Yosys commands.
-    files : mapping of str to str
-        Names and texts of the files that the commands read.
-    links : mapping of str to Path
-        Names and places of files that are read where they are.
-    """
+    def result(self, job: Job, future: Future[Outcome | SynthesisError]) -> Outcome | SynthesisError:
+        """What a job's future holds, once it is done."""
+        ...
 
-    label: str
-    commands: tuple[str, ...]
-    files: Mapping[str, str]
-    links: Mapping[str, Path] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a job left: Yosys' log, its JSON reports by file name, and the seconds it took."""
-
-    log: str
-    reports: dict[str, dict[str, Any]]
-    seconds: float
+    def stop(self) -> None:
+        """End what runs, as far as that is possible, and take back what waits."""
+        ...
 
 
 class Workers:
     """Runs jobs, at most ``jobs`` at a time, each for at most ``timeout`` seconds.
+
+    A result that is in the store is taken from there; with the seconds that it took when it ran. What fails is not kept:
+    a time limit, or memory that was short, says nothing of the next run.
 
     Parameters
     ----------
@@ -77,6 +57,13 @@ class Workers:
         Worker processes at a time, at least 1.
     timeout : float
         Seconds after which a job is ended, over 0.
+    store : ResultStore, optional
+        Where results are kept; nowhere unless given.
+    memory_mb : int, optional
+        Address space in MB (10^6 bytes) that each process of a job may take; no limit unless given.
+    cluster : Executor, optional
+        Where jobs run instead of this machine (:func:`~polymac.synth.yosys.cluster.connect`), as many at a time as it
+        has threads.
 
     Raises
     ------
@@ -84,130 +71,146 @@ class Workers:
         A parameter is out of range.
     """
 
-    def __init__(self, jobs: int, timeout: float) -> None:
+    def __init__(
+        self,
+        jobs: int,
+        timeout: float,
+        *,
+        store: ResultStore | None = None,
+        memory_mb: int | None = None,
+        cluster: Executor | None = None,
+    ) -> None:
         self.jobs = check_int("jobs", jobs, 1)
         if isinstance(timeout, bool) or not isinstance(timeout, int | float):
             raise TypeError(f"timeout must be a number of seconds, not {timeout!r}")
         if not 0 < timeout < math.inf:
             raise ParameterError(f"timeout must be over 0 seconds and finite, not {timeout:g}")
         self.timeout = timeout
-        self._lock = threading.Lock()
-        self._running: set[subprocess.Popen[str]] = set()
-        self._stopped = False
+        self.store = store
+        self.memory_mb = None if memory_mb is None else check_int("memory_mb", memory_mb, 1)
+        self.cluster = cluster
+        self._processes = Processes()
 
     def run(self, jobs: Sequence[Job], progress: Progress | None = None) -> list[Outcome | SynthesisError]:
         """The outcome of every job, in the order of the jobs: what it left, or why it failed.
 
-        Whatever interrupts the wait (Ctrl-C, an error of ``progress``) ends all workers before it goes on.
+        Whatever interrupts the wait (Ctrl-C, an error of ``progress``) ends all workers before it goes on; what was done
+        is kept.
         """
         outcomes: dict[int, Outcome | SynthesisError] = {}
-        with ThreadPoolExecutor(self.jobs) as threads:
-            try:
+        if progress is not None:
+            progress(0, len(jobs), "")
+        with closing(self._finished(jobs)) as finished:
+            for index, outcome in finished:
+                outcomes[index] = outcome
                 if progress is not None:
-                    progress(0, len(jobs), "")
-                futures = {threads.submit(self._outcome, job): index for index, job in enumerate(jobs)}
-                for future in as_completed(futures):
-                    index = futures[future]
-                    outcomes[index] = future.result()
-                    if progress is not None:
-                        progress(len(outcomes), len(jobs), jobs[index].label)
-            except BaseException:
-                self._stop()
-                threads.shutdown(wait=False, cancel_futures=True)
-                raise
+                    progress(len(outcomes), len(jobs), jobs[index].label)
         return [outcomes[index] for index in range(len(jobs))]
 
-    def _outcome(self, job: Job) -> Outcome | SynthesisError:
+    def _finished(self, jobs: Sequence[Job]) -> Generator[tuple[int, Outcome | SynthesisError]]:
+        """The index and outcome of every job, in the order in which they are done."""
+        limits = Limits(self.timeout, self.memory_mb)
+        done: SimpleQueue[tuple[str, Future[Outcome | SynthesisError]]] = SimpleQueue()
+        # Equal jobs run once: by key, the places of those that wait for one that runs.
+        waiting: dict[str, list[int]] = {}
+
+        def one_done() -> Iterator[tuple[int, Outcome | SynthesisError]]:
+            key, future = done.get()
+            first, *others = waiting.pop(key)
+            outcome = executor.result(jobs[first], future)
+            if self.store is not None and isinstance(outcome, Outcome):
+                self.store.put(key, dataclasses.asdict(outcome))
+            yield first, outcome
+            for index in others:
+                yield index, _relabelled(outcome, jobs[first], jobs[index])
+
+        with self._executor() as executor:
+            for index, job in enumerate(jobs):
+                key = job_key(job) if self.store is not None else str(index)
+                if key in waiting:
+                    waiting[key].append(index)
+                    continue
+                if (kept := self._kept(key)) is not None:
+                    yield index, kept
+                    continue
+                while len(waiting) >= executor.window:
+                    yield from one_done()
+                waiting[key] = [index]
+                future = executor.submit(job, limits)
+                future.add_done_callback(lambda future, key=key: done.put((key, future)))
+            while waiting:
+                yield from one_done()
+
+    def _kept(self, key: str) -> Outcome | None:
+        value = None if self.store is None else self.store.get(key)
         try:
-            return self._run(job)
-        except SynthesisError as error:
-            return error
+            return None if value is None else Outcome(**value)
+        except TypeError:  # not what SCHEMA says; it runs again, and is replaced
+            return None
 
-    def _run(self, job: Job) -> Outcome:
-        # A worker killed in mid-write may still be dying when its folder goes.
-        with TemporaryDirectory(prefix="polymac-synth-", ignore_cleanup_errors=True) as name:
-            folder = Path(name)
-            _fill(folder, job)
-            start = time.monotonic()
-            status = self._wait(job, folder)
-            seconds = time.monotonic() - start
-            log = (folder / _LOG).read_text(encoding="utf-8", errors="replace")
-            if status:
-                # The folder's random names say nothing to anyone.
-                raise SynthesisError(f"{job.label}: {_reason(status, _TEMPORARY.sub('', log))}")
-            reports = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
-            return Outcome(log, reports, round(seconds, 3))
-
-    def _wait(self, job: Job, folder: Path) -> int:
-        """Run the worker in ``folder`` and return its exit status."""
-        seconds = math.ceil(self.timeout) + 1
-        order = json.dumps({"commands": job.commands, "cpu_seconds": seconds, "webassembly_note": NO_ABC_OUTPUT})
-        with (folder / _LOG).open("w", encoding="utf-8") as log:
-            process = self._start(folder, log.fileno())
-            try:
-                process.communicate(order, timeout=self.timeout)
-            except subprocess.TimeoutExpired:
-                raise SynthesisError(f"{job.label}: no result within the time limit of {self.timeout:g} s") from None
-            finally:
-                with self._lock:
-                    self._running.discard(process)
-                    if process.poll() is None or process.returncode:
-                        _kill(process)
-                process.wait()
-        return process.returncode
-
-    def _start(self, folder: Path, log: int) -> subprocess.Popen[str]:
-        # A session of its own: its ABC is ended with it, and Ctrl-C reaches the parent alone, which ends all in order.
-        # A TMPDIR of its own: Yosys leaves a converted copy of the library there, to be found by name and date.
-        environment = {**os.environ, "TMPDIR": str(folder)}
-        with self._lock:
-            if self._stopped:
-                raise SynthesisError("synthesis was interrupted")
-            process = subprocess.Popen(
-                _COMMAND,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=folder,
-                env=environment,
-                text=True,
-                start_new_session=True,
-            )
-            self._running.add(process)
-            return process
-
-    def _stop(self) -> None:
-        """End all workers and start no more."""
-        with self._lock:
-            self._stopped = True
-            for process in self._running:
-                _kill(process)
+    @contextmanager
+    def _executor(self) -> Iterator[Executor]:
+        executor = self.cluster or _Threads(self.jobs, self._processes)
+        try:
+            yield executor
+        except BaseException:
+            executor.stop()
+            raise
+        finally:
+            if isinstance(executor, _Threads):
+                executor.threads.shutdown()
+            if self.store is not None:
+                self.store.close()
 
 
-def _fill(folder: Path, job: Job) -> None:
-    for name, text in job.files.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    for name, path in job.links.items():
-        if find_spec("pyosys") is not None:
-            (folder / name).symlink_to(path)
-        else:  # WebAssembly sees nothing outside its folder
-            shutil.copyfile(path, folder / name)
+class _Threads:
+    """Jobs on this machine: a thread waits for each process."""
+
+    def __init__(self, jobs: int, processes: Processes) -> None:
+        self.window = 2 * jobs
+        self.threads = ThreadPoolExecutor(jobs)
+        self._processes = processes
+
+    def submit(self, job: Job, limits: Limits) -> Future[Outcome | SynthesisError]:
+        return self.threads.submit(run_job, job, limits, tool(), processes=self._processes)
+
+    def result(self, job: Job, future: Future[Outcome | SynthesisError]) -> Outcome | SynthesisError:
+        return future.result()
+
+    def stop(self) -> None:
+        self._processes.stop()
+        self.threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _kill(process: subprocess.Popen[str]) -> None:
-    """End the worker and all that it started (its process group)."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+def job_key(job: Job) -> str:
+    """The hash of all that a job's outcome depends on: commands, contents of files and links, and the Yosys.
+
+    The label is not among them, nor are the limits: they decide whether there is an outcome, not which.
+    """
+    parts: dict[str, Any] = {
+        "schema": SCHEMA,
+        "tool": tool(),
+        "commands": list(job.commands),
+        "files": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in sorted(job.files.items())},
+        "links": {name: _content_hash(path) for name, path in sorted(job.links.items())},
+    }
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _reason(status: int, log: str) -> str:
-    """Why a worker failed, in one line."""
-    if status < 0:
-        return f"the worker was ended by {signal.Signals(-status).name}"
-    # Anywhere in the log, in which what goes to standard error may come before what was printed earlier.
-    if found := re.search(r"^(.*)\bERROR: ?(.+)", log, re.MULTILINE):
-        return (found[1] + found[2]).strip()
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    return f"the worker ended with status {status}: {lines[-1] if lines else 'no output'}"
+def _content_hash(path: Path) -> str:
+    status = path.stat()
+    return _hash_of(path, status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+@lru_cache(maxsize=1024)
+def _hash_of(path: Path, mtime_ns: int, size: int, inode: int) -> str:
+    """A file's hash, read again where the file is no longer the same."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _relabelled(outcome: Outcome | SynthesisError, first: Job, job: Job) -> Outcome | SynthesisError:
+    """An equal job's outcome under this job's label."""
+    if isinstance(outcome, Outcome):
+        return outcome
+    return SynthesisError(job.label + str(outcome).removeprefix(first.label))
