@@ -24,8 +24,10 @@ from .formats.accelerators import PRESETS, Preset, preset
 from .formats.accumulation import Aligned, Exact, Rounded
 from .formats.derived import exact_product, exact_sum, unpacked_product
 from .quantization.affine import Quantization, dequantize, qgemm, quantize
-from .quantization.calibrate import Calibration, Entropy, MeanSquareError, MeanStd, MinMax, MovingAverage, Percentile
+from .quantization.calibration import Calibration
+from .quantization.histogram_calibration import Entropy, MeanSquareError, Percentile
 from .quantization.mlp import FloatLayer, FloatMlp, QuantizedLayer, QuantizedMlp, forward, forward_float, quantize_mlp
+from .quantization.range_calibration import MeanStd, MinMax, MovingAverage
 from .quantization.requantize import float_scale, quantize_multiplier, requantize, rescale, rescale_float
 from .sums.block import block_dot, block_gemm
 from .sums.dot import dot
