@@ -13,7 +13,7 @@ import numpy as np
 from ... import hdl
 from ...golden.formats import ParameterError
 from ..expected.sums import bus_values
-from .job import Job, Motion, UnitJob
+from .job import Job, Motion, VectorJob
 from .operands import Codes, operand_names, ports_of, random_operands
 
 AnyUnit = TypeVar("AnyUnit", bound=hdl.Unit)
@@ -136,7 +136,7 @@ class UnitEntry(Generic[AnyUnit]):
             return self.job(unit, cycles, seed, reproduce)
         return self._vector_job(unit, cycles, seed, reproduce)
 
-    def _vector_job(self, unit: AnyUnit, cycles: int, seed: int, reproduce: str) -> UnitJob:
+    def _vector_job(self, unit: AnyUnit, cycles: int, seed: int, reproduce: str) -> VectorJob:
         """One set of operands per cycle; with a clock, random stalls by ``en``, and resets where they show."""
         total = cycles + unit.latency
         parts = list(self.random_inputs(unit, total, seed))
@@ -160,4 +160,4 @@ class UnitEntry(Generic[AnyUnit]):
             wanted = bus_values(np.ma.getdata(values))
             outputs[name] = [first if item is None else None if undefined[item] else wanted[item] for item in items]
         coverage = f"{cycles:,} {self.describe_operands(unit)}, one a cycle, seed {seed}"
-        return UnitJob(total, self.products(unit), coverage, reproduce, ports, drive, outputs, items)
+        return VectorJob(total, self.products(unit), coverage, reproduce, ports, drive, outputs, items)
