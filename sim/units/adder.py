@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ... import golden, hdl
 from ...hdl.rounding.modes import STOCHASTIC
 from ..stimulus.operands import port_dtype
+from ..stimulus.pairs import relate
 from .entry import UnitEntry
 from .multiplier import asked_roundings
-from .operands import Codes, all_operands, ports_of
+from .operands import CHUNK, Codes, all_operands, draw, ports_of, random_valid
+
+
+def random_inputs(unit: hdl.Adder, total: int, seed: int) -> Iterator[dict[str, Codes]]:
+    """``total`` sets of operands in chunks, half of them with a b that is related to a."""
+    generator = np.random.default_rng(seed)
+    for start in range(0, total, CHUNK):
+        count = min(CHUNK, total - start)
+        chunk = draw(unit, count, generator)
+        formats = unit.a_format, unit.b_format, unit.out_format
+        chunk["b"] = relate(chunk["a"], chunk["b"], *formats, generator)
+        yield chunk | random_valid(unit, count, generator)
 
 
 def reference(unit: hdl.Adder, inputs: dict[str, Codes]) -> dict[str, Codes]:
@@ -38,7 +52,9 @@ def reference(unit: hdl.Adder, inputs: dict[str, Codes]) -> dict[str, Codes]:
 ADDER = UnitEntry(
     hdl.Adder,
     reference,
+    random_inputs=random_inputs,
     all_inputs=all_operands,
     # With valid, a reset shows: the sums of operands from before it do not come.
     resets_show=lambda unit: unit.with_valid,
+    result_text="sum",
 )
