@@ -73,6 +73,8 @@ class UnitEntry(Generic[AnyUnit]):
         The unit's sum of products.
     partial_products : callable or None
         Partial products of a unit with a parameter ``architecture`` whose alternatives are compared.
+    result_text : str
+        What a result is called where formats are compared.
     options : dict of str to Option
         Options of this kind of unit alone; those that several kinds share are in :mod:`polymac.cli.options`.
     """
@@ -88,6 +90,7 @@ class UnitEntry(Generic[AnyUnit]):
     resets_show: Callable[[AnyUnit], bool] = lambda unit: False
     accumulator: Callable[[AnyUnit], hdl.Summation] | None = None
     partial_products: Callable[[AnyUnit], int] | None = None
+    result_text: str = "product"
     options: Mapping[str, Option] = field(default_factory=dict)
 
     @property

@@ -62,7 +62,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Element:
-    """Processing elements that are used alike: at an edge of the array some outputs lead nowhere and some inputs are constant.
+    """Processing elements used alike: at an edge of the array some outputs lead nowhere and some inputs are constant.
 
     Members
     -------
