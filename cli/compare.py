@@ -14,8 +14,9 @@ from .. import golden, hdl, synth
 from ..golden.formats import ParameterError, check_choice
 from ..hdl.integer.product import ARCHITECTURES
 from ..sim.units import UNITS
+from ..sim.units.make import make_unit
 from ..synth import Record, Result, Target
-from .options import comma_list, make_unit, unit_options
+from .options import comma_list, unit_options
 from .output import check_new_file, json_text, lines, print_table, progress, write_file
 
 #: The units that multiply a format by a format.

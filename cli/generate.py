@@ -10,7 +10,8 @@ import click
 from .. import hdl
 from ..hdl.integer.architecture import AUTO
 from ..sim.units import UNITS
-from .options import UNIT_NAMES, make_unit, unit_options
+from ..sim.units.make import make_unit
+from .options import UNIT_NAMES, unit_options
 from .output import lines, print_json, progress
 
 #: Rows and columns of an array where they are not given.

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..sim.units.make import make_unit
 from .generate import SIDE
-from .options import UNIT_NAMES, make_unit, unit_options
+from .options import UNIT_NAMES, unit_options
 from .output import lines, print_json, progress
 
 if TYPE_CHECKING:

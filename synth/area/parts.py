@@ -360,7 +360,7 @@ def _children(modules: Mapping[str, Any], use: _Use) -> dict[str, _Use]:
                 if not read.intersection(bits):
                     unused.add(port)
             elif not any(isinstance(bit, int) for bit in bits):
-                constants[port] = "".join(bits) or "x" * len(item["bits"])
+                constants[port] = "".join(map(str, bits)) or "x" * len(item["bits"])
         found[name] = _Use(cell["type"], frozenset(unused), tuple(sorted(constants.items())))
     return found
 

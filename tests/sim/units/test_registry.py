@@ -13,12 +13,12 @@ from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
 from polymac import golden, hdl, sim
-from polymac.cli.options import make_unit
 from polymac.hdl.core.pipeline import Pipeline, PipelinedUnit
 from polymac.hdl.core.unit import number
 from polymac.sim.campaigns import regression
 from polymac.sim.engine.simulators import Simulator
 from polymac.sim.units import entry_of
+from polymac.sim.units.make import make_unit
 from polymac.sim.units.operands import all_operands
 
 INT8, INT9 = golden.format("int8"), golden.format("int9")
