@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -27,9 +28,9 @@ class Library(Protocol):
 
     @property
     def path(self) -> str: ...
-    @property
+    @cached_property
     def content(self) -> bytes: ...
-    @property
+    @cached_property
     def sha256(self) -> str: ...
 
 

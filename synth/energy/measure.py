@@ -23,24 +23,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ...golden.formats import ParameterError
-from .arcs import Shares, clock_shares, delay_shares, input_shares, leakage_power, output_shares
-from .cells import Arc, Library, PowerLibrary, read_power_library
-from .native import CANCELLED, EVENTS, SETTLED, Simulation
-from .network import GateKind, Ints, Network, build_network
+from .cells import Library, PowerLibrary, read_power_library
+from .ledger import Ledger
+from .native import CANCELLED, EVENTS, SETTLED, simulate
+from .network import Ints, Network, build_network
 from .streams import port_bits
-from .tables import Floats, look_up
+from .timing import gate_delays, net_slews
 
 #: The supply that figures are scaled to, to stand beside M. Horowitz' table (ISSCC 2014).
 REFERENCE_VOLTAGE = 0.9
 #: Cycles before the counted ones, from the end of the stream: they fill pipelines.
 _WARM_UP = 256
-#: Times that slews are taken one gate further; then they change in the third digit.
-_SLEW_ROUNDS = 6
-_TICK = 1e-13
-_MOST_TICKS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -176,7 +172,14 @@ def measure_energy(
 
     Examples
     --------
-    >>> measure_energy(netlist, library, {"a": uniform_codes(8, 1000, 1), "b": uniform_codes(8, 1000, 2)})
+    >>> nand = {"type": "NAND2_X1", "connections": {"A1": [2], "A2": [3], "ZN": [4]}}
+    >>> bits = {"a": 2, "b": 3, "y": 4}
+    >>> ports = {name: {"direction": "output" if name == "y" else "input", "bits": [bit]} for name, bit in bits.items()}
+    >>> netlist = {"ports": ports, "cells": {"gate": nand}, "netnames": {}}
+    >>> library = synth.target("nangate45").liberty
+    >>> energy = synth.measure_energy(netlist, library, {"a": [0, 1, 1, 0], "b": [0, 0, 1, 1]})
+    >>> f"{energy.energy_pj * 1000:.2f} fJ per cycle, {energy.leakage_nw:.0f} nW at {energy.voltage_v} V"
+    '1.60 fJ per cycle, 17 nW at 1.1 V'
     """
     _check_positive("operations", operations)
     if voltage is not None:
@@ -193,25 +196,17 @@ def measure_energy(
     notes = _power_notes(cells)
     widths = {name: len(nets) for name, nets in network.ports.items()}
     bits = port_bits(streams, widths)
-    slews = _slews(network)
-    delays = _delays(network, slews, cells.time) if glitches else None
+    slews = net_slews(network)
+    delays = gate_delays(network, slews, cells.time) if glitches else None
     if glitches and delays is None:
         notes.append(f"no energy with glitches: the library {cells.name} has no delays (timing) of some cells")
-    simulation = Simulation(
-        network.net_count,
-        network.output,
-        network.inputs,
-        [network.kinds[kind].table for kind in network.kind],
-        delays or [],
-        network.combinational,
-        [net for nets in network.ports.values() for net in nets],
-    )
+    simulation = simulate(network, delays)
     cycles = len(bits)
     simulation.run(bits[np.arange(-_WARM_UP, 0) % cycles], counting=False, events=delays is not None)
     simulation.run(bits, counting=True, events=delays is not None)
 
     ones, toggles, events = simulation.net_counts()
-    ledger = _Ledger(network, cells, nominal, slews, cycles)
+    ledger = Ledger(network, cells, nominal, slews, cycles)
     settled = simulation.transitions(SETTLED)
     parts = ledger.parts(toggles, [(settled, 1)])
     scale = 1e12 / cycles / operations * ((voltage or nominal) / nominal) ** 2
@@ -261,173 +256,6 @@ def _power_notes(library: PowerLibrary) -> list[str]:
     if without:
         return [f"no energy inside of {', '.join(without)}: the library {library.name} has no power tables of them"]
     return []
-
-
-def _members(network: Network) -> list[Ints]:
-    """The gates of each kind."""
-    kinds = np.array(network.kind, np.int64)
-    return [np.flatnonzero(kinds == number) for number in range(len(network.kinds))]
-
-
-def _arc_slews(network: Network, kind: GateKind, gates: Ints, arcs: tuple[Arc, ...], slews: Floats) -> Floats:
-    """The slew at the related pins of each arc, of gates of a kind: (gates, arcs); 0 at a clock."""
-    into = np.array([network.inputs[gate] for gate in gates], np.int64).reshape(len(gates), len(kind.inputs))
-    places = {name: place for place, name in enumerate(kind.inputs)}
-    columns = []
-    for arc in arcs:
-        related = [places[name] for name in arc.related if name in places]
-        columns.append(slews[into[:, related]].mean(axis=1) if related else np.zeros(len(gates)))
-    return np.array(columns).reshape(len(arcs), len(gates)).T
-
-
-def _slews(network: Network) -> Floats:
-    """The slew of every net, in the library's unit: the mean over the arcs and edges of the cell that drives it."""
-    slews = np.zeros(network.net_count)
-    outputs = np.array(network.output, np.int64)
-    members = _members(network)
-    for _ in range(_SLEW_ROUNDS):
-        found = np.zeros_like(slews)
-        for kind, gates in zip(network.kinds, members, strict=True):
-            if kind.pin is None:
-                continue
-            arcs = tuple(arc for arc in kind.pin.timing if arc.rise_slew is not None or arc.fall_slew is not None)
-            if not arcs:
-                continue
-            at = _arc_slews(network, kind, gates, arcs, slews)
-            load = network.loads[outputs[gates]]
-            edges = [[arc.rise_slew for arc in arcs], [arc.fall_slew for arc in arcs]]
-            there = sum(table is not None for tables in edges for table in tables)
-            total = sum(np.maximum(look_up(tables, at, load), 0).sum(axis=1) for tables in edges)
-            found[outputs[gates]] = total / there
-        slews = found
-    return slews
-
-
-def _delays(network: Network, slews: Floats, unit: float) -> list[NDArray[np.int32]] | None:
-    """The delays of each gate in ticks, by state and input; None where the library has not all of them."""
-    found: list[Floats] = [np.zeros(0)] * len(network.kind)
-    outputs = np.array(network.output, np.int64)
-    for kind, gates in zip(network.kinds, _members(network), strict=True):
-        if kind.pin is None:
-            continue
-        shares = delay_shares(kind)
-        if shares is None:
-            return None
-        arcs = tuple(arc for arc in kind.pin.timing if arc.rise is not None or arc.fall is not None)
-        at = _arc_slews(network, kind, gates, arcs, slews)
-        load = network.loads[outputs[gates]]
-        rise, fall = (look_up([getattr(arc, edge) for arc in arcs], at, load) for edge in ("rise", "fall"))
-        delays = rise @ shares[0] + fall @ shares[1]
-        for gate, row in zip(gates, delays, strict=True):
-            found[gate] = row * unit
-    longest = max((float(item.max()) for item in found if item.size), default=0.0)
-    tick = max(_TICK, longest / _MOST_TICKS)
-    return [np.maximum(np.rint(item / tick), 1).astype(np.int32) for item in found]
-
-
-@dataclass(frozen=True)
-class _Ledger:
-    """Turns counts into energy in J at the library's voltage, summed over all cycles."""
-
-    network: Network
-    library: PowerLibrary
-    voltage: float
-    slews: Floats
-    cycles: int
-
-    def charge(self, toggles: Ints, nets: Ints | None = None) -> float:
-        """½·C·V² of toggles of nets, of all of them unless given."""
-        loads = self.network.loads if nets is None else self.network.loads[nets]
-        return 0.5 * float(toggles @ loads) * self.library.capacitance * self.voltage**2
-
-    def parts(self, toggles: Ints, counts: list[tuple[Ints, int]]) -> tuple[float, float, float]:
-        """Switching, internal energy, and the flip-flops' part."""
-        driven = np.array(sorted(self.network.register_nets), np.int64)
-        by_registers = self.charge(toggles[driven], driven)
-        internal, registers = 0.0, by_registers
-        for rows, sign in counts:
-            for kind, gates, before, after, count in self._by_kind(rows):
-                energy = self._outputs(kind, gates, before, after, count)
-                # An input's edge costs its own energy even where the output's is cancelled.
-                if kind.first and sign > 0:
-                    energy += self._inputs(kind, gates, before, after, count)
-                if kind.cell.register is None:
-                    internal += sign * energy
-                else:
-                    registers += sign * energy
-        return self.charge(toggles) - by_registers, internal, registers
-
-    def _by_kind(self, rows: Ints) -> list[tuple[GateKind, Ints, Ints, Ints, Ints]]:
-        """Rows of the simulator by kinds: gates, states before and after, counts."""
-        kinds = np.array(self.network.kind, np.int64)[rows[:, 0]]
-        found = []
-        for number, kind in enumerate(self.network.kinds):
-            part = rows[kinds == number]
-            bits = len(kind.inputs)
-            found.append((kind, part[:, 0], part[:, 1] >> bits, part[:, 1] & ((1 << bits) - 1), part[:, 2]))
-        return found
-
-    def _outputs(self, kind: GateKind, gates: Ints, before: Ints, after: Ints, count: Ints) -> float:
-        if kind.pin is None or not kind.pin.power or not len(gates):
-            return 0.0
-        arcs = kind.pin.power
-        distinct, place = np.unique(gates, return_inverse=True)
-        at = _arc_slews(self.network, kind, distinct, arcs, self.slews)
-        load = self.network.loads[np.array(self.network.output, np.int64)[distinct]]
-        return self._sum(arcs, at, load, place, output_shares(kind, before, after), count)
-
-    def _inputs(self, kind: GateKind, gates: Ints, before: Ints, after: Ints, count: Ints) -> float:
-        total = 0.0
-        distinct, row = np.unique(gates, return_inverse=True)
-        for place, name in enumerate(kind.inputs):
-            register = kind.cell.register
-            if register is not None and name == register.state:
-                continue
-            arcs = kind.cell.pins[name].power
-            if not arcs or not len(gates):
-                continue
-            slews = self.slews[[self.network.inputs[gate][place] for gate in distinct]]
-            at = np.repeat(slews[:, None], len(arcs), axis=1)
-            total += self._sum(arcs, at, np.zeros(len(at)), row, input_shares(kind, place, before, after), count)
-        return total
-
-    def _sum(
-        self,
-        arcs: tuple[Arc, ...],
-        slews: Floats,
-        loads: Floats,
-        rows: NDArray[np.intp],
-        shares: tuple[Shares, Shares],
-        count: Ints,
-    ) -> float:
-        """Energy of transitions in J: ``rows`` are their gates among those of the slews and loads."""
-        rise, fall = (look_up([getattr(arc, edge) for arc in arcs], slews, loads) for edge in ("rise", "fall"))
-        energies = (rise[rows] * shares[0].T + fall[rows] * shares[1].T).sum(axis=1)
-        return float(energies @ count) * self.library.energy
-
-    def clock(self, rows: Ints) -> float:
-        """The clock's net and pins; a flip-flop is in the state before its active edge, and in the one after at the
-        other edge."""
-        total = self.network.clock_load * self.library.capacitance * self.voltage**2 * self.cycles
-        for kind, _, before, after, count in self._by_kind(rows):
-            register = kind.cell.register
-            if register is None or kind.pin is not None or not len(count):
-                continue
-            arcs = kind.cell.pins[register.clock].power
-            rising, falling = (before, after) if register.rising else (after, before)
-            shares = clock_shares(kind, rising)[0], clock_shares(kind, falling)[1]
-            total += self._sum(
-                arcs, np.zeros((1, len(arcs))), np.zeros(1), np.zeros(len(count), np.intp), shares, count
-            )
-        return total
-
-    def leakage(self, rows: Ints) -> float:
-        """Mean leakage in W over the settled states."""
-        total = 0.0
-        for kind, _, _, after, count in self._by_kind(rows):
-            if kind.first and len(count):
-                total += float(leakage_power(kind, after) @ count)
-        return total / self.cycles * self.library.leakage
 
 
 def _summary(network: Network, inputs: Ints, toggles: Ints, events: Ints | None, cycles: int) -> Toggles:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ...golden.formats import ParameterError
 from ..yosys.runner import SynthesisError
+from .network import Network
 
 _SOURCE = Path(__file__).with_name("simulate.cpp")
 _FLAGS = ("-O2", "-std=c++17", "-shared", "-fPIC")
@@ -36,11 +37,8 @@ def _library() -> ctypes.CDLL:
     name = hashlib.blake2b(b"\0".join((source, version, *map(str.encode, _FLAGS))), digest_size=10).hexdigest()
     folder = platformdirs.user_cache_path("polymac") / "energy"
     path = folder / f"simulate-{name}.so"
-    if path.is_file():
-        try:
-            return _declared(ctypes.CDLL(str(path)))
-        except OSError:  # damaged: compiled again
-            pass
+    if _is_whole(path):
+        return _declared(ctypes.CDLL(str(path)))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
@@ -51,12 +49,24 @@ def _library() -> ctypes.CDLL:
             if done.returncode:
                 line = next((line for line in done.stderr.splitlines() if "error" in line), "no reason given")
                 raise SynthesisError(f"compiling the netlist simulator: {line}")
+            # Behind the end of the library, where no loader looks; a part of a library would end this process.
+            with built.open("r+b") as file:
+                file.write(hashlib.sha256(file.read()).digest())
             built.replace(path)
     except OSError as error:
         raise ParameterError(
             f"the folder of built simulators must be writable, not {folder}: {error.strerror}"
         ) from None
     return _declared(ctypes.CDLL(str(path)))
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file ends with the hash of what comes before."""
+    if not path.is_file():
+        return False
+    data = path.read_bytes()
+    size = hashlib.sha256().digest_size
+    return hashlib.sha256(data[:-size]).digest() == data[-size:]
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
@@ -160,6 +170,19 @@ class Simulation:
         rows = np.zeros((self._native.simulation_transitions(self._handle, which, None, 0), 3), np.int64)
         self._native.simulation_transitions(self._handle, which, rows.ctypes.data, len(rows))
         return rows
+
+
+def simulate(network: Network, delays: Sequence[NDArray[np.int32]] | None) -> Simulation:
+    """A network in the simulator; with events where there are delays."""
+    return Simulation(
+        network.net_count,
+        network.output,
+        network.inputs,
+        [network.kinds[kind].table for kind in network.kind],
+        delays or [],
+        network.combinational,
+        [net for nets in network.ports.values() for net in nets],
+    )
 
 
 def _starts(sizes: Sequence[int]) -> list[int]:

@@ -49,6 +49,19 @@ def write_saif(
     ------
     ParameterError
         The file cannot be written, the period is not over 0, or there are no toggles with glitches.
+
+    Examples
+    --------
+    >>> inverter = {"type": "INV_X1", "connections": {"A": [2], "ZN": [3]}}
+    >>> ports = {"a": {"direction": "input", "bits": [2]}, "y": {"direction": "output", "bits": [3]}}
+    >>> netlist = {"ports": ports, "cells": {"gate": inverter}, "netnames": {}}
+    >>> energy = synth.measure_energy(netlist, synth.target("nangate45").liberty, {"a": [0, 1, 1, 1]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "inverter.saif")
+    ...     synth.write_saif(path, netlist, energy, top="inverter", period_ns=2)
+    ...     print(*(line for line in path.read_text().splitlines() if "TC" in line), sep="\\n")
+        (a (T0 2000) (T1 6000) (TX 0) (TC 2) (IG 0))
+        (y (T0 6000) (T1 2000) (TX 0) (TC 2) (IG 0))
     """
     if isinstance(period_ns, bool) or not isinstance(period_ns, int | float):
         raise TypeError(f"period_ns must be a number of nanoseconds, not {period_ns!r}")

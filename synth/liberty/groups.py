@@ -18,7 +18,7 @@ _TOKEN = re.compile(
     r"\s+|/\*.*?\*/|//[^\n]*|\\\r?\n|(\"(?:[^\"\\]|\\.)*\"|[{}();:,]|[^\s{}();:,\"\\/]+|[\\/])", re.DOTALL
 )
 _BRACE = re.compile(r"/\*.*?\*/|\"(?:[^\"\\]|\\.)*\"|[{}]", re.DOTALL)
-_FOLD = re.compile(r"\\\r?\n\s*")
+_FOLD = re.compile(r"\s*\\\r?\n\s*")
 
 
 @dataclass
