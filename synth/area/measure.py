@@ -147,7 +147,7 @@ def _delay_ns(label: str, name: str, outcome: Outcome, liberty: LibertyFile) -> 
     None where Yosys is the WebAssembly build.
     """
     if NETLIST_REPORT in outcome.reports:
-        return longest_path(outcome.reports[NETLIST_REPORT]["modules"][name], _cells(liberty))
+        return longest_path(mapped_netlist(name, outcome), library_cells(liberty))
     log = outcome.log
     delays = _ABC_DELAY.findall(log)
     if delays:
@@ -159,9 +159,14 @@ def _delay_ns(label: str, name: str, outcome: Outcome, liberty: LibertyFile) -> 
     raise SynthesisError(f"{label}: ABC printed no delay")
 
 
+def mapped_netlist(name: str, outcome: Outcome) -> dict[str, Any]:
+    """The mapped module of that name, from the outcome of a job with ``netlist``."""
+    return outcome.reports[NETLIST_REPORT]["modules"][name]
+
+
 @lru_cache(maxsize=4)
-def _cells(liberty: LibertyFile) -> dict[str, Cell]:
-    return read_cells(liberty.content.decode("utf-8", "replace"))
+def library_cells(liberty: LibertyFile) -> dict[str, Cell]:
+    return read_cells(liberty.content.decode("utf-8", "replace"), liberty.path)
 
 
 def _versions(report: dict[str, Any]) -> dict[str, str]:

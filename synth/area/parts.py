@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,18 +61,27 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Use:
+    """A module in a context: the outputs that nothing reads, and the inputs that are constant with their bits."""
+
+    module: str
+    unused: frozenset[str] = frozenset()
+    constants: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Element:
     """Processing elements used alike: at an edge of the array some outputs lead nowhere and some inputs are constant.
 
     Members
     -------
-    design : Design
-        One such element, with the ports that are used.
+    use : Use
+        How they are used.
     instances : int
         How many the array has.
     """
 
-    design: Design
+    use: Use
     instances: int
 
 
@@ -82,17 +91,30 @@ class Frame:
 
     Members
     -------
+    module : str
+        The module of the processing elements.
+    ports : dict
+        Its ports, as Yosys' JSON has them.
     elements : list of Element
-        The distinct processing elements, the most frequent first.
+        The distinct uses of it, the most frequent first.
     areas : mapping of str to (float, float)
         Area and sequential area in µm² of everything else, by part.
     ffs : int
         Flip-flops of everything else.
     """
 
+    module: str
+    ports: Mapping[str, Any]
     elements: list[Element]
     areas: Mapping[str, tuple[float, float]]
     ffs: int
+
+    def designs(self, design: Design) -> list[Design]:
+        """Each of :attr:`elements` as a design of its own, with the ports that are used.
+
+        ``design`` is the array, or the same array with its products formed in another architecture.
+        """
+        return [_element(design, self.ports, item.use, f"{self.module}_{n}") for n, item in enumerate(self.elements)]
 
     def parts(self, element_areas: Sequence[tuple[float, float]]) -> list[Part]:
         """All parts of the array, for area and sequential area of each of :attr:`elements`."""
@@ -171,7 +193,7 @@ def measure_frame(design: Design, module: str, target: Target, workers: Workers)
     prices = _prices(kinds, target, workers, label)
     areas: dict[str, tuple[float, float]] = {}
     ffs = 0
-    used: Counter[_Use] = Counter()
+    used: Counter[Use] = Counter()
     for name, uses in _by_instance(modules, design.name).items():
         for use, count in uses.items():
             if use.module == module:
@@ -186,11 +208,8 @@ def measure_frame(design: Design, module: str, target: Target, workers: Workers)
             before = areas.get(name, (0.0, 0.0))
             areas[name] = before[0] + count * area, before[1] + count * registers
             ffs += count * sum(bits for key, bits in inside if json.loads(key)["type"].endswith(_REGISTERS))
-    elements = [
-        Element(_element(design, modules[module], use, f"{module}_{place}"), count)
-        for place, (use, count) in enumerate(used.most_common())
-    ]
-    return Frame(elements, areas, ffs)
+    elements = [Element(use, count) for use, count in used.most_common()]
+    return Frame(module, modules[module]["ports"], elements, areas, ffs)
 
 
 def _reports(workers: Workers, job: Job) -> dict[str, Any]:
@@ -304,22 +323,13 @@ def _probe(cell: Mapping[str, Any]) -> dict[str, Any]:
     return {"attributes": {}, "ports": ports, "cells": {"cell": inside}, "netnames": {}}
 
 
-@dataclass(frozen=True)
-class _Use:
-    """A module in a context: the outputs that nothing reads, and the inputs that are constant with their bits."""
-
-    module: str
-    unused: frozenset[str] = frozenset()
-    constants: tuple[tuple[str, str], ...] = ()
-
-
-def _by_instance(modules: Mapping[str, Any], top: str) -> dict[str, Counter[_Use]]:
+def _by_instance(modules: Mapping[str, Any], top: str) -> dict[str, Counter[Use]]:
     """The modules below each instance of the top module; "control" is the top's own."""
-    inside = _children(modules, _Use(top))
-    return {"control": Counter({_Use(top): 1})} | {name: _below(modules, use) for name, use in inside.items()}
+    inside = _children(modules, Use(top))
+    return {"control": Counter({Use(top): 1})} | {name: _below(modules, use) for name, use in inside.items()}
 
 
-def _below(modules: Mapping[str, Any], use: _Use) -> Counter[_Use]:
+def _below(modules: Mapping[str, Any], use: Use) -> Counter[Use]:
     """How often each use of a module occurs in this one, itself included."""
     counts = Counter({use: 1})
     for child, number in Counter(_children(modules, use).values()).items():
@@ -328,7 +338,7 @@ def _below(modules: Mapping[str, Any], use: _Use) -> Counter[_Use]:
     return counts
 
 
-def _children(modules: Mapping[str, Any], use: _Use) -> dict[str, _Use]:
+def _children(modules: Mapping[str, Any], use: Use) -> dict[str, Use]:
     """The submodules of a module by instance, as they are used there."""
     module = modules[use.module]
     if _is_blackbox(module):
@@ -361,15 +371,15 @@ def _children(modules: Mapping[str, Any], use: _Use) -> dict[str, _Use]:
                     unused.add(port)
             elif not any(isinstance(bit, int) for bit in bits):
                 constants[port] = "".join(map(str, bits)) or "x" * len(item["bits"])
-        found[name] = _Use(cell["type"], frozenset(unused), tuple(sorted(constants.items())))
+        found[name] = Use(cell["type"], frozenset(unused), tuple(sorted(constants.items())))
     return found
 
 
-def _element(design: Design, module: Mapping[str, Any], use: _Use, name: str) -> Design:
+def _element(design: Design, all_ports: Mapping[str, Any], use: Use, name: str) -> Design:
     """A design of one processing element in its context."""
     constants = dict(use.constants)
     ports, connections = [], []
-    for port, item in module["ports"].items():
+    for port, item in all_ports.items():
         width = len(item["bits"])
         if port in constants:
             # Bit 0 comes first in Yosys' JSON and last in Verilog.
@@ -387,9 +397,3 @@ def _lines(items: Sequence[str]) -> str:
 
 def _is_blackbox(module: Mapping[str, Any]) -> bool:
     return int(module["attributes"].get("blackbox", "0"), 2) == 1
-
-
-def total(parts: Iterable[Part]) -> tuple[float, float]:
-    """Area and sequential area of all parts together."""
-    found = list(parts)
-    return sum(part.area_um2 for part in found), sum(part.sequential_area_um2 for part in found)
