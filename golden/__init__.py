@@ -36,7 +36,6 @@ from .sums.sparse import Sparse, compress, sparse_gemm
 from .sums.xnor import pack_bits, xnor_gemm
 
 #: What :func:`exact_k` was called up to version 0.2.
-exact_depth = exact_k
 
 __all__ = [
     "BLOCK_FORMATS",

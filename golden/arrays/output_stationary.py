@@ -43,10 +43,8 @@ class SystolicArray:
         Shape of the array and products per processing element and beat, at least 1.
     a, b : str, Format or BlockFormat
         Formats of the operands: fixed-point or binary for integers, any for a style.
-    acc : str or Format, optional
-        Integers: fixed-point format of the accumulators, with as many fraction bits as the products.
-    accumulate : Exact, Rounded or Aligned, optional
-        Style of accumulation, instead of integers.
+    acc : str, Format, Exact, Rounded or Aligned
+        Integers: fixed-point format of the accumulators, with as many fraction bits as the products. Else the accumulation.
     out : str or Format, optional
         Style: format of the results; default as in :func:`.dot.dot`.
     overflow : str
@@ -68,8 +66,7 @@ class SystolicArray:
         *,
         a: str | Format | BlockFormat,
         b: str | Format | BlockFormat,
-        acc: str | Format | None = None,
-        accumulate: Accumulation | None = None,
+        acc: str | Format | Accumulation | None = None,
         out: str | Format | None = None,
         overflow: str = "wrap",
         stages: int = 0,
@@ -77,7 +74,7 @@ class SystolicArray:
         self.rows = check_int("rows", rows, 1)
         self.cols = check_int("cols", cols, 1)
         self.stages = check_int("stages", stages, 0)
-        self.arithmetic = ArrayArithmetic.make(a, b, lanes, acc, accumulate, out, overflow)
+        self.arithmetic = ArrayArithmetic.make(a, b, lanes, acc, out, overflow)
         self.lanes = lanes
 
     @property
@@ -94,8 +91,10 @@ class SystolicArray:
         self, cycles: int, a: tuple[ArrayLike, ArrayLike | None], b: tuple[ArrayLike, ArrayLike | None]
     ) -> tuple[Operand, Operand]:
         """The beats of a and b, checked: codes and scales."""
-        how = self.arithmetic
-        return how.beats("a", *a, how.a, (cycles, self.rows)), how.beats("b", *b, how.b, (cycles, self.cols))
+        arithmetic = self.arithmetic
+        return arithmetic.beats("a", *a, arithmetic.a, (cycles, self.rows)), arithmetic.beats(
+            "b", *b, arithmetic.b, (cycles, self.cols)
+        )
 
     def _trace(self, log: Log, results: Integers, p_ready: Bools | None = None) -> Trace:
         """The trace of a run whose beats of C are the rows of ``results``."""

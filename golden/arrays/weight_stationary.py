@@ -35,7 +35,7 @@ class WeightStationary(SystolicArray):
 
     Examples
     --------
-    >>> array = golden.WeightStationary(4, 4, a="fp16", b="fp16", accumulate=golden.Rounded("fp32"))
+    >>> array = golden.WeightStationary(4, 4, a="fp16", b="fp16", acc=golden.Rounded("fp32"))
     >>> array.out.name
     'fp32'
     """

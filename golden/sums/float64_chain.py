@@ -15,7 +15,7 @@ from .aligned import rows_of, tiles
 _FP32 = FORMATS["fp32"]
 
 
-def rounds_as_float64(fa: Format, fb: Format, accumulate: Rounded, out: Format) -> bool:
+def rounds_as_float64(fa: Format, fb: Format, accumulation: Rounded, out: Format) -> bool:
     """Whether a step of the sum is a float64 addition rounded to fp32, though that rounds twice.
 
     The accumulator c is a number of fp32, and the product p one of at most 24 bits that a float64 holds exactly. Where
@@ -28,8 +28,8 @@ def rounds_as_float64(fa: Format, fb: Format, accumulate: Rounded, out: Format) 
     lowest = fa.lsb_exponent + fb.lsb_exponent
     return (
         out == _FP32
-        and (accumulate.rounding, accumulate.subnormals, accumulate.block) == ("rne", "full", 1)
-        and accumulate.overflow in (None, "ieee")
+        and (accumulation.rounding, accumulation.subnormals, accumulation.block) == ("rne", "full", 1)
+        and accumulation.overflow in (None, "ieee")
         and isinstance(fa, FloatFormat)
         and isinstance(fb, FloatFormat)
         and fa.significand_bits + fb.significand_bits <= 24

@@ -168,13 +168,13 @@ def _magnitude_order(groups: Integers, fmt: Format) -> Integers:
     return -magnitude.astype(np.int64 if magnitude.dtype != object else object)
 
 
-def _check_count(kept: Bools, argument: str, how: str, allowed: Any, what: str) -> None:
+def _check_count(kept: Bools, argument: str, quantity: str, allowed: Any, what: str) -> None:
     counts = kept.sum(axis=-1)
     wrong = ~allowed(counts)
     if wrong.any():
         row, group = (int(index[0]) for index in np.nonzero(wrong))
         raise ParameterError(
-            f"{argument} must have {how} {KEPT} {what} of each {GROUP}, "
+            f"{argument} must have {quantity} {KEPT} {what} of each {GROUP}, "
             f"not {int(counts[row, group])} in group {group} of row {row}"
         )
 

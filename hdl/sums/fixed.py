@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import BlockFormat, Exact, Format, ParameterError, Rounded
 from ..core.delays import LUT, MULTIPLIER
-from ..core.hierarchy import place
+from ..core.hierarchy import instantiate
 from ..core.pipeline import Pipeline, PipelinedUnit
 from ..core.step import step
 from ..integer.bit_matrix import BitMatrix
@@ -21,7 +21,7 @@ from ..integer.sum_of_signs import sum_of_signs
 from ..operand.decoders import decode, decoder, is_sign, raw_shape
 from ..operand.raw_float import NEVER, RawFloat, RawShape
 from ..product.lane_product import LaneProduct, lane_product
-from .accumulator import MODE, Beat, Summation
+from .accumulator import MODE, Accumulator, Beat
 
 
 def sum_bits(a: Format, b: Format, count: int) -> tuple[int, int]:
@@ -235,27 +235,35 @@ class FixedSum(PipelinedUnit):
         return value
 
 
-def block_delays(how: Summation, count: int) -> tuple[float, ...]:
+def block_delays(accumulator: Accumulator, count: int) -> tuple[float, ...]:
     """Estimated delays of the steps of a :func:`block_term` of so many products."""
-    return (*_fixed_sum(how, count).delays, *scale_delays(how))
+    return (*_fixed_sum(accumulator, count).delays, *scale_delays(accumulator))
 
 
-def _fixed_sum(how: Summation, count: int, registers: tuple[int, ...] = ()) -> FixedSum:
-    a, b = how.a_element, how.b_element
+def _fixed_sum(accumulator: Accumulator, count: int, registers: tuple[int, ...] = ()) -> FixedSum:
+    a, b = accumulator.a_element, accumulator.b_element
     width, _ = sum_bits(a, b, count)
     return FixedSum(
-        a=a, b=b, count=count, width=width, signs=_signs(how), architecture=how.architecture, registers=registers
+        a=a,
+        b=b,
+        count=count,
+        width=width,
+        signs=_signs(accumulator),
+        architecture=accumulator.architecture,
+        registers=registers,
     )
 
 
-def block_term(m: Module, platform: object, name: str, how: Summation, beat: Beat, pipeline: Pipeline) -> RawFloat:
+def block_term(
+    m: Module, platform: object, name: str, accumulator: Accumulator, beat: Beat, pipeline: Pipeline
+) -> RawFloat:
     """The exact sum of a beat's products, times the scales where the operands have them.
 
     The pipeline's registers from place 1 on lie behind the steps of :func:`block_delays`; the beat comes from place 0.
     """
-    _, quantum = sum_bits(how.a_element, how.b_element, len(beat.pairs))
-    unit = _fixed_sum(how, len(beat.pairs))
-    unit = _fixed_sum(how, len(beat.pairs), pipeline.depths(1, len(unit.delays)))
+    _, quantum = sum_bits(accumulator.a_element, accumulator.b_element, len(beat.pairs))
+    unit = _fixed_sum(accumulator, len(beat.pairs))
+    unit = _fixed_sum(accumulator, len(beat.pairs), pipeline.depths(1, len(unit.delays)))
     wires = {
         port.name: Signal(value.shape(), name=f"{name}_{port.name}")
         for port, value in unit.flat_ports()
@@ -263,7 +271,7 @@ def block_term(m: Module, platform: object, name: str, how: Summation, beat: Bea
     }
     left, right = (Cat(*side) for side in zip(*beat.pairs, strict=True))
     clock = {"en": pipeline.enable} if unit.latency else {}
-    place(m, platform, name, unit, a=left, b=right, **wires, **clock)
+    instantiate(m, platform, name, unit, a=left, b=right, **wires, **clock)
     plus, minus = wires.get("plus_inf", NEVER), wires.get("minus_inf", NEVER)
     nan, inf = Signal(name=f"{name}_is_nan"), Signal(name=f"{name}_is_inf")
     m.d.comb += [nan.eq(wires.get("nan", NEVER) | (plus & minus)), inf.eq((plus | minus) & ~nan)]
@@ -277,31 +285,38 @@ def block_term(m: Module, platform: object, name: str, how: Summation, beat: Bea
         all_negative=wires.get("all_negative", NEVER),
         any_negative=wires.get("any_negative", NEVER),
     )
-    return scaled(m, platform, name, how, beat, exact, pipeline, unit.latency)
+    return scaled(m, platform, name, accumulator, beat, exact, pipeline, unit.latency)
 
 
-def _signs(how: Summation) -> tuple[str, ...]:
+def _signs(accumulator: Accumulator) -> tuple[str, ...]:
     """What the sign of a zero sum depends on: whether all products are negative; under "rdn", whether some are; both where
     a port chooses the mode, or a scale may change all signs."""
-    assert isinstance(how.style, Exact | Rounded)
-    down = how.style.rounding == "rdn"
-    if not (how.state_is_code or down):
+    assert isinstance(accumulator.style, Exact | Rounded)
+    down = accumulator.style.rounding == "rdn"
+    if not (accumulator.state_is_encoded or down):
         return ()
-    chosen = any(name == MODE for name, _, _ in how.a_fields)
-    if chosen or any(isinstance(fmt, BlockFormat) and fmt.scale.signed for fmt in (how.a, how.b)):
+    chosen = any(name == MODE for name, _, _ in accumulator.a_fields)
+    if chosen or any(isinstance(fmt, BlockFormat) and fmt.scale.signed for fmt in (accumulator.a, accumulator.b)):
         return ("all_negative", "any_negative")
     return ("any_negative",) if down else ("all_negative",)
 
 
-def scale_delays(how: Summation) -> tuple[float, ...]:
+def scale_delays(accumulator: Accumulator) -> tuple[float, ...]:
     """Estimated delay of the multiplication by the scales' significands, if they have such."""
-    scales = [fmt.scale for fmt in (how.a, how.b) if isinstance(fmt, BlockFormat)]
+    scales = [fmt.scale for fmt in (accumulator.a, accumulator.b) if isinstance(fmt, BlockFormat)]
     count = sum(raw_shape(scale).width > 1 for scale in scales)
     return (MULTIPLIER * count,) if count else ()
 
 
 def scaled(
-    m: Module, platform: object, name: str, how: Summation, beat: Beat, term: RawFloat, pipeline: Pipeline, late: int
+    m: Module,
+    platform: object,
+    name: str,
+    accumulator: Accumulator,
+    beat: Beat,
+    term: RawFloat,
+    pipeline: Pipeline,
+    late: int,
 ) -> RawFloat:
     """The term times the scales of its blocks, if any: exponents are added, significands multiplied.
 
@@ -310,7 +325,7 @@ def scaled(
     last = pipeline.stages - pipeline.depth(0) - late
     if not beat.scales:
         return term.delayed(pipeline, last)
-    formats = {"a": how.a, "b": how.b}
+    formats = {"a": accumulator.a, "b": accumulator.b}
     quantum, span = term.shape.quantum, term.shape.span
     exponents: list[Value] = [term.exponent]
     value, sign, nan = Value.cast(term.significand), term.sign, term.nan
@@ -321,7 +336,9 @@ def scaled(
         scale = decode(m, platform, f"{name}_{side}_scale", code, fmt.scale)
         # Only what is used below has registers.
         unused = {"inf": NEVER, "signaling": NEVER, "subnormal": None}
-        zero_matters = fmt.scale.has_zero and any(element.has_inf for element in (how.a_element, how.b_element))
+        zero_matters = fmt.scale.has_zero and any(
+            element.has_inf for element in (accumulator.a_element, accumulator.b_element)
+        )
         unused |= {} if zero_matters else {"zero": NEVER}
         is_power = scale.width == 1 and not fmt.scale.has_zero
         unused |= {"significand": Const(1, 1)} if is_power else {}

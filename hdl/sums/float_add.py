@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import Format, RoundingMode
 from ..core.delays import LUT, adder
-from ..core.hierarchy import place
+from ..core.hierarchy import instantiate
 from ..core.pipeline import Pipeline, PipelinedUnit
 from ..integer.shifter import shift_delays, shift_window
 from ..operand.decoders import decode
@@ -116,13 +116,13 @@ class FloatAdd(PipelinedUnit):
         term_bits = len(value) - signed_term  # of its magnitude, but for the most negative value
         # Weights of the last bits of acc and of the term, less those at their least exponents.
         offset = acc.shape.quantum - self.quantum
-        least, greatest = offset - self.span, offset + acc.shape.span
+        min_distance, max_distance = offset - self.span, offset + acc.shape.span
         # Bits of the window below the term, and of acc below the window; and the places that acc goes up at most.
-        low = min(acc.width + 2, max(0, -least))
-        under = min(acc.width, max(0, -least - low))
-        high = min(term_bits + signed_term + 2, max(0, greatest))
+        low = min(acc.width + 2, max(0, -min_distance))
+        under = min(acc.width, max(0, -min_distance - low))
+        high = min(term_bits + signed_term + 2, max(0, max_distance))
         acc_exponent, exponent = self._exponents(m, acc, exponent)
-        distance = Signal(range(least, greatest + 1), name="distance")
+        distance = Signal(range(min_distance, max_distance + 1), name="distance")
         # What goes along with the sum: the classes, the signs of its parts, and the mode.
         beside = self._classes(m, acc, given)
         beside |= {name: Signal(name=name) for name in ("subtract", "invert", "acc_zero", "term_zero")}
@@ -150,7 +150,7 @@ class FloatAdd(PipelinedUnit):
             beneath.eq(~dominates & (distance < -(low + under))),
             amount.eq(Mux(dominates, under + low + high, Mux(beneath, 0, distance + (low + under)))),
         ]
-        weight, least_weight, greatest_weight = self._weight(m, acc, acc_exponent, exponent, low, low + high, dominates)
+        weight, min_weight, max_weight = self._weight(m, acc, acc_exponent, exponent, low, low + high, dominates)
         amount, significand, value, weight = pipeline.cut(2, amount, significand, value, weight)
         beside = pipeline.cut_named(2, beside)
         aligned, sticky = Signal(acc.width + low + high, name="acc_aligned"), Signal(name="sticky")
@@ -192,7 +192,7 @@ class FloatAdd(PipelinedUnit):
         found = {"sign": sign, "zero": zero} | {
             name: beside[name] for name in ("nan", "inf", "invalid") if name in beside
         }
-        last = (weight, least_weight, greatest_weight)
+        last = (weight, min_weight, max_weight)
         mode = beside.get("mode")
         y, raised = Signal(self.fmt.width, name="rounded_sum"), Signal(5, name="raised") if self.with_flags else None
         round_magnitude(
@@ -279,5 +279,5 @@ def float_add(
     wires |= {"some_negative": term.any_negative, "mode": mode} if mode is not None else {}
     wires |= {"invalid": term.invalid, "flags": flags} if flags is not None else {}
     wires |= {"en": enable} if unit.latency else {}
-    place(m, platform, name, unit, **wires)
+    instantiate(m, platform, name, unit, **wires)
     return y

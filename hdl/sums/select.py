@@ -1,4 +1,4 @@
-"""From what a user says of a sum to the summation that forms it."""
+"""From what a user says of a sum to the accumulator that forms it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from ...golden.formats import (
 )
 from ..rounding.encoders import Path, has_path
 from ..rounding.modes import PORT
-from .accumulator import GROUP, KEPT, MAX_LANES, Summation, check_lanes
+from .accumulator import GROUP, KEPT, MAX_LANES, Accumulator, check_lanes
 from .aligned import AlignedSum
 from .exact import ExactSum
 from .integer import IntegerSum
-from .one_shot import BeatSum
+from .one_shot import OneShotSum
 from .options import AccumulatorKeywords, AccumulatorOptions, Request
 from .rounded import RoundedSum
 
@@ -38,24 +38,24 @@ DEFAULT_ACC = "fp32"
 
 
 #: The accumulator of each kind of accumulation; of None, fixed point. A new accumulation needs an entry here.
-ACCUMULATORS: dict[type, type[Summation]] = {
+ACCUMULATORS: dict[type, type[Accumulator]] = {
     type(None): IntegerSum,
     Exact: ExactSum,
     Rounded: RoundedSum,
     Aligned: AlignedSum,
 }
 #: Those that serve where no sum goes on from one beat to the next.
-ONE_BEAT: dict[type, type[Summation]] = {Exact: BeatSum}
+ONE_BEAT: dict[type, type[Accumulator]] = {Exact: OneShotSum}
 
 
-def summation(
+def accumulator(
     options: AccumulatorOptions | None = None,
     *,
     one_beat: bool = False,
     rounding: str | None = None,
     flags: bool = False,
     **keywords: Unpack[AccumulatorKeywords],
-) -> Summation:
+) -> Accumulator:
     """The accumulator that the options describe.
 
     Parameters
@@ -78,7 +78,7 @@ def summation(
 
     Examples
     --------
-    >>> hdl.summation(a="fp16", b="fp16", acc="fp32").policy
+    >>> hdl.accumulator(a="fp16", b="fp16", acc="fp32").description
     'rounded to fp32 after every product in order (rne)'
     """
     options = AccumulatorOptions.of(options, keywords)
@@ -86,7 +86,7 @@ def summation(
     a, b = any_format(options.a), any_format(options.b)
     check_bool("sparse", sparse)
     fixed = _fixed(acc)
-    lanes = _least_lanes(None if fixed else acc, sparse) if lanes is None else check_int("lanes", lanes, 1, MAX_LANES)
+    lanes = _min_lanes(None if fixed else acc, sparse) if lanes is None else check_int("lanes", lanes, 1, MAX_LANES)
     check_bool("flags", flags)
     if rounding is not None:
         check_choice("rounding", rounding, (PORT,))
@@ -116,10 +116,10 @@ def summation(
     return registered[type(accumulation)].make(request)
 
 
-def _least_lanes(acc: str | None, sparse: bool) -> int:
+def _min_lanes(acc: str | None, sparse: bool) -> int:
     """The fewest lanes that an accumulator takes, in a style or, without one, in fixed point."""
-    how = None if acc is None else style(acc)
-    block = how.block if isinstance(how, Aligned) else 1
+    accumulation = None if acc is None else style(acc)
+    block = accumulation.block if isinstance(accumulation, Aligned) else 1
     lanes = lcm(block * GROUP // KEPT, GROUP) if sparse else block
     if lanes > MAX_LANES:
         raise ParameterError(f"acc must have blocks that {MAX_LANES} lanes can fill, not {block} products ({acc})")
@@ -128,11 +128,11 @@ def _least_lanes(acc: str | None, sparse: bool) -> int:
 
 def _only_rounded(acc: str | None, rounding: str | None, flags: bool) -> None:
     """Raise a ParameterError if there is what only rounded sums have."""
-    how = "a fixed-point accumulator" if acc is None else f"acc={acc}"
+    given = "a fixed-point accumulator" if acc is None else f"acc={acc}"
     for name, value in (("rounding", rounding), ("flags", "on" if flags else None)):
         if value is not None:
             raise ParameterError(
-                f"{name} must be left out with {how}, which is not rounded product by product, not {value}"
+                f"{name} must be left out with {given}, which is not rounded product by product, not {value}"
             )
 
 
@@ -168,7 +168,7 @@ def with_preset(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def preset_parameters(name: str) -> dict[str, Any]:
-    """The parameters of :func:`summation` that make the inner product of a known accelerator.
+    """The parameters of :func:`accumulator` that make the inner product of a known accelerator.
 
     Raises
     ------
@@ -182,8 +182,8 @@ def preset_parameters(name: str) -> dict[str, Any]:
     """
     known = preset(name)
     given: dict[str, Any] = {"a": known.a, "b": known.b, "lanes": known.lanes}
-    how = known.accumulate
+    accumulation = known.acc
     if has_path(format(known.out), Path.FIXED_POINT):
-        assert isinstance(how, Exact)
-        return given | {"acc": known.out, "overflow": how.overflow}
-    return given | {"acc": style_name(how)} | ({} if isinstance(how, Rounded) else {"out": known.out})
+        assert isinstance(accumulation, Exact)
+        return given | {"acc": known.out, "overflow": accumulation.overflow}
+    return given | {"acc": style_name(accumulation)} | ({} if isinstance(accumulation, Rounded) else {"out": known.out})

@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import Flag, FloatFormat, Format, RoundingMode
-from ..core.hierarchy import place
+from ..core.hierarchy import instantiate
 from ..core.pipeline import Pipeline, PipelinedUnit
 from ..core.step import step
 from ..core.unit import PortSpec, control, number, shape_of
@@ -271,7 +271,7 @@ class Adder(PipelinedUnit):
         results = {"y": Signal(len(self.y), name="result")}
         raised = {"flags": Signal(5, name="raised")} if self.with_flags else {}
         given = {port.name for port, _ in rounder.flat_ports()}
-        place(m, platform, "round", rounder, **{n: w for n, w in (wires | results | raised).items() if n in given})
+        instantiate(m, platform, "round", rounder, **{n: w for n, w in (wires | results | raised).items() if n in given})
         if self.with_flags:
             results["flags"] = Signal(5, name="result_flags")
             # Tiny sums of numbers that are no finer than the result are exact: what else would detect it is left out.

@@ -8,7 +8,7 @@ from ..rounding.modes import PORT, STOCHASTIC, UNASSIGNED
 from .multiplier_options import Formats
 
 
-def policy(
+def describe(
     formats: Formats, rounding: str | None, random_bits: int, overflow: str | None, subnormals: str, flags: bool
 ) -> list[str]:
     """One sentence each on rounding, overflow, subnormals, NaN and flags, as far as there is something to say.

@@ -148,7 +148,7 @@ def _array_trace(unit: hdl.Array, model: Model, seed: int) -> Trace:
     expected = Scoreboard(job, streams, resets).expected
     ports = ports_of(unit)
     inputs = {name: _column(values, ports[name].width) for name, values in joined.items()}
-    outputs: dict[str, Codes] = {"c_data": to_bus(expected.c_data, unit.how.out)}
+    outputs: dict[str, Codes] = {"c_data": to_bus(expected.c_data, unit.accumulator.out)}
     for name in ("a_ready", "b_ready", "p_ready", "c_valid", "c_last"):
         if name in ports:
             outputs[name] = getattr(expected, name).astype(np.uint8)

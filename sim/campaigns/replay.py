@@ -111,7 +111,7 @@ def _differences(unit: hdl.Array, got: Transfers, crossing: NDArray[np.intp], tr
     """How the beats of C differ from those of the model."""
     if not np.array_equal(crossing, got.cycles):
         return ["c is delivered in other cycles than by the model"]
-    codes = unpack(got.data, unit.how.out.width, unit.cols)
+    codes = unpack(got.data, unit.accumulator.out.width, unit.cols)
     wrong = (codes != trace.c_data[crossing]).any(axis=1)
     found = (
         [f"{int(wrong.sum())} beats of c differ, the first in cycle {int(got.cycles[wrong][0])}"] if wrong.any() else []

@@ -34,7 +34,9 @@ def mac_job(unit: hdl.Mac, cycles: int, seed: int, reproduce: str) -> VectorJob:
     outputs: dict[str, list[int | None]] = {"acc": np.where(last >= 0, found.after[last], 0).tolist()}
     coverage = f"the accumulator in {total:,} cycles, seed {seed}"
     before = found.before[motion.done].tolist()
-    return VectorJob(total, unit.how.products, coverage, reproduce, ports_of(unit), inputs, outputs, items, before)
+    return VectorJob(
+        total, unit.accumulator.products, coverage, reproduce, ports_of(unit), inputs, outputs, items, before
+    )
 
 
 MAC = UnitEntry(
@@ -43,10 +45,10 @@ MAC = UnitEntry(
     random_inputs=random_steps,
     ordered=True,
     operands_text="steps",
-    products=lambda unit: unit.how.products,
+    products=lambda unit: unit.accumulator.products,
     job=mac_job,
     resets_show=lambda unit: True,
-    accumulator=lambda unit: unit.how,
+    accumulator=lambda unit: unit.accumulator,
     options={
         "interleave": Option(
             "Number of independent sums that take turns; as many registers go into the accumulator's loop.  [default: 1]",

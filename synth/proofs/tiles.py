@@ -59,12 +59,17 @@ def prove_tiles(
     SynthesisError
         As :func:`.formal.prove`.
     """
-    how = array.how
-    if not (isinstance(how, IntegerSum) and how.overflow == "wrap" and how.a.kind == how.b.kind == "fixed"):
+    accumulator = array.accumulator
+    if not (
+        isinstance(accumulator, IntegerSum)
+        and accumulator.overflow == "wrap"
+        and accumulator.a.kind == accumulator.b.kind == "fixed"
+    ):
         raise ParameterError(
-            f"array must be of fixed-point operands with a sum that wraps, not of {how.a} × {how.b}: {how.policy}"
+            f"array must be of fixed-point operands with a sum that wraps, not of {accumulator.a} × {accumulator.b}: "
+            f"{accumulator.description}"
         )
-    check_int("bits", bits, 1, how.out.width)
+    check_int("bits", bits, 1, accumulator.out.width)
     design = generate(array, "array") if design is None else design
     if array.dataflow == "os":
         monitors = [_output_stationary(array, design)]
@@ -78,12 +83,16 @@ def prove_tiles(
 
 def _products(array: Array, row: int, column: int, weights: str = "") -> list[str]:
     """The products of one processing element and beat; ``weights`` names what stands for ``b_data``."""
-    how = array.how
+    accumulator = array.accumulator
     terms = []
-    for lane in range(how.lanes):
-        a = _element("a_data", how.a_element.width, row * how.lanes + lane, how.a_element.signed)
-        place = lane if weights else column * how.lanes + lane
-        terms.append(f"{a} * {_element(weights or 'b_data', how.b_element.width, place, how.b_element.signed)}")
+    for lane in range(accumulator.lanes):
+        a = _element(
+            "a_data", accumulator.a_element.width, row * accumulator.lanes + lane, accumulator.a_element.signed
+        )
+        index = lane if weights else column * accumulator.lanes + lane
+        terms.append(
+            f"{a} * {_element(weights or 'b_data', accumulator.b_element.width, index, accumulator.b_element.signed)}"
+        )
     return terms
 
 
@@ -149,7 +158,7 @@ def _output_element(array: Array, design: Design, row: int, column: int, bits: i
     """Of a tile that ``choose`` picks at its first beat, one element of C is added up beside the array. It is to leave in
     its row when the results of all tiles before it have left, and not before its operands are complete."""
     body, most = _tiles_in_flight(array)
-    code = f"c_data[{column * array.how.out.width} +: {bits}]"
+    code = f"c_data[{column * array.accumulator.out.width} +: {bits}]"
     body += (
         _row_counter(array)
         + _count("before", most)
@@ -209,18 +218,18 @@ def _weight_stationary(array: Array, design: Design) -> Monitor:
 def _weight_column(array: Array, design: Design, column: int, bits: int) -> Monitor:
     """The weights of a plane that ``choose`` picks at its first beat are kept beside the array, and of the tile that is to
     use it, a vector that ``choose_vector`` picks: the result of this one is to leave when all before it have left."""
-    how = array.how
+    accumulator = array.accumulator
     body, most = _beats_in_flight(array)
-    width = how.b_element.width * how.lanes
+    width = accumulator.b_element.width * accumulator.lanes
     weights = f"b_data[{column * width} +: {width}]"
-    sums = [f"a_add ? $signed(p_data[{column * how.out.width} +: {bits}]) : {bits}'sd0"]
+    sums = [f"a_add ? $signed(p_data[{column * accumulator.out.width} +: {bits}]) : {bits}'sd0"]
     for row in range(array.rows):
         body += f"  reg [{width - 1}:0] weights_{row} = 0;\n"
         body += (
             f"  always @(posedge clk) if (load & plane_row == {row} & (chosen | filling)) weights_{row} <= {weights};\n"
         )
         sums += _products(array, row, column, f"weights_{row}")
-    code = f"c_data[{column * how.out.width} +: {bits}]"
+    code = f"c_data[{column * accumulator.out.width} +: {bits}]"
     body += (
         _count("before", most)
         + _count("planes_before", 1)

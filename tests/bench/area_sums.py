@@ -34,7 +34,7 @@ from polymac.cli.output import json_text, print_table, progress
 from polymac.hdl.arrays.output_stationary import OutputElement
 from polymac.hdl.integer.sum_of_products import sum_of_products
 from polymac.hdl.sums.fixed import FixedSum, sum_bits
-from polymac.hdl.sums.select import summation
+from polymac.hdl.sums.select import accumulator
 from polymac.synth import Record, Target
 from polymac.synth.area.recipes import CARRY_CHAIN_RECIPES, FULL_ADDER_RECIPES, TWO_INPUT_RECIPES
 from polymac.synth.area.targets import Count
@@ -125,7 +125,7 @@ def fused(fmt: str, architecture: str) -> hdl.Dot:
 
 def processing_element(architecture: str) -> OutputElement:
     """What an output-stationary array of int8 with sums of 32 bits is made of."""
-    return OutputElement(how=summation(a="int8", b="int8", acc="int32", architecture=architecture), stages=0)
+    return OutputElement(accumulator=accumulator(a="int8", b="int8", acc="int32", architecture=architecture), stages=0)
 
 
 _GATES = ("booth", "baugh_wooley")

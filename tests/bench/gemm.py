@@ -118,11 +118,11 @@ def main() -> None:
     x, y = golden.encode(generator.standard_normal((2, 256, 256)), fp16)
     h100 = Aligned(16, 25)
     rows, columns = x[:2].tolist(), y.T.tolist()
-    found = golden.decode(gemm(x, y, "fp16", "fp16", accumulate=h100), "fp32")
+    found = golden.decode(gemm(x, y, "fp16", "fp16", acc=h100), "fp32")
     np.testing.assert_array_equal(found[:2], plain_gemm(rows, columns))
     compare(
         "fp16 256³, aligned (H100) / plain Python loop (2 rows, × 128)",
-        lambda: gemm(x, y, "fp16", "fp16", accumulate=h100),
+        lambda: gemm(x, y, "fp16", "fp16", acc=h100),
         lambda: plain_gemm(rows, columns),
         128,
     )
@@ -134,7 +134,7 @@ def main() -> None:
             if (name, style) != ("fp32", Rounded("fp32")):
                 compare(
                     f"{name} 256³, {style.__class__.__name__} / float64 matmul",
-                    lambda left=left, right=right, fmt=fmt, style=style: gemm(left, right, fmt, fmt, accumulate=style),
+                    lambda left=left, right=right, fmt=fmt, style=style: gemm(left, right, fmt, fmt, acc=style),
                     lambda reals=reals: reals[0] @ reals[1],
                 )
     if importlib.util.find_spec("torch"):
@@ -144,7 +144,7 @@ def main() -> None:
         tensors = torch.from_numpy(x.view(np.float16)), torch.from_numpy(y.view(np.float16))
         compare(
             f"fp16 256³, aligned (H100) / torch {torch.__version__} fp16 matmul",
-            lambda: gemm(x, y, "fp16", "fp16", accumulate=h100),
+            lambda: gemm(x, y, "fp16", "fp16", acc=h100),
             lambda: tensors[0] @ tensors[1],
         )
 

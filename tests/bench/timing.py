@@ -112,20 +112,22 @@ def dot(a: str, acc: str | None, lanes: int = 1, architecture: str = "operator")
 def mac(a: str, acc: str | None, architecture: str = "operator") -> Row:
     """A row of a Mac: by ``stages``, or by ``interleave`` where the addition has places for registers."""
     options: dict[str, Any] = {"a": a, "b": a, "acc": acc, "architecture": architecture}
-    how = hdl.Mac(**options).how
+    accumulator = hdl.Mac(**options).accumulator
     name = _name("mac", a, acc, 1, architecture)
-    if how.result_delays:
+    if accumulator.result_delays:
         return Row(name, "stages", 0, places(hdl.Mac(**options)) - 1, lambda n: hdl.Mac(**options, stages=n))
-    before = len(how.feed_delays) + 1
-    if len(how.add_delays) == 1:
+    before = len(accumulator.feed_delays) + 1
+    if len(accumulator.add_delays) == 1:
         return Row(name, "stages", 0, before, lambda n: hdl.Mac(**options, stages=n))
-    return Row(name, "interleave", 1, len(how.add_delays), lambda n: hdl.Mac(**options, stages=before, interleave=n))
+    return Row(
+        name, "interleave", 1, len(accumulator.add_delays), lambda n: hdl.Mac(**options, stages=before, interleave=n)
+    )
 
 
 def places(unit: hdl.Dot | hdl.Mac) -> int:
     """Places for registers: behind the operands, and behind each step."""
-    how = unit.how
-    return 1 + len(how.feed_delays) + len(how.add_delays) + len(how.result_delays)
+    accumulator = unit.accumulator
+    return 1 + len(accumulator.feed_delays) + len(accumulator.add_delays) + len(accumulator.result_delays)
 
 
 def _name(kind: str, a: str, acc: str | None, lanes: int, architecture: str) -> str:

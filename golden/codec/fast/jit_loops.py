@@ -173,7 +173,7 @@ def aligned_chain(
     limits: NDArray[np.float64],
     min_exponent: int,
 ) -> bool:
-    """Matrix product of finite numbers by the block fused multiply-add of :class:`.accumulate.Aligned`, in place.
+    """Matrix product of finite numbers by the block fused multiply-add of :class:`.Aligned`, in place.
 
     Parameters
     ----------

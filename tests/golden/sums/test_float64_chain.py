@@ -34,11 +34,11 @@ def test_rounded_sums_by_float64_at_the_bounds_of_its_range(exponent, room, rng,
     c = rng.integers(0, 1 << 32, 40)
     found = rounded.float64_sum(a.T[:, :, None], b.T[:, :, None], c[:, None], near, far)[:, 0]
     monkeypatch.setattr(importlib.import_module("polymac.golden.sums.dot"), "rounds_as_float64", lambda *_: False)
-    np.testing.assert_array_equal(found, golden.dot(a, b, near, far, c, accumulate=Rounded("fp32")))
+    np.testing.assert_array_equal(found, golden.dot(a, b, near, far, c, acc=Rounded("fp32")))
 
 
 def test_products_too_small_for_float64_leave_their_sign():
     # -2^-1200 in fp32 is -0; +0 plus a float64 that has become -0 would be +0.
     fmt = far_float(-600)
-    found = golden.dot([fmt.sign_mask | 1], [1], fmt, fmt, accumulate=Rounded("fp32"))
+    found = golden.dot([fmt.sign_mask | 1], [1], fmt, fmt, acc=Rounded("fp32"))
     assert found == FORMATS["fp32"].sign_mask
