@@ -29,7 +29,12 @@ def script() -> Callable[[str], ModuleType]:
             assert spec is not None and spec.loader is not None
             found[name] = importlib.util.module_from_spec(spec)
             sys.modules[module] = found[name]  # where dataclasses look for the names of annotations
-            spec.loader.exec_module(found[name])
+            folder = str((Path(__file__).parent / name).parent)
+            sys.path.insert(0, folder)  # as where it is run: it may import the scripts beside it
+            try:
+                spec.loader.exec_module(found[name])
+            finally:
+                sys.path.remove(folder)
         return found[name]
 
     return load

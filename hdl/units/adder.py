@@ -126,7 +126,7 @@ class Adder(PipelinedUnit):
             "y = a + b, exact" if exact else f"y = a + b, rounded once ({self.rounding}), overflow: {self.overflow}"
         )
         how = (self.rounding, self.random_bits, self.overflow, self.subnormals, self.with_flags)
-        self.policy = tuple(describe(self.choices, *how))
+        self.description = tuple(describe(self.choices, *how))
         super().__init__(self._ports(), parameters=self._parameters(), registers=stages)
 
     @property

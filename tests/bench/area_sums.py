@@ -28,6 +28,7 @@ from typing import Any, Literal
 
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib.wiring import In, Out
+from history import History, add_option
 
 from polymac import golden, hdl, synth
 from polymac.cli.output import json_text, print_table, progress
@@ -39,6 +40,7 @@ from polymac.synth import Record, Target
 from polymac.synth.area.recipes import CARRY_CHAIN_RECIPES, FULL_ADDER_RECIPES, TWO_INPUT_RECIPES
 from polymac.synth.area.targets import Count
 
+HISTORY = History("area_sums")
 Figure = Literal["gates", "area_um2", "luts"]
 
 #: Gates of two inputs, as others count them.
@@ -294,9 +296,14 @@ def main() -> None:
     parser.add_argument("--only", metavar="TEXT", default="", help="only the rows whose work contains this")
     parser.add_argument("--jobs", metavar="N", type=int, default=2, help="recipes at a time")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all records there")
+    add_option(parser)
     arguments = parser.parse_args()
+    HISTORY.file = arguments.history
     measured = [measure(row, arguments.jobs) for row in ROWS if arguments.only in row.work]
     print_rows(measured)
+    for item in measured:
+        unit = {"gates": "gates", "area_um2": "µm²", "luts": "LUT"}[item.row.figure]
+        HISTORY.add(f"{item.row.work} on {item.row.target.name}", item.value, unit)
     if arguments.json:
         plain: list[dict[str, Any]] = [
             {

@@ -20,10 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from history import History, add_option
+
 from polymac import hdl, synth
 from polymac.cli.output import json_text, print_table, progress
 from polymac.synth import Record
 
+HISTORY = History("qor")
 BASELINE = Path(__file__).with_name("qor_baseline.json")
 #: How many percent a unit may grow before that is an error.
 TOLERANCE = 3.0
@@ -210,12 +213,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--baseline", metavar="FILE", type=Path, default=BASELINE, help="another baseline")
     parser.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count() or 1, help="worker processes")
     parser.add_argument("--json", action="store_true", help="print what was measured as JSON")
+    add_option(parser)
     given = parser.parse_args(arguments)
+    HISTORY.file = given.history
     cases = [case for case in CASES.values() if case.is_quick or given.all]
     if given.only is not None:
         cases = [case for case in CASES.values() if given.only in case.name]
     baseline = json.loads(given.baseline.read_text(encoding="utf-8")) if given.baseline.exists() else {}
     measured = measure(cases, given.jobs, None if given.fresh else baseline)
+    for name, item in measured.items():
+        unit, value = cost(item)
+        HISTORY.add(name, value, unit)
     if given.json:
         print(json_text(measured), end="")
     else:

@@ -18,10 +18,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from history import History, add_option
+
 from polymac import hdl
 from polymac.cli.output import json_text, print_table, progress
 from polymac.synth.area.place_and_route import Timing, place_and_route
 
+HISTORY = History("timing")
 GOALS = (100, 150, 200)
 #: Measures a unit of that depth with so many seeds.
 Measure = Callable[[int, int], Timing]
@@ -196,7 +199,9 @@ def main() -> None:
     parser.add_argument("--seeds", metavar="N", type=int, default=5, help="runs of nextpnr to confirm (default: 5)")
     parser.add_argument("--recipe", default="dsp", help='"dsp" (default), "plain" or "booth"')
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all timings there")
+    add_option(parser)
     arguments = parser.parse_args()
+    HISTORY.file = arguments.history
     chosen = [row for row in rows() if arguments.units in row.name]
     if not chosen:
         parser.error(f"--units must be part of the name of a unit, not {arguments.units!r}")
@@ -204,6 +209,8 @@ def main() -> None:
     for row in chosen:
         measured.append(measure(row, arguments.recipe, arguments.seeds))
         print_measured(measured[-1])
+        for depth, timing in sorted(measured[-1].confirmed.items()):
+            HISTORY.add(f"{row.name}, {row.knob}={depth}", timing.fmax_mhz, "MHz")
     if arguments.json:
         arguments.json.write_text(json_text([item.plain() for item in measured]), encoding="utf-8")
 
