@@ -63,9 +63,15 @@ def write_saif(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "inverter.saif")
     ...     synth.write_saif(path, netlist, energy, top="inverter", period_ns=2)
-    ...     print(*(line for line in path.read_text().splitlines() if "TC" in line), sep="\\n")
+    ...     print(*path.read_text().splitlines()[2:10], sep="\\n")
+    (INSTANCE inverter
+      (NET
         (a (T0 2000) (T1 6000) (TX 0) (TC 2) (IG 0))
         (y (T0 6000) (T1 2000) (TX 0) (TC 2) (IG 0))
+      )
+      (INSTANCE gate
+        (NET
+          (A (T0 2000) (T1 6000) (TX 0) (TC 2) (IG 0))
     """
     if isinstance(period_ns, bool) or not isinstance(period_ns, int | float):
         raise TypeError(f"period_ns must be a number of nanoseconds, not {period_ns!r}")
