@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from polymac import golden, hdl
+from polymac import golden, hdl, synth
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "decisions"
 PAGES = sorted(path for path in FOLDER.glob("*.md") if path.name != "README.md")
@@ -23,10 +23,12 @@ def test_the_index_holds_every_page_by_its_question():
 def test_page(path):
     text = path.read_text()
     assert re.findall(r"^\*\*(.*?):\*\*", text, re.MULTILINE) == ["Open", "polymac", "Why", "In the code"]
-    named = re.findall(r"`(golden|hdl)\.(\w+)(?:\.(\w+))?", text.partition("**In the code:**")[2].partition("```")[0])
+    named = re.findall(
+        r"`(golden|hdl|synth)\.(\w+)(?:\.(\w+))?", text.partition("**In the code:**")[2].partition("```")[0]
+    )
     assert named
     for package, name, member in named:
-        assert name in {"golden": golden, "hdl": hdl}[package].__all__
+        assert name in {"golden": golden, "hdl": hdl, "synth": synth}[package].__all__
         assert not member or hasattr(getattr(golden, name), member)
     (code,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     example = doctest.DocTestParser().get_doctest(code, {}, path.name, str(path), 0)
