@@ -47,12 +47,12 @@ from polymac.golden.sums.dot import dot
             "c must be given where out is bin1, which has no zero, not None",
         ),
         (
-            lambda: dot([1], [1], "fp16", "fp16", accumulate="exact"),  # pyright: ignore[reportArgumentType]
+            lambda: dot([1], [1], "fp16", "fp16", acc="exact"),  # pyright: ignore[reportArgumentType]
             TypeError,
-            "accumulate must be Exact, Rounded or Aligned, not 'exact'",
+            "acc must be Exact, Rounded or Aligned, not 'exact'",
         ),
         (
-            lambda: dot([1], [1], "fp16", "fp16", accumulate=Rounded("fp32"), out="fp16"),
+            lambda: dot([1], [1], "fp16", "fp16", acc=Rounded("fp32"), out="fp16"),
             ParameterError,
             "out must be fp32, the accumulator's format, or None, not fp16",
         ),
@@ -62,7 +62,7 @@ from polymac.golden.sums.dot import dot
             "out must be a format with a sign and a zero, not e8m0",
         ),
         (
-            lambda: dot([1], [1], "fp16", "fp16", accumulate=Exact(overflow="wrap")),
+            lambda: dot([1], [1], "fp16", "fp16", acc=Exact(overflow="wrap")),
             ParameterError,
             "overflow must be one of ieee, saturate for fp32, not 'wrap'",
         ),
@@ -72,7 +72,7 @@ from polymac.golden.sums.dot import dot
             "the sum must be free of NaN for int8, not nan at index 0",
         ),
         (
-            lambda: dot([0x7C00], [0x3C00], "fp16", "fp16", accumulate=Exact(overflow="wrap"), out="int8"),
+            lambda: dot([0x7C00], [0x3C00], "fp16", "fp16", acc=Exact(overflow="wrap"), out="int8"),
             ParameterError,
             "the sum must be finite to wrap in int8, not infinite at index 0",
         ),
