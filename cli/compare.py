@@ -14,8 +14,9 @@ from .. import golden, hdl, synth
 from ..golden.formats import ParameterError, check_choice
 from ..hdl.integer.product import ARCHITECTURES
 from ..sim.units import UNITS
+from ..sim.units.make import make_unit
 from ..synth import Record, Result, Target
-from .options import comma_list, make_unit, unit_options
+from .options import comma_list, unit_options
 from .output import check_new_file, json_text, lines, print_table, progress, write_file
 
 #: The units that multiply a format by a format.
@@ -213,7 +214,7 @@ def print_comparison(comparison: Comparison) -> None:
             )
             for failure in result.failures:
                 click.echo(f"no figure: {failure}")
-        if unlike := _unlike(comparison.formats, results):
+        if unlike := _unlike(comparison.unit, comparison.formats, results):
             click.echo(unlike)
         best = results[0].best_area
         lines(
@@ -223,24 +224,24 @@ def print_comparison(comparison: Comparison) -> None:
         click.echo("The commands of every recipe: polymac compare --json FILE.")
 
 
-def _unlike(formats: Sequence[str], results: Sequence[Result]) -> str:
-    """What each format's product is, in one sentence; empty where it is the same for all."""
+def _unlike(unit: str, formats: Sequence[str], results: Sequence[Result]) -> str:
+    """What each format's result is, in one sentence; empty where it is the same for all."""
     groups: dict[str, list[str]] = {}
     for name, result in zip(formats, results, strict=True):
-        groups.setdefault(_product(result.parameters), []).append(name)
+        groups.setdefault(_result(UNITS[unit].result_text, result.parameters), []).append(name)
     if len(groups) == 1:
         return ""
     parts = [f"{what} for {' and '.join(names)}" for what, names in groups.items()]
     return f"Compared are {'; '.join(parts)}."
 
 
-def _product(parameters: dict[str, Any]) -> str:
+def _result(what: str, parameters: dict[str, Any]) -> str:
     if parameters.get("rounding") is None:
-        return "the exact product"
+        return f"the exact {what}"
     if "subnormals" not in parameters:
-        return "a rounded product"
+        return f"a rounded {what}"
     flags = "on" if parameters["flags"] else "off"
-    return f"a rounded product, subnormals {parameters['subnormals']}, IEEE flags {flags},"
+    return f"a rounded {what}, subnormals {parameters['subnormals']}, IEEE flags {flags},"
 
 
 Show = Callable[[Result], str]

@@ -10,7 +10,8 @@ import click
 from .. import hdl
 from ..hdl.integer.architecture import AUTO
 from ..sim.units import UNITS
-from .options import UNIT_NAMES, make_unit, unit_options
+from ..sim.units.make import make_unit
+from .options import UNIT_NAMES, unit_options
 from .output import lines, print_json, progress
 
 #: Rows and columns of an array where they are not given.
@@ -25,6 +26,7 @@ Examples:
   polymac generate multiplier --a fp8_e4m3 --b int4 --out bf16 --subnormals flush --stages 2 --valid --name mixed
   polymac generate multiplier --formats fp8_e4m3,fp8_e5m2 --rounding stochastic --name both
   polymac generate multiplier --a fp16 --architecture auto --target xc7 --name for_fpga
+  polymac generate adder --a fp16 --rounding port
   polymac generate dot --preset h100_fp16
   polymac generate dot --a mxfp4 --lanes 16 --stages 3 --name mx
   polymac generate mac --a int8 --max-k 1024 --overflow saturate

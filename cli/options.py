@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
-from .. import hdl
-from ..golden.formats import ROUNDINGS, STYLES, ParameterError, check_choice
+from ..golden.formats import ROUNDINGS, STYLES, check_choice
 from ..hdl.integer.architecture import AUTO
 from ..hdl.integer.product import ARCHITECTURES
 from ..hdl.rounding.modes import PORT, STOCHASTIC
 from ..sim.units import UNITS, Option
 
 UNIT_NAMES = f"{{{'|'.join(UNITS)}}}"
-
-_SWITCH = ("off", "on")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -96,39 +93,6 @@ def unit_options(*, side: int, without: tuple[str, ...] = ()) -> Callable[[Funct
     return decorate
 
 
-def make_unit(kind: str, options: Mapping[str, Any], *, side: int) -> hdl.Unit:
-    """The unit that the options describe.
-
-    Raises
-    ------
-    ParameterError
-        There is no such unit, it has no such option, or its own constructor does not accept a value.
-    """
-    check_choice("unit", kind, tuple(UNITS))
-    given = {name: value for name, value in options.items() if value is not None}
-    for name in given:
-        if name not in _accepted(kind):
-            owners = [other for other in UNITS if name in _accepted(other)]
-            raise ParameterError(f"{flag(name)} belongs to {' and '.join(owners)}, not to {kind}")
-    given = _complete(kind, given, side)
-    for name in ("flags", "addend"):
-        if name in given:
-            given[name] = check_choice(name, given[name], _SWITCH) == "on"
-    return UNITS[kind].component(**given)
-
-
-def _complete(kind: str, given: dict[str, Any], side: int) -> dict[str, Any]:
-    """The options with those added that the unit must have."""
-    if "preset" in given:
-        given = hdl.with_preset(given["preset"], {key: value for key, value in given.items() if key != "preset"})
-    if "formats" in given:
-        given["formats"] = split_commas(given["formats"])
-    elif "a" in _accepted(kind):
-        given = {"a": "int8"} | given
-        given = {"b": given["a"]} | given
-    return ({"rows": side, "cols": side} if "rows" in _accepted(kind) else {}) | given
-
-
 def comma_list(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
     """Click callback: ``A,B,C`` as a list."""
     return None if value is None else split_commas(value)
@@ -142,11 +106,6 @@ def split_commas(text: str) -> list[str]:
 def flag(name: str) -> str:
     """The command-line option of a parameter."""
     return f"--{name.replace('_', '-')}"
-
-
-def _accepted(kind: str) -> set[str]:
-    names = set(UNITS[kind].parameters)
-    return names | {"preset"} if {"acc", "lanes"} <= names else names
 
 
 def _options() -> dict[str, Option]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..sim.units.make import make_unit
 from .generate import SIDE
-from .options import UNIT_NAMES, make_unit, unit_options
+from .options import UNIT_NAMES, unit_options
 from .output import lines, print_json, progress
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ Examples:
   polymac verify multiplier --a fp8_e5m2 --exhaustive
   polymac verify multiplier --a fp16 --rounding rtz --vectors 100000 --seed 7
   polymac verify multiplier --formats fp8_e4m3,fp8_e5m2 --rounding stochastic --random-bits 4 --vectors 100000
+  polymac verify adder --a fp16 --b bf16 --out fp32
   polymac verify dot --a fp4_e2m1 --lanes 2 --acc exact
   polymac verify mac --a int4 --lanes 8 --sparse --vectors 20000
   polymac verify array --a int8 --rows 4 --cols 4 --simulator verilator --waves
@@ -42,7 +44,7 @@ Examples:
     type=int,
     help="Number of operand sets, or of clock cycles under cocotb.  [default: by the size of the unit]",
 )
-@click.option("--exhaustive", is_flag=True, help="Simulate all operands (multiplier and dot).")
+@click.option("--exhaustive", is_flag=True, help="Simulate all operands (multiplier, adder and dot).")
 @click.option("--waves", is_flag=True, help="Record waves under cocotb, and print the file's path.")
 @click.option(
     "--output",

@@ -24,14 +24,19 @@ from .formats.accelerators import PRESETS, Preset, preset
 from .formats.accumulation import Aligned, Exact, Rounded
 from .formats.derived import exact_product, exact_sum, unpacked_product
 from .quantization.affine import Quantization, dequantize, qgemm, quantize
-from .quantization.calibrate import Calibration, Entropy, MeanSquareError, MeanStd, MinMax, MovingAverage, Percentile
+from .quantization.calibration import Calibration
+from .quantization.histogram_calibration import Entropy, MeanSquareError, Percentile
 from .quantization.mlp import FloatLayer, FloatMlp, QuantizedLayer, QuantizedMlp, forward, forward_float, quantize_mlp
+from .quantization.range_calibration import MeanStd, MinMax, MovingAverage
 from .quantization.requantize import float_scale, quantize_multiplier, requantize, rescale, rescale_float
 from .sums.block import block_dot, block_gemm
 from .sums.dot import dot
-from .sums.gemm import exact_depth, gemm
+from .sums.gemm import exact_k, gemm
 from .sums.sparse import Sparse, compress, sparse_gemm
 from .sums.xnor import pack_bits, xnor_gemm
+
+#: What :func:`exact_k` was called up to version 0.2.
+exact_depth = exact_k
 
 __all__ = [
     "BLOCK_FORMATS",
@@ -75,7 +80,7 @@ __all__ = [
     "dot",
     "encode",
     "encode_blocks",
-    "exact_depth",
+    "exact_k",
     "exact_product",
     "exact_sum",
     "float_scale",

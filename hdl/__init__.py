@@ -7,6 +7,7 @@ from .emit.design import Design, generate, generate_all
 from .sums.accumulator import Summation
 from .sums.options import AccumulatorOptions
 from .sums.select import preset_parameters, summation, with_preset
+from .units.adder import Adder
 from .units.dot import Dot
 from .units.mac import Mac
 from .units.multiplier import Multiplier
@@ -14,6 +15,7 @@ from .units.requantizer import Requantizer
 
 __all__ = [
     "AccumulatorOptions",
+    "Adder",
     "Array",
     "Design",
     "Dot",

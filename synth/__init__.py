@@ -1,10 +1,12 @@
-"""Area and delay of generated designs, by Yosys: targets, recipes, and one record type for every measurement."""
+"""Area, delay and energy of generated designs, by Yosys: targets, recipes, one record type for every measurement."""
 
 from .area.library import LibertyFile
 from .area.recipes import Recipe
 from .area.record import Record
 from .area.synthesize import TIMEOUT, Result, compare, synthesize
 from .area.targets import TARGETS, Target, liberty_target, target
+from .energy.measure import Energy, measure_energy
+from .energy.saif import write_saif
 from .proofs.equivalence import Proof, prove_equal, prove_pipeline, prove_product
 from .proofs.formal import Monitor, Verdict, prove
 from .proofs.no_overflow import prove_no_overflow
@@ -17,6 +19,7 @@ __all__ = [
     "TARGETS",
     "TIMEOUT",
     "Design",
+    "Energy",
     "LibertyFile",
     "Monitor",
     "Progress",
@@ -30,6 +33,7 @@ __all__ = [
     "combinational_paths",
     "compare",
     "liberty_target",
+    "measure_energy",
     "prove",
     "prove_equal",
     "prove_no_overflow",
@@ -39,4 +43,5 @@ __all__ = [
     "prove_tiles",
     "synthesize",
     "target",
+    "write_saif",
 ]

@@ -237,6 +237,18 @@ def multipliers(draw: DrawFn, most_bits: int = 12) -> Arguments:
 
 
 @st.composite
+def adders(draw: DrawFn, most_bits: int = 12) -> Arguments:
+    """Arguments of an Adder, most of them allowed."""
+    arguments = draw(multipliers(most_bits))
+    del arguments["architecture"]
+    if arguments["out"] in ("exact", "unpacked"):
+        arguments["out"] = draw(st.sampled_from([None, "exact"]))
+    if draw(st.booleans()):
+        arguments["b"] = arguments["a"]
+    return arguments
+
+
+@st.composite
 def sums(draw: DrawFn, most_bits: int = 9) -> Arguments:
     """Arguments that Dot, Mac and Array share, most of them allowed; formats of accumulators are given themselves."""
     arguments: Arguments = {}
@@ -286,7 +298,9 @@ def requantizers(draw: DrawFn) -> Arguments:
 @st.composite
 def units(draw: DrawFn) -> tuple[type[hdl.Unit], Arguments]:
     """A class of units and its arguments, most of them allowed."""
-    kind = draw(st.sampled_from(["multiplier", "multiplier", "dot", "dot", "mac", "requantizer"]))
+    kind = draw(st.sampled_from(["multiplier", "multiplier", "adder", "dot", "dot", "mac", "requantizer"]))
+    if kind == "adder":
+        return hdl.Adder, draw(adders())
     if kind == "multiplier":
         return hdl.Multiplier, draw(multipliers())
     if kind == "requantizer":

@@ -34,7 +34,7 @@ WITHOUT = {
     "hdl": {"PortSpec", "StreamSpec"},
     "sim": {"Exhaustion", "GemmRun", "SimulationError", "UnitEntry", "Verification"},
     "synth": {
-        *("Design", "Monitor", "Progress", "Proof", "Record", "Result", "SynthesisError", "Verdict"),
+        *("Design", "Energy", "Monitor", "Progress", "Proof", "Record", "Result", "SynthesisError", "Verdict"),
         *("liberty_target", "prove", "prove_no_overflow", "prove_streams", "prove_tiles"),
     },
 }

@@ -84,6 +84,36 @@ def test_no_modules_import_each_other_in_a_circle(sources):
     assert circle(imports(sources)) == []
 
 
+def siblings(folder: str, graph: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Which sub-packages of a folder import which."""
+    found: dict[str, set[str]] = {}
+    for name, imported in graph.items():
+        if name.startswith(f"{folder}."):
+            here = name.split(".")[1]
+            others = {other.split(".")[1] for other in imported if other.startswith(f"{folder}.")}
+            found.setdefault(here, set()).update(others - {here})
+    return found
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_sub_packages_import_each_other_in_a_circle(folder, sources):
+    assert circle(siblings(folder, imports(sources))) == []
+
+
+def test_circles_of_sub_packages_are_seen():
+    made = {
+        "sim": "",
+        "sim.a": "",
+        "sim.a.x": "from ..b import y",
+        "sim.b": "",
+        "sim.b.y": "",
+        "sim.b.z": "from ..a import x",
+    }
+    graph = imports(made)
+    assert circle(graph) == []
+    assert set(circle(siblings("sim", graph))) == {"a", "b"}
+
+
 @pytest.mark.parametrize("folder", LAYERS)
 def test_each_layer_imports_only_those_before_it(folder, sources):
     height = {f"{folder}.{name}": level for level, names in enumerate(LAYERS[folder]) for name in names}

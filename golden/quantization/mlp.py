@@ -13,7 +13,8 @@ from ..codec.codes import Integers, check_fixed, to_int
 from ..formats import Format, ParameterError, check_choice, format
 from ..sums.gemm import gemm as golden_gemm
 from .affine import Quantization, quantize
-from .calibrate import Calibration, MinMax
+from .calibration import Calibration
+from .range_calibration import MinMax
 from .requantize import FIXED_MODES, MODES, float_scale, quantize_multiplier, rescale, rescale_float
 
 #: Codes (M, K) and codes (K, N) to the integers Σ a·b, shape (M, N): the hook for hardware that multiplies matrices.
@@ -173,8 +174,8 @@ def quantize_mlp(
     activation, weight : str or Format
         Fixed-point formats of the activations and (signed) of the weights.
     method, weight_method : callable
-        How the scales of the activations and of the weights are chosen: a class of :mod:`.calibrate`, or a partial call
-        of one.
+        How the scales of the activations and of the weights are chosen: a subclass of
+        :class:`.calibration.Calibration`, or a partial call of one.
     mode : str
         How hidden layers are requantized, one of MODES.
 

@@ -201,7 +201,7 @@ def _accumulated(
 ) -> Integers:
     """Σ a·b: exact, or where sums of ``acc`` saturate on the way, beat by beat."""
     depth = left.shape[1]
-    if acc is None or overflow == "wrap" or depth <= exact_depth(fa, fb, acc):
+    if acc is None or overflow == "wrap" or depth <= exact_k(fa, fb, acc):
         # Additions modulo 2^width may be reduced once, at the end; and what never overflows needs no reducing.
         return _matmul(left, right, *bounds)
     wide = acc.code_mask + lanes * bounds[0] * bounds[1] >> 63
@@ -212,7 +212,7 @@ def _accumulated(
     return total
 
 
-def exact_depth(fa: str | Format, fb: str | Format, acc: str | Format) -> int:
+def exact_k(fa: str | Format, fb: str | Format, acc: str | Format) -> int:
     """The greatest K for which an accumulator holds every sum of K products, and so every partial sum, exactly.
 
     From the extreme products, not from widths: -128 · -128 = 2^14 is the only int8 product above 2^14 - 128, and of it
@@ -225,7 +225,7 @@ def exact_depth(fa: str | Format, fb: str | Format, acc: str | Format) -> int:
 
     Examples
     --------
-    >>> golden.exact_depth("int8", "int8", "int32")
+    >>> golden.exact_k("int8", "int8", "int32")
     131071
     """
     fa, fb = check_integral("fa", format(fa)), check_integral("fb", format(fb))

@@ -1,4 +1,4 @@
-"""What a multiplier does where formats leave a choice, in words for the header of its Verilog."""
+"""What a multiplier or an adder does where formats leave a choice, in words for the header of its Verilog."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def policy(
 ) -> list[str]:
     """One sentence each on rounding, overflow, subnormals, NaN and flags, as far as there is something to say.
 
-    The parameters are those of :class:`.multiplier.Multiplier`, checked and completed.
+    The parameters are those of :class:`.multiplier.Multiplier` or :class:`.adder.Adder`, checked and completed.
     """
     operands = {*formats.a, *formats.b}
-    lines = [f"Rounding: {_rounding(rounding, random_bits)}."]
+    lines = [f"Rounding: {_rounding(rounding, random_bits, formats.operation)}."]
     outs = tuple(dict.fromkeys(formats.out))
     for out in outs if overflow is not None and rounding is not None else ():
         lines.append(f"Overflow{_to(out, outs)}: {_overflow(out, overflow, rounding)}.")
@@ -24,11 +24,10 @@ def policy(
         lines.append(f"Subnormals: {_subnormals(subnormals, rounds=rounding is not None)}.")
     if formats.is_unpacked:
         return [*lines, "Classes: where zero, inf or nan is set, exponent and significand mean nothing."]
+    invalid = "infinity times zero" if formats.operation == "product" else "opposite infinities"
     for out in outs if any(item.has_specials for item in operands) else ():
         if out.nan_code is not None:
-            lines.append(
-                f"NaN{_to(out, outs)}: always {out.nan_code:#x}; of a NaN operand, and of infinity times zero."
-            )
+            lines.append(f"NaN{_to(out, outs)}: always {out.nan_code:#x}; of a NaN operand, and of {invalid}.")
     lines += ["Flags: bit 4 invalid, 2 overflow, 1 underflow (tiny after rounding), 0 inexact."] if flags else []
     return lines
 
@@ -37,10 +36,10 @@ def _to(out: Format, outs: tuple[Format, ...]) -> str:
     return f" to {out}" if len(outs) > 1 else ""
 
 
-def _rounding(rounding: str | None, random_bits: int) -> str:
+def _rounding(rounding: str | None, random_bits: int, operation: str) -> str:
     random = f"the magnitude up where the first {random_bits} bits that are cut off, plus random, carry"
     if rounding is None:
-        return "none, the product is exact"
+        return f"none, the {operation} is exact"
     if rounding == STOCHASTIC:
         return random
     if rounding != PORT:

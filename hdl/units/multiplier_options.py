@@ -1,4 +1,4 @@
-"""What the options of a multiplier may be together."""
+"""What the options of a multiplier, or an adder, may be together."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ...golden.formats import (
     check_choice,
     check_int,
     exact_product,
+    exact_sum,
     format,
     load_environment,
 )
@@ -36,7 +37,7 @@ _RANDOM_BITS = (8, 32)
 
 @dataclass(frozen=True)
 class Formats:
-    """The formats of a multiplier: of each of its choices the operands' and the result's.
+    """The formats of a multiplier or an adder: of each of its choices the operands' and the result's.
 
     Attributes
     ----------
@@ -46,6 +47,8 @@ class Formats:
         Whether a port chooses.
     is_exact, is_unpacked : bool
         Whether the product is exact, and whether it is not even normalised.
+    operation : str
+        What the result is called: product or sum.
     """
 
     a: tuple[Format, ...]
@@ -54,6 +57,26 @@ class Formats:
     selected: bool
     is_exact: bool
     is_unpacked: bool
+    operation: str = "product"
+
+    @classmethod
+    def of_sum(cls, a: str | Format, b: str | Format | None, out: str | Format | None) -> Formats:
+        """Those of an adder, ``out`` completed as :func:`polymac.golden.add` does.
+
+        Raises
+        ------
+        TypeError, ParameterError
+            As :class:`.adder.Adder` does.
+        """
+        fa = _scalar("a", a)
+        fb = fa if b is None else _scalar("b", b)
+        if out == EXACT or (out is None and fa.is_integral and fb.is_integral):
+            return cls((fa,), (fb,), (exact_sum(fa, fb),), False, True, False, "sum")
+        if out is None and fa != fb:
+            raise ParameterError(f"out must be given where a and b differ, not left out with a={fa} and b={fb}")
+        result = fa if out is None else _scalar("out", out)
+        _check_result(result, fa, fb)
+        return cls((fa,), (fb,), (result,), False, False, False, "sum")
 
     @classmethod
     def make(
@@ -151,7 +174,7 @@ def choose_rounding(
     """Rounding, random bits (0 without) and overflow, checked and completed; None where nothing rounds."""
     out = formats.out[0]
     if formats.is_exact or has_path(out, Path.SIGN):
-        what = "an exact product" if formats.is_exact else f"out={out}"
+        what = f"an exact {formats.operation}" if formats.is_exact else f"out={out}"
         for argument, value in (("rounding", rounding), ("random_bits", random_bits), ("overflow", overflow)):
             if value is not None:
                 raise ParameterError(f"{argument} must be left out with {what}, not {value!r}")

@@ -1,1 +1,1 @@
-"""cocotb benches: code that runs inside the simulator. They are started by :mod:`polymac.sim.cocotb_run`."""
+"""cocotb benches: code that runs inside the simulator. They are started by :mod:`polymac.sim.engine.cocotb_run`."""

@@ -7,16 +7,16 @@ from typing import Any
 import cocotb
 from cocotb.triggers import Timer
 
+from ..engine.link import Link
 from ..engine.mismatch import SHOWN
-from ..units.job import BenchResult, UnitJob
-from .link import Link
+from ..units.job import BenchResult, VectorJob
 
 
 @cocotb.test()
 async def vectors(dut: Any) -> None:
     """Drive the recorded inputs, and compare the outputs where the reference has any."""
     link = Link()
-    job: UnitJob = link.job
+    job: VectorJob = link.job
     drive = [(getattr(dut, name), values) for name, values in job.inputs.items()]
     sample = [(name, getattr(dut, name), values) for name, values in job.outputs.items()]
     half = Timer(1, "ns")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,10 @@ from ..engine.packing import byte_rows, packed_bytes
 from ..engine.streams import Sink, Source, run_streams
 from ..expected.sums import to_bus
 from ..units import entry_of
-from ..units.array import ArrayJob, array_job
-from ..units.job import UnitJob
+from ..units.array import StreamJob, array_job
+from ..units.job import VectorJob
 from ..units.operands import operand_bits, ports_of
+from ..units.scoreboard import Scoreboard
 from .verify import EXHAUSTIVE_BITS
 
 Codes = NDArray[Any]
@@ -104,7 +104,7 @@ def _items(unit: hdl.Unit, inputs: dict[str, Codes]) -> Trace:
 def _job_trace(unit: hdl.Unit, seed: int) -> Trace:
     """What the cocotb bench drives and compares, behind a cycle of reset."""
     job = entry_of(unit).make_job(unit, CYCLES, seed, "")
-    assert isinstance(job, UnitJob)
+    assert isinstance(job, VectorJob)
     inputs = {name: _column([0, *values], job.ports[name].width) for name, values in job.inputs.items()}
     inputs["rst"][0] = 1
     outputs = {
@@ -125,8 +125,6 @@ def _column(values: Any, width: int) -> Codes:
 
 def _array_trace(unit: hdl.Array, model: Model, seed: int) -> Trace:
     """Runs without stalls, with stalls, and many with stalls that a reset breaks off anywhere."""
-    from ..benches.array import Scoreboard
-
     generator = np.random.default_rng(seed)
     runs: list[dict[str, list[int]]] = []
     for number in range(_RESETS + 1):
@@ -142,12 +140,12 @@ def _array_trace(unit: hdl.Array, model: Model, seed: int) -> Trace:
     joined = {name: [value for run in runs for value in run[name]] for name in runs[0]}
     resets = np.array(joined["rst"], bool)
     empty = [0] * len(resets)
-    monitors = []
+    streams = {}
     for stream in (*job.streams, "c"):
         seen = {name.split("_", 1)[1]: values for name, values in joined.items() if name.startswith(f"{stream}_")}
         seen |= {"valid": empty, "last": empty, "data": empty} if stream == "c" else {"ready": empty}
-        monitors.append(SimpleNamespace(name=stream, seen=seen, unknown=[]))
-    expected = Scoreboard(job, monitors, resets).expected
+        streams[stream] = seen
+    expected = Scoreboard(job, streams, resets).expected
     ports = ports_of(unit)
     inputs = {name: _column(values, ports[name].width) for name, values in joined.items()}
     outputs: dict[str, Codes] = {"c_data": to_bus(expected.c_data, unit.how.out)}
@@ -158,7 +156,7 @@ def _array_trace(unit: hdl.Array, model: Model, seed: int) -> Trace:
     return Trace(inputs, outputs, {name: shown.get(name, np.ones(len(resets), bool)) for name in outputs})
 
 
-def _signals(unit: hdl.Array, job: ArrayJob, model: Model) -> dict[str, list[int]]:
+def _signals(unit: hdl.Array, job: StreamJob, model: Model) -> dict[str, list[int]]:
     """The inputs of an array in every cycle of a run, from when its streams took their beats."""
     streams = {stream.name: stream for stream in model.stream_member().streams}
     sizes = np.diff(np.flatnonzero([1, *job.streams["a"].fields["last"]]))

@@ -1,15 +1,18 @@
-"""Built things on disk: each in a folder that is there as a whole or not at all, checked before it is used again."""
+"""Built things on disk: each in a folder that is there as a whole or not at all.
+
+A folder gets its name by a rename once it is complete and on the disk, and loses it by a rename before it is removed. Both
+are atomic: no process sees a part of a folder, even if another one was killed or the machine lost power. There are no
+checksums: they would guard against damage by others alone, to which the installed package is just as open.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import shutil
 import tempfile
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,11 +21,8 @@ import platformdirs
 
 from ...golden.formats import ParameterError
 
-_MANIFEST = "manifest.json"
 _LOCKS = ".locks"
 _KEEP_SECONDS = 30 * 24 * 3600
-#: Entries whose every byte this process has checked already.
-_checked: set[tuple[Path, int]] = set()
 
 
 def user_cache(kind: str) -> Path:
@@ -41,7 +41,7 @@ def digest(*parts: str | bytes) -> str:
 
 
 def entry(folder: Path, name: str, build: Callable[[Path], None], prune: bool = False) -> Path:
-    """The folder ``folder/name``, made by ``build(empty folder)`` if it is missing or damaged.
+    """The folder ``folder/name``, made by ``build(empty folder)`` if it is missing.
 
     ``build`` works in a temporary folder that is renamed at the end, under a lock of that name: any number of processes
     may ask for the same entry at once, and one of them builds it. With ``prune`` entries unused for 30 days go.
@@ -52,18 +52,17 @@ def entry(folder: Path, name: str, build: Callable[[Path], None], prune: bool = 
         The folder cannot be written.
     """
     final = folder / name
-    if _intact(final):
+    if final.is_dir():
         _touch(final)
         return final
     with lock(folder, name):
-        if _intact(final):
+        if final.is_dir():
             return final
-        shutil.rmtree(final, ignore_errors=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder))
         try:
             build(temporary)
-            _write_manifest(temporary)
             temporary.chmod(0o755)
+            _sync(temporary)
             temporary.rename(final)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -94,41 +93,14 @@ def lock(folder: Path, name: str) -> Iterator[None]:
         yield
 
 
-def _files(folder: Path) -> dict[str, list[int]]:
-    """Size and CRC-32 of every file below a folder."""
-    return {
-        str(path.relative_to(folder)): [path.stat().st_size, _crc(path)]
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != _MANIFEST
-    }
-
-
-def _crc(path: Path) -> int:
-    value = 0
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            value = zlib.crc32(block, value)
-    return value
-
-
-def _write_manifest(folder: Path) -> None:
-    (folder / _MANIFEST).write_text(json.dumps(_files(folder), indent=1))
-
-
-def _intact(folder: Path) -> bool:
-    """Whether every file is as the manifest says; the bytes are read once per process, the sizes always."""
-    try:
-        manifest: dict[str, list[int]] = json.loads((folder / _MANIFEST).read_text())
-        if any((folder / name).stat().st_size != size for name, (size, _) in manifest.items()):
-            return False
-        identity = (folder.resolve(), (folder / _MANIFEST).stat().st_mtime_ns)
-        if identity not in _checked:
-            if any(_crc(folder / name) != crc for name, (_, crc) in manifest.items()):
-                return False
-            _checked.add(identity)
-    except (OSError, ValueError, TypeError, AttributeError):
-        return False
-    return True
+def _sync(folder: Path) -> None:
+    """Have a folder's files on the disk: else a power failure may leave the rename done and the files empty."""
+    for path in (*folder.rglob("*"), folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _touch(folder: Path) -> None:
@@ -145,9 +117,10 @@ def _prune(folder: Path) -> None:
     for path in folder.iterdir():
         try:
             if path.name != _LOCKS and path.stat().st_mtime < oldest:
-                shutil.rmtree(path, ignore_errors=True)
-        except FileNotFoundError:
-            # Another process was quicker.
+                # Renamed first: nobody finds an entry of which a part is gone.
+                shutil.rmtree(path.rename(Path(tempfile.mkdtemp(prefix=".gone-", dir=folder))), ignore_errors=True)
+        except OSError:
+            # Another process was quicker, or the entry belongs to another user.
             continue
 
 

@@ -16,8 +16,7 @@ import cocotb_tools.config
 import find_libpython
 
 from ...golden.formats import ParameterError
-from ..benches import link
-from . import cache, runtime
+from . import cache, link, runtime
 from .ports import DesignLike
 from .process import run_group
 from .simulators import SimulationError, Simulator, run_tool
@@ -94,7 +93,7 @@ def run(
     """Run the tests of module ``bench`` on a design, as the arguments say, whatever the caller's environment says.
 
     The tests find ``job`` in the file of that name in the folder that the variable POLYMAC_BENCH names, and leave the
-    cycles done and their results there as :class:`.benches.link.Link` does. That folder is one of ``folder`` for these
+    cycles done and their results there as :class:`.link.Link` does. That folder is one of ``folder`` for these
     very arguments, and locked: runs side by side, of the same design or of others, each have their own files. The
     simulator and whatever it starts are ended with the call, however it ends.
 
@@ -281,9 +280,15 @@ def _verilator(design: DesignLike, simulator: Simulator, place: Path, waves: boo
             runtime.verilate(simulator, [config, source], design.name, _PREFIX, work, *options)
             parts = runtime.compile_sources(tools, work, [main], trace=waves)
             stems = (*runtime.CORE, *runtime.VPI, *(runtime.TRACE if waves else ()))
-            link = [tools.compiler, *parts, *runtime.objects(tools, stems), f"-Wl,-rpath,{libraries}", f"-L{libraries}"]
-            link += ["-lcocotbvpi_verilator", "-lpthread", "-o", folder / design.name]
-            run_tool(link, "linking the simulation")
+            command = [
+                tools.compiler,
+                *parts,
+                *runtime.objects(tools, stems),
+                f"-Wl,-rpath,{libraries}",
+                f"-L{libraries}",
+            ]
+            command += ["-lcocotbvpi_verilator", "-lpthread", "-o", folder / design.name]
+            run_tool(command, "linking the simulation")
 
     version = importlib.metadata.version("cocotb")
     parts = (tools.identity, str(libraries), version, main.read_text(), visible, str(waves), design.verilog)

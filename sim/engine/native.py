@@ -21,7 +21,7 @@ from ...golden.formats import ParameterError, check_choice
 from . import cache, runtime
 from .native_source import PREFIX, TOP, Member, top_verilog, wrapper
 from .packing import port_format
-from .ports import DesignLike, Port, ports_of, streams_of
+from .ports import DesignLike, ModelPort, model_ports, streams_of
 from .simulators import Simulator, find, run_tool
 
 #: How a model is compiled: to run fast, to be built fast, or as its size suggests.
@@ -200,7 +200,7 @@ def _check_modules(designs: Sequence[DesignLike]) -> None:
 
 
 def _member(index: int, design: DesignLike) -> Member:
-    ports = ports_of(design.metadata)
+    ports = model_ports(design.metadata)
     streams = tuple(streams_of(ports).values())
     return Member(index, design.name, tuple(ports), design.metadata["latency"], streams)
 
@@ -247,7 +247,7 @@ def _input_arrays(member: Member, inputs: Mapping[str, ArrayLike]) -> tuple[list
     return [arrays[port.name] for port in member.inputs], count
 
 
-def port_values(port: Port, values: ArrayLike) -> NDArray[Any]:
+def port_values(port: ModelPort, values: ArrayLike) -> NDArray[Any]:
     """``values`` in the form that the model reads: see :class:`Model`.
 
     Raises
@@ -265,7 +265,7 @@ def port_values(port: Port, values: ArrayLike) -> NDArray[Any]:
     return packed_values(port, values)
 
 
-def packed_values(port: Port, values: ArrayLike) -> NDArray[np.uint8]:
+def packed_values(port: ModelPort, values: ArrayLike) -> NDArray[np.uint8]:
     """Values of a port of any width, as bytes of shape (n, port.bytes), checked.
 
     Raises
@@ -283,7 +283,7 @@ def packed_values(port: Port, values: ArrayLike) -> NDArray[np.uint8]:
     return np.ascontiguousarray(array)
 
 
-def _empty(port: Port, count: int) -> NDArray[Any]:
+def _empty(port: ModelPort, count: int) -> NDArray[Any]:
     if port.is_wide:
         return np.empty((count, port.bytes), np.uint8)
     return np.empty(count, code_dtype(port_format(port.width)))
@@ -293,5 +293,5 @@ def _pointers(arrays: Sequence[NDArray[Any]]) -> ctypes.Array[ctypes.c_void_p]:
     return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
 
 
-def _names(ports: Iterable[Port]) -> str:
+def _names(ports: Iterable[ModelPort]) -> str:
     return ", ".join(port.name for port in ports)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from string import Template
 
-from .ports import Port, Stream
+from .ports import ModelPort, Stream
 
 #: The top module around the designs, the class of its model and the prefix of the generated source files.
 TOP = "polymac_model"
@@ -19,17 +19,17 @@ class Member:
 
     index: int
     name: str
-    ports: tuple[Port, ...]
+    ports: tuple[ModelPort, ...]
     latency: int
     streams: tuple[Stream, ...]
 
     @property
-    def inputs(self) -> tuple[Port, ...]:
+    def inputs(self) -> tuple[ModelPort, ...]:
         """What evaluation feeds: every input but the clock."""
         return tuple(port for port in self.ports if port.is_input and port.role != "clock")
 
     @property
-    def outputs(self) -> tuple[Port, ...]:
+    def outputs(self) -> tuple[ModelPort, ...]:
         """What evaluation reads."""
         return tuple(port for port in self.ports if not port.is_input)
 
@@ -38,7 +38,7 @@ class Member:
         """Whether it has registers."""
         return any(port.role == "clock" for port in self.ports)
 
-    def wire(self, port: Port) -> str:
+    def wire(self, port: ModelPort) -> str:
         """The name of a port in the top module."""
         return f"d{self.index}_{port.name}"
 
@@ -96,7 +96,7 @@ def _arrays(members: Sequence[Member]) -> Iterator[str]:
             yield f"auto {member.wire(port)} = static_cast<{const}{_c_type(port)}*>({kind}[{number}]);"
 
 
-def _c_type(port: Port) -> str:
+def _c_type(port: ModelPort) -> str:
     """The element type of a port's array, which is also the type of the model's member; bytes for a wide port."""
     if port.is_wide:
         return "uint8_t"

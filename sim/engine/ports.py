@@ -23,8 +23,8 @@ class DesignLike(Protocol):
 
 
 @dataclass(frozen=True)
-class Port:
-    """One port of a module; ``role`` and ``stream`` as in the metadata."""
+class ModelPort:
+    """One port of a simulated model, as the design's metadata describes it; ``role`` and ``stream`` as there."""
 
     name: str
     direction: str
@@ -53,10 +53,10 @@ class Stream:
     """The ports of one stream: the fields of a beat, which point its way, and the handshake; ``last`` may be missing."""
 
     name: str
-    fields: tuple[Port, ...]
-    valid: Port
-    ready: Port
-    last: Port | None
+    fields: tuple[ModelPort, ...]
+    valid: ModelPort
+    ready: ModelPort
+    last: ModelPort | None
 
     @property
     def is_input(self) -> bool:
@@ -69,15 +69,15 @@ class Stream:
         return sum(port.bytes for port in self.fields)
 
 
-def ports_of(metadata: Mapping[str, Any]) -> list[Port]:
+def model_ports(metadata: Mapping[str, Any]) -> list[ModelPort]:
     """The ports that a design's metadata lists, in their order."""
     return [
-        Port(port["name"], port["direction"], port["width"], port["role"], port.get("stream"))
+        ModelPort(port["name"], port["direction"], port["width"], port["role"], port.get("stream"))
         for port in metadata["ports"]
     ]
 
 
-def streams_of(ports: list[Port]) -> dict[str, Stream]:
+def streams_of(ports: list[ModelPort]) -> dict[str, Stream]:
     """The streams among the ports, by name.
 
     Raises
@@ -85,8 +85,8 @@ def streams_of(ports: list[Port]) -> dict[str, Stream]:
     ParameterError
         A stream lacks its data, valid or ready.
     """
-    groups: dict[str, dict[str, Port]] = {}
-    fields: dict[str, list[Port]] = {}
+    groups: dict[str, dict[str, ModelPort]] = {}
+    fields: dict[str, list[ModelPort]] = {}
     for port in ports:
         if port.stream is not None:
             groups.setdefault(port.stream, {})[port.role] = port

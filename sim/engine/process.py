@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 #: How often the program is looked at, in seconds.
 _PERIOD = 0.02
@@ -68,7 +69,12 @@ def run_group(
                     watch()
                 time.sleep(_PERIOD)
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            kill_group(process)
             process.wait()
     return process.returncode
+
+
+def kill_group(process: subprocess.Popen[Any]) -> None:
+    """Kill a program that was started in a session of its own, with all that it started; nothing if it is gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

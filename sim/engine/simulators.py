@@ -7,13 +7,13 @@ import importlib.util
 import os
 import re
 import shutil
-import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...golden.formats import ParameterError, check_choice
+from .process import kill_group
 
 #: The names that :func:`find` knows.
 SIMULATORS = ("icarus", "verilator")
@@ -201,7 +201,7 @@ def _printed_version(executable: str, option: str, pattern: str, argument: str |
         try:
             text, _ = process.communicate(timeout=_VERSION_SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            kill_group(process)
             return None
     match = re.search(pattern, text)
     return match[1] if match else None

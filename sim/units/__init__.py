@@ -9,6 +9,7 @@ from typing import Any
 
 from ... import hdl
 from ...golden.formats import ParameterError
+from .adder import ADDER
 from .array import ARRAY
 from .dot import DOT
 from .entry import Option, UnitEntry
@@ -18,7 +19,7 @@ from .requantizer import REQUANTIZER
 
 __all__ = ["UNITS", "Option", "UnitEntry", "entry_of"]
 
-UNITS: dict[str, UnitEntry[Any]] = {entry.kind: entry for entry in (MULTIPLIER, DOT, MAC, ARRAY, REQUANTIZER)}
+UNITS: dict[str, UnitEntry[Any]] = {entry.kind: entry for entry in (MULTIPLIER, ADDER, DOT, MAC, ARRAY, REQUANTIZER)}
 
 
 def entry_of(unit: hdl.Unit) -> UnitEntry[Any]:

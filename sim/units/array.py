@@ -14,6 +14,7 @@ from ...golden.formats import Format
 from ..engine.packing import pack
 from ..stimulus.operands import operands, tiles
 from .entry import Option, UnitEntry
+from .job import Job
 
 #: Cycles for which a stream keeps its rate.
 _SPELL = 10
@@ -36,15 +37,11 @@ class Beats:
 
 
 @dataclass(frozen=True)
-class ArrayJob:
-    """The streams of an array, and the model.
+class StreamJob(Job):
+    """A job of streams: beats, the cycles in which each may be offered, and the model that must agree.
 
     Attributes
     ----------
-    cycles, products : int
-        Clock cycles, and products formed in each.
-    coverage, reproduce : str
-        What the run checks, and the command that repeats it.
     model : OutputStationary or WeightStationary
         What the array must do, cycle by cycle.
     formats : dict of str to (Format, int)
@@ -55,10 +52,6 @@ class ArrayJob:
         For every cycle.
     """
 
-    cycles: int
-    products: int
-    coverage: str
-    reproduce: str
     model: ArrayModel
     formats: dict[str, tuple[Format, int]]
     streams: dict[str, Beats]
@@ -80,7 +73,7 @@ def model_of(unit: hdl.Array) -> ArrayModel:
     )
 
 
-def array_job(unit: hdl.Array, cycles: int, seed: int, reproduce: str, sizes: list[int] | None = None) -> ArrayJob:
+def array_job(unit: hdl.Array, cycles: int, seed: int, reproduce: str, sizes: list[int] | None = None) -> StreamJob:
     """Tiles of many sizes; thirds of the run without stalls, with random stalls, and with resets as well.
 
     Parameters
@@ -109,7 +102,7 @@ def array_job(unit: hdl.Array, cycles: int, seed: int, reproduce: str, sizes: li
     willing = dict(zip(names, (generator.random((len(names), cycles)) < duty).tolist(), strict=True))
     reset = generator.random(cycles) < 1 / (_RESET_LATENCIES * model.latency)
     reset[: cycles - third] = False
-    return ArrayJob(
+    return StreamJob(
         cycles=cycles,
         products=unit.rows * unit.cols * unit.how.lanes,
         coverage=f"{cycles:,} cycles with tiles of {min(sizes)} to {max(sizes)} beats, seed {seed}",

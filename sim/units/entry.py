@@ -13,7 +13,7 @@ import numpy as np
 from ... import hdl
 from ...golden.formats import ParameterError
 from ..expected.sums import bus_values
-from .job import Job, Motion, UnitJob
+from .job import Job, Motion, VectorJob
 from .operands import Codes, operand_names, ports_of, random_operands
 
 AnyUnit = TypeVar("AnyUnit", bound=hdl.Unit)
@@ -73,6 +73,8 @@ class UnitEntry(Generic[AnyUnit]):
         The unit's sum of products.
     partial_products : callable or None
         Partial products of a unit with a parameter ``architecture`` whose alternatives are compared.
+    result_text : str
+        What a result is called where formats are compared.
     options : dict of str to Option
         Options of this kind of unit alone; those that several kinds share are in :mod:`polymac.cli.options`.
     """
@@ -88,6 +90,7 @@ class UnitEntry(Generic[AnyUnit]):
     resets_show: Callable[[AnyUnit], bool] = lambda unit: False
     accumulator: Callable[[AnyUnit], hdl.Summation] | None = None
     partial_products: Callable[[AnyUnit], int] | None = None
+    result_text: str = "product"
     options: Mapping[str, Option] = field(default_factory=dict)
 
     @property
@@ -136,7 +139,7 @@ class UnitEntry(Generic[AnyUnit]):
             return self.job(unit, cycles, seed, reproduce)
         return self._vector_job(unit, cycles, seed, reproduce)
 
-    def _vector_job(self, unit: AnyUnit, cycles: int, seed: int, reproduce: str) -> UnitJob:
+    def _vector_job(self, unit: AnyUnit, cycles: int, seed: int, reproduce: str) -> VectorJob:
         """One set of operands per cycle; with a clock, random stalls by ``en``, and resets where they show."""
         total = cycles + unit.latency
         parts = list(self.random_inputs(unit, total, seed))
@@ -160,4 +163,4 @@ class UnitEntry(Generic[AnyUnit]):
             wanted = bus_values(np.ma.getdata(values))
             outputs[name] = [first if item is None else None if undefined[item] else wanted[item] for item in items]
         coverage = f"{cycles:,} {self.describe_operands(unit)}, one a cycle, seed {seed}"
-        return UnitJob(total, self.products(unit), coverage, reproduce, ports, drive, outputs, items)
+        return VectorJob(total, self.products(unit), coverage, reproduce, ports, drive, outputs, items)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +41,9 @@ class BenchResult:
             raise AssertionError(f"{self.details[0]}; {self.mismatches} in all; again with: {reproduce}")
 
 
-class Job(Protocol):
-    """What a bench under cocotb is given.
+@dataclass(frozen=True)
+class Job:
+    """What a bench under cocotb is given; a kind of stimulus adds its own.
 
     Attributes
     ----------
@@ -56,29 +57,18 @@ class Job(Protocol):
 
     bench: ClassVar[str]
 
-    @property
-    def cycles(self) -> int: ...
-
-    @property
-    def products(self) -> int: ...
-
-    @property
-    def coverage(self) -> str: ...
-
-    @property
-    def reproduce(self) -> str: ...
+    cycles: int
+    products: int
+    coverage: str
+    reproduce: str
 
 
 @dataclass(frozen=True)
-class UnitJob:
-    """One set of inputs per clock cycle of a unit without streams, and its outputs.
+class VectorJob(Job):
+    """A job of vectors: one set of inputs per clock cycle of a unit without streams, and its outputs.
 
     Attributes
     ----------
-    cycles, products : int
-        Clock cycles, and products formed in each.
-    coverage, reproduce : str
-        What the run checks, and the command that repeats it.
     ports : dict of str to Port
         Those of the unit.
     inputs : dict of str to list
@@ -91,10 +81,6 @@ class UnitJob:
         For a unit that adds: in the cycle of its inputs, what it added them to.
     """
 
-    cycles: int
-    products: int
-    coverage: str
-    reproduce: str
     ports: dict[str, Port]
     inputs: dict[str, list[int]]
     outputs: dict[str, list[int | None]]

@@ -8,7 +8,7 @@ from ... import hdl
 from ..expected.sums import bus_values, mac_reference
 from ..stimulus.macs import random_steps, steps
 from .entry import Option, UnitEntry
-from .job import Motion, UnitJob
+from .job import Motion, VectorJob
 from .operands import Codes, ports_of
 
 
@@ -17,7 +17,7 @@ def reference(unit: hdl.Mac, inputs: dict[str, Codes]) -> dict[str, Codes]:
     return {"acc": mac_reference(unit, inputs).after}
 
 
-def mac_job(unit: hdl.Mac, cycles: int, seed: int, reproduce: str) -> UnitJob:
+def mac_job(unit: hdl.Mac, cycles: int, seed: int, reproduce: str) -> VectorJob:
     """Sums of random length with gaps, stalls and resets; the accumulator is compared in every cycle."""
     generator = np.random.default_rng(seed)
     motion = Motion.random(unit.latency, cycles, 0.8, generator, resets=True)
@@ -34,7 +34,7 @@ def mac_job(unit: hdl.Mac, cycles: int, seed: int, reproduce: str) -> UnitJob:
     outputs: dict[str, list[int | None]] = {"acc": np.where(last >= 0, found.after[last], 0).tolist()}
     coverage = f"the accumulator in {total:,} cycles, seed {seed}"
     before = found.before[motion.done].tolist()
-    return UnitJob(total, unit.how.products, coverage, reproduce, ports_of(unit), inputs, outputs, items, before)
+    return VectorJob(total, unit.how.products, coverage, reproduce, ports_of(unit), inputs, outputs, items, before)
 
 
 MAC = UnitEntry(

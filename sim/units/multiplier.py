@@ -71,7 +71,7 @@ def reference(unit: hdl.Multiplier, inputs: dict[str, Codes]) -> dict[str, Codes
         x, z = (
             codes & codes.dtype.type(fmt.code_mask) if unit.is_selected else codes for codes, fmt in ((a, fa), (b, fb))
         )
-        for rounding, chosen in _roundings(unit, inputs, here):
+        for rounding, chosen in asked_roundings(unit, inputs, here):
             random = (
                 {"random": inputs["random"][chosen], "random_bits": unit.random_bits} if rounding == STOCHASTIC else {}
             )
@@ -90,8 +90,8 @@ def reference(unit: hdl.Multiplier, inputs: dict[str, Codes]) -> dict[str, Codes
     return expected | {"y": y} | ({"flags": flags} if unit.with_flags else {})
 
 
-def _roundings(
-    unit: hdl.Multiplier, inputs: dict[str, Codes], here: NDArray[np.bool_]
+def asked_roundings(
+    unit: hdl.Multiplier | hdl.Adder, inputs: dict[str, Codes], here: NDArray[np.bool_]
 ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Each rounding mode, and where it is asked for."""
     if unit.rounding != PORT:

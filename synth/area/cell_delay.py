@@ -6,7 +6,6 @@ wires, no load on outputs, ideal slew at inputs.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from ..liberty.groups import Group, numbers, read_library
 from ..yosys.runner import SynthesisError
 
 #: What an output does for either edge of an input.
@@ -24,8 +24,11 @@ _SENSES = {
 }
 #: When a net rises and falls at the latest, and its slews then.
 Edges = dict[str, tuple[float, float]]
+#: An index of tables that do not depend on it.
+_ANY = [0.0, 1.0]
+#: Variables that are the columns of a table: the load of an output, the slew of data at a flip-flop.
+_COLUMNS = ("total_output_net_capacitance", "constrained_pin_transition")
 _IDEAL: Edges = {"rise": (0.0, 0.0), "fall": (0.0, 0.0)}
-_TOKEN = re.compile(r"/\*.*?\*/|\\\n|\"[^\"]*\"|[{}();:,]|[^\s{}();:,\"\\]+", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -65,88 +68,85 @@ class Arc:
 
 @dataclass
 class Cell:
-    """A library cell: the capacitance of its inputs, and the arcs to each output."""
+    """A library cell.
+
+    Members
+    -------
+    loads : dict of str to float
+        The capacitance of each input.
+    arcs : dict of str to list of Arc
+        Combinational arcs to each output.
+    launches : dict of str to dict
+        Flip-flops: by output and edge, delay and slew from the active edge of the clock.
+    setups : dict of str to dict
+        Flip-flops: by input and edge, how long before the active edge it must be stable.
+    """
 
     loads: dict[str, float] = field(default_factory=dict)
     arcs: dict[str, list[Arc]] = field(default_factory=lambda: defaultdict(list))
+    launches: dict[str, dict[str, tuple[Table, Table]]] = field(default_factory=dict)
+    setups: dict[str, dict[str, Table]] = field(default_factory=dict)
 
 
-@dataclass
-class _Group:
-    """A Liberty group: ``kind (name) { … }``."""
-
-    kind: str
-    name: str
-    values: dict[str, str] = field(default_factory=dict)
-    groups: list[_Group] = field(default_factory=list)
+def read_cells(text: str, path: str = "library.lib") -> dict[str, Cell]:
+    """The cells of a Liberty file by name; ``path`` is what errors call it."""
+    library = read_library(text, path)
+    templates = {group.name: group for group in library.groups if group.kind.endswith("template")}
+    return {group.name: _cell(group, templates) for group in library.all("cell")}
 
 
-def read_cells(text: str) -> dict[str, Cell]:
-    """The cells of a Liberty file by name; sequential arcs, from a clock, are left out."""
-    tokens = (item for item in _TOKEN.findall(text) if not item.startswith(("/*", "\\")))
-    library = _group(tokens, "", "")
-    cells = {}
-    for group in library.groups[0].groups:
-        if group.kind == "cell":
-            cells[group.name] = _cell(group)
-    return cells
-
-
-def _group(tokens: Iterator[str], kind: str, name: str) -> _Group:
-    """The group whose contents the tokens are, up to its end."""
-    found = _Group(kind, name)
-    for key in tokens:
-        if key == "}":
-            break
-        if key == ";":
-            continue
-        mark = next(tokens)
-        if mark == ":":
-            found.values[key] = next(tokens).strip('"')
-            continue
-        # "(": values, and then a group may begin.
-        inside = []
-        while (token := next(tokens)) != ")":
-            inside.append(token)
-        argument = " ".join(item.strip('"') for item in inside if item != ",")
-        if next(tokens) == "{":
-            found.groups.append(_group(tokens, key, argument))
-        else:
-            found.values[key] = argument
-    return found
-
-
-def _cell(group: _Group) -> Cell:
+def _cell(group: Group, templates: Mapping[str, Group]) -> Cell:
     cell = Cell()
-    for pin in group.groups:
-        if pin.kind != "pin":
-            continue
+    for pin in group.all("pin"):
         if pin.values["direction"] == "input":
             cell.loads[pin.name] = float(pin.values.get("capacitance", 0))
-        for timing in pin.groups:
-            sense = timing.values.get("timing_sense")
+        for timing in pin.all("timing"):
             tables = {table.kind: table for table in timing.groups}
-            if timing.kind != "timing" or sense is None or not {"cell_rise", "cell_fall"} <= set(tables):
-                continue
-            if timing.values.get("timing_type", "combinational") != "combinational":
-                continue
-            for before, after in _SENSES[sense]:
-                delay, slew = (_table(tables[kind]) for kind in (f"cell_{after}", f"{after}_transition"))
-                cell.arcs[pin.name].append(Arc(timing.values["related_pin"], before, after, delay, slew))
+            kind = timing.values.get("timing_type", "combinational")
+            if {"cell_rise", "cell_fall"} <= set(tables):
+                found = {
+                    edge: (_table(tables[f"cell_{edge}"], templates), _table(tables[f"{edge}_transition"], templates))
+                    for edge in ("rise", "fall")
+                }
+                if kind in ("rising_edge", "falling_edge"):
+                    cell.launches.setdefault(pin.name, found)
+                elif kind == "combinational" and (sense := timing.values.get("timing_sense")) is not None:
+                    for before, after in _SENSES[sense]:
+                        cell.arcs[pin.name].append(Arc(timing.values["related_pin"], before, after, *found[after]))
+            elif kind in ("setup_rising", "setup_falling"):
+                cell.setups[pin.name] = {
+                    edge: _table(tables[f"{edge}_constraint"], templates)
+                    for edge in ("rise", "fall")
+                    if f"{edge}_constraint" in tables
+                }
     return cell
 
 
-def _table(group: _Group) -> Table:
-    slews, loads, values = (_numbers(group.values[key]) for key in ("index_1", "index_2", "values"))
-    rows = [values[i : i + len(loads)] for i in range(0, len(values), len(loads))]
-    return Table(slews, loads, rows)
+def _table(group: Group, templates: Mapping[str, Group]) -> Table:
+    """The table of a group, its indices from its template where it has none; less than two dimensions are constant in
+    the others."""
+    template = templates.get(group.name, Group("", ""))
+    values = numbers(group.values["values"])
+    axes = []
+    for number in ("1", "2"):
+        index = group.values.get(f"index_{number}") or template.values.get(f"index_{number}")
+        if index is not None and len(numbers(index)) > 1 and len(values) > 1:
+            axes.append((template.values.get(f"variable_{number}", ""), numbers(index)))
+    if len(axes) == 2:
+        (first, slews), (_, loads) = axes
+        rows = [values[i : i + len(loads)] for i in range(0, len(values), len(loads))]
+        if first in _COLUMNS:
+            return Table(loads, slews, [list(column) for column in zip(*rows, strict=True)])
+        return Table(slews, loads, rows)
+    if not axes:
+        return Table(_ANY, _ANY, [[values[0]] * 2] * 2)
+    ((name, index),) = axes
+    return Table(_ANY, index, [values] * 2) if name in _COLUMNS else Table(index, _ANY, [[item] * 2 for item in values])
 
 
-def _numbers(text: str) -> list[float]:
-    return [float(item) for item in text.replace(",", " ").split()]
-
-
-def longest_path(module: Mapping[str, Any], cells: Mapping[str, Cell]) -> float:
+def longest_path(
+    module: Mapping[str, Any], cells: Mapping[str, Cell], *, registers: bool = False, wire_cap: float = 0.0
+) -> float:
     """The longest delay in ns from an input of a flat netlist, or a register, to an output, or a register.
 
     Parameters
@@ -155,6 +155,11 @@ def longest_path(module: Mapping[str, Any], cells: Mapping[str, Cell]) -> float:
         As Yosys' JSON has it.
     cells : mapping of str to Cell
         As :func:`read_cells` reads them.
+    registers : bool
+        Paths from a flip-flop begin with its clock-to-output delay, and those to one end with its setup time, the clock
+        being ideal: the result is the shortest clock period.
+    wire_cap : float
+        Capacitance that the wire to each sink adds, in the library's unit.
 
     Raises
     ------
@@ -169,7 +174,7 @@ def longest_path(module: Mapping[str, Any], cells: Mapping[str, Cell]) -> float:
         cell = cells[item["type"]]
         for port, (bit,) in item["connections"].items():
             if port in cell.loads:
-                loads[bit] += cell.loads[port]
+                loads[bit] += cell.loads[port] + wire_cap
             else:
                 drivers[bit] = name, port
     sorter: TopologicalSorter[int | str] = TopologicalSorter()
@@ -177,18 +182,41 @@ def longest_path(module: Mapping[str, Any], cells: Mapping[str, Cell]) -> float:
         item = module["cells"][name]
         arcs = cells[item["type"]].arcs.get(port, [])
         sorter.add(bit, *(item["connections"][arc.source][0] for arc in arcs))
-    arrivals: dict[int | str, Edges] = {}
+    arrivals: dict[int | str, Edges] = defaultdict(lambda: _IDEAL)
     try:
         for bit in sorter.static_order():
-            arrivals[bit] = _IDEAL
             if bit in drivers:
                 name, port = drivers[bit]
                 item = module["cells"][name]
-                arcs = cells[item["type"]].arcs.get(port, [])
-                arrivals[bit] = _arrival(arcs, item["connections"], arrivals, loads[bit])
+                cell = cells[item["type"]]
+                if port in cell.launches:
+                    arrivals[bit] = _launched(cell.launches[port], loads[bit]) if registers else _IDEAL
+                else:
+                    arrivals[bit] = _arrival(cell.arcs.get(port, []), item["connections"], arrivals, loads[bit])
     except CycleError as error:
         raise SynthesisError(f"the netlist holds a loop of {len(error.args[1]) - 1} nets") from None
-    return round(max((time for edges in arrivals.values() for time, _ in edges.values()), default=0.0), 5)
+    longest = max((time for edges in arrivals.values() for time, _ in edges.values()), default=0.0)
+    if registers:
+        longest = max([longest, *_arrivals_at_registers(module, cells, arrivals)])
+    return round(longest, 5)
+
+
+def _launched(tables: Mapping[str, tuple[Table, Table]], load: float) -> Edges:
+    """When the output of a flip-flop rises and falls after the clock's edge, and its slews."""
+    return {edge: (delay.at(0.0, load), slew.at(0.0, load)) for edge, (delay, slew) in tables.items()}
+
+
+def _arrivals_at_registers(
+    module: Mapping[str, Any], cells: Mapping[str, Cell], arrivals: Mapping[int | str, Edges]
+) -> Iterator[float]:
+    """When the inputs of flip-flops have been stable for their setup time."""
+    for item in module["cells"].values():
+        for port, tables in cells[item["type"]].setups.items():
+            (bit,) = item["connections"][port]
+            for edge, table in tables.items():
+                time, slew = arrivals[bit][edge]
+                # Rows of a constraint are the clock's slews; columns the data's.
+                yield time + table.at(0.0, slew)
 
 
 def _arrival(

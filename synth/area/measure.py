@@ -27,13 +27,16 @@ endmodule
 """
 
 
-def synthesis_job(design: Design, target: Target, recipe: Recipe, max_delay_ns: float | None = None) -> Job:
-    """The job that runs a design through a recipe."""
+def synthesis_job(
+    design: Design, target: Target, recipe: Recipe, max_delay_ns: float | None = None, netlist: bool = False
+) -> Job:
+    """The job that runs a design through a recipe; ``netlist`` also keeps the mapped netlist."""
     label = f"{design.name} on {target.name} by recipe {recipe.name!r}"
-    return Job(label, recipe.script(design.name, max_delay_ns), {DESIGN_FILE: design.verilog}, _links(target.liberty))
+    script = recipe.script(design.name, max_delay_ns, netlist)
+    return Job(label, script, {DESIGN_FILE: design.verilog}, links(target.liberty))
 
 
-def _links(liberty: LibertyFile | None) -> dict[str, Any]:
+def links(liberty: LibertyFile | None) -> dict[str, Any]:
     return {} if liberty is None else {LIBERTY_FILE: liberty.locate()}
 
 
@@ -46,7 +49,7 @@ def probe_job(liberty: LibertyFile) -> Job:
         f"abc -liberty {LIBERTY_FILE} -script +strash;map,-a;topo;stime,-p",
         f"tee -q -o {CELLS_REPORT} stat -json -liberty {LIBERTY_FILE}",
     )
-    return Job(f"library {liberty.name}", commands, {DESIGN_FILE: _PROBE}, _links(liberty))
+    return Job(f"library {liberty.name}", commands, {DESIGN_FILE: _PROBE}, links(liberty))
 
 
 def nand_area(liberty: LibertyFile, outcome: Outcome | SynthesisError) -> float:
@@ -144,7 +147,7 @@ def _delay_ns(label: str, name: str, outcome: Outcome, liberty: LibertyFile) -> 
     None where Yosys is the WebAssembly build.
     """
     if NETLIST_REPORT in outcome.reports:
-        return longest_path(outcome.reports[NETLIST_REPORT]["modules"][name], _cells(liberty))
+        return longest_path(mapped_netlist(name, outcome), library_cells(liberty))
     log = outcome.log
     delays = _ABC_DELAY.findall(log)
     if delays:
@@ -156,9 +159,14 @@ def _delay_ns(label: str, name: str, outcome: Outcome, liberty: LibertyFile) -> 
     raise SynthesisError(f"{label}: ABC printed no delay")
 
 
+def mapped_netlist(name: str, outcome: Outcome) -> dict[str, Any]:
+    """The mapped module of that name, from the outcome of a job with ``netlist``."""
+    return outcome.reports[NETLIST_REPORT]["modules"][name]
+
+
 @lru_cache(maxsize=4)
-def _cells(liberty: LibertyFile) -> dict[str, Cell]:
-    return read_cells(liberty.content.decode("utf-8", "replace"))
+def library_cells(liberty: LibertyFile) -> dict[str, Cell]:
+    return read_cells(liberty.content.decode("utf-8", "replace"), liberty.path)
 
 
 def _versions(report: dict[str, Any]) -> dict[str, str]:

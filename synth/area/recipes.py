@@ -16,7 +16,7 @@ LIBERTY_FILE = "library.lib"
 #: The cells of the finished netlist, and those after technology-independent synthesis (where flip-flops have a type).
 CELLS_REPORT = "cells.json"
 GENERIC_REPORT = "generic.json"
-#: The mapped netlist, from recipes whose cells ABC does not time.
+#: The mapped netlist, from recipes whose cells ABC does not time, and where it is asked for.
 NETLIST_REPORT = "netlist.json"
 
 # Structural choices and the least area: DAG-aware rewriting, then area-oriented mapping by structural choices; gates
@@ -86,10 +86,22 @@ class Recipe:
     most_cells: int | None = None
     timed: bool = False
 
-    def script(self, top: str, max_delay_ns: float | None = None) -> tuple[str, ...]:
-        """The commands for a design whose top module is ``top``, and for a timed recipe the delay that it may have."""
+    def script(self, top: str, max_delay_ns: float | None = None, netlist: bool = False) -> tuple[str, ...]:
+        """The Yosys commands for one design.
+
+        Parameters
+        ----------
+        top : str
+            Name of the top module.
+        max_delay_ns : float, optional
+            Delay limit of a timed recipe.
+        netlist : bool
+            Also write the mapped netlist, as :data:`NETLIST_REPORT`.
+        """
         delay_ps = "" if max_delay_ns is None else f"{max_delay_ns * 1000:g}"
-        return tuple(command.replace("{top}", top).replace("{delay_ps}", delay_ps) for command in self.commands)
+        commands = tuple(command.replace("{top}", top).replace("{delay_ps}", delay_ps) for command in self.commands)
+        write = f"write_json {NETLIST_REPORT}"
+        return commands if not netlist or write in commands else (*commands, write)
 
 
 def _read(*attributes: str) -> tuple[str, ...]:

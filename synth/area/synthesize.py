@@ -217,19 +217,52 @@ def compare(
     progress: Progress | None = None,
     workers: Workers | None = None,
 ) -> list[Result]:
-    """Run every design through the recipes of every target: one Result each, all targets of the first design first.
-
-    Instead of a design a sequence of them may stand, which compute the same in different architectures: their Result is
-    the best of all, and a record's parameters say which one it is of. Recipes for small designs only come last, with the
-    design of the least area. Other parameters and all errors are those of :func:`synthesize`; :func:`liberty_target`
-    makes a target of a Liberty file. Results are kept in the user's store (:func:`~polymac.synth.store.user_store`);
-    with ``workers``, in place of ``timeout`` and ``jobs``, they are kept and jobs run as those say.
+    """:func:`try_all`, where a design without any figure is an error.
 
     Examples
     --------
     >>> designs = [hdl.generate(hdl.Multiplier(a=name, b=name), name=name) for name in ("int2", "int3")]
     >>> [result.luts for result in synth.compare(designs, ["ice40"], recipes=["plain"])]
     [6, 18]
+    """
+    found = try_all(
+        designs,
+        targets,
+        recipes=recipes,
+        max_delay_ns=max_delay_ns,
+        timeout=timeout,
+        jobs=jobs,
+        progress=progress,
+        workers=workers,
+    )
+    return [_checked(item) for item in found]
+
+
+def _checked(result: Result | SynthesisError) -> Result:
+    if isinstance(result, SynthesisError):
+        raise result
+    return result
+
+
+def try_all(
+    designs: Sequence[Design | Sequence[Design]],
+    targets: Sequence[str | Target],
+    *,
+    recipes: Sequence[str] | None = None,
+    max_delay_ns: float | None = None,
+    timeout: float = TIMEOUT,
+    jobs: int = 2,
+    progress: Progress | None = None,
+    workers: Workers | None = None,
+) -> list[Result | SynthesisError]:
+    """Run every design through the recipes of every target: one Result each, all targets of the first design first.
+
+    Instead of a design a sequence of them may stand, which compute the same in different architectures: their Result is
+    the best of all, and a record's parameters say which one it is of. Recipes for small designs only come last, with the
+    design of the least area. Other parameters and all errors are those of :func:`synthesize`; :func:`liberty_target`
+    makes a target of a Liberty file. Results are kept in the user's store (:func:`~polymac.synth.store.user_store`);
+    with ``workers``, in place of ``timeout`` and ``jobs``, they are kept and jobs run as those say. A design without any
+    figure has the error of its first recipe in place of a Result.
     """
     workers = workers or Workers(jobs, timeout, store=user_store())
     limit = _check_delay(max_delay_ns)
@@ -252,6 +285,9 @@ def compare(
     results = [_result(part, nands, limit) for part in finished]
     small = []
     for result, part in zip(results, parts, strict=True):
+        if isinstance(result, SynthesisError):
+            small.append([])
+            continue
         best = next(run.design for run in part if _is_of(result.best_area, run))
         cells = sum(result.best_area.cells.values())
         rest = [item for item in chosen[part[0].target.name] if item not in first[part[0].target.name]]
@@ -329,7 +365,9 @@ def _nand_areas(workers: Workers, libraries: Sequence[LibertyFile]) -> dict[str,
     }
 
 
-def _result(finished: Sequence[_Finished], nands: Mapping[str, float], max_delay_ns: float | None) -> Result:
+def _result(
+    finished: Sequence[_Finished], nands: Mapping[str, float], max_delay_ns: float | None
+) -> Result | SynthesisError:
     first = finished[0][0]
     target = first.target
     nand_um2 = None if target.liberty is None else nands[target.liberty.sha256]
@@ -352,7 +390,7 @@ def _result(finished: Sequence[_Finished], nands: Mapping[str, float], max_delay
     logic = [item for recipe, item in records if not recipe.uses_dsp]
     dsp = [item for recipe, item in records if recipe.uses_dsp]
     if not records:
-        raise failures[0]
+        return failures[0]
     limit = -1.0 if max_delay_ns is None else max_delay_ns
     within = [item for item in logic if item.delay_ns is not None and item.delay_ns <= limit]
     return Result(

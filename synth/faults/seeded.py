@@ -1,7 +1,7 @@
 """Seeded faults: a design broken in many ways at once, of which an input chooses one.
 
 One model of the broken design serves every fault, where a build for each would take hours. A verification that does not
-notice a fault is either blind to it, or the fault is none, since the design computes the same: :func:`prove` tells which.
+notice a fault is either blind to it, or the fault is none, since the design computes the same: :func:`classify` finds out.
 """
 
 from __future__ import annotations
@@ -14,26 +14,13 @@ from typing import Any
 import numpy as np
 
 from ...golden.formats import check_int
+from ..proofs.netlists import compare
 from ..yosys.design import Design
-from ..yosys.netlist import Bit, Cell, Netlist, run
-from ..yosys.prover import STATUS, abc_job
-from ..yosys.runner import Job, SynthesisError
+from ..yosys.netlist import Bit, Cell, Netlist
 from .mutations import Change, mutations
 
 #: The input that chooses a fault; 0 is none.
 PORT = "fault"
-
-SAME, DIFFERENT, UNKNOWN = "equivalent", "different", "unknown"
-#: Makes both sides of a comparison one and-inverter graph and merges what is equal; what is left goes to the solver.
-_MERGE = ("opt -full", "techmap", "opt -full", "abc -g AND -script +strash;ifraig;dc2;ifraig", "opt -full")
-#: The same over time: ABC merges registers that are always equal or constant, asks whether logic alone is left that
-#: decides it, and else looks for an invariant by property directed reachability.
-_SWEEP = ("opt -full", "techmap", "opt -full", "dffunmap", "aigmap", "opt_clean", "write_aiger -zinit miter.aig")
-_SEARCH = "read miter.aig; strash; scorr; dc2; scorr -F 4; dc2; sat; pdr -rmf -T {}; print_status\n"
-#: So many times that long may a proof take in all, on a busy machine.
-_PATIENCE = 10
-#: The cycle in which both differ.
-_ASSERTED = re.compile(r"asserted in frame (\d+)")
 
 
 @dataclass(frozen=True)
@@ -150,66 +137,25 @@ def _insert(net: Netlist, faults: Sequence[Fault], selects: Sequence[Bit]) -> No
         net.add("$pos", {"A_SIGNED": 0, "A_WIDTH": len(value), "Y_WIDTH": len(value)}, {"A": value, "Y": output}, "Y")
 
 
-def prove(netlist: Netlist, fault: Fault, *, reset: bool = True, timeout: float = 20.0) -> tuple[str, str]:
+def classify(netlist: Netlist, fault: Fault, *, reset: bool = True, timeout: float = 20.0) -> tuple[str, str]:
     """Whether a design with a fault computes the same as without, and how that was found.
-
-    The outputs of both are compared in all runs from the initial state. Where ABC does not find out, the logic between
-    ports and registers is, for any content of the registers. Without ``reset`` only cycles outside reset are compared: what
-    a reset leaves in a pipeline of which nothing comes out but what went in matters to nobody.
 
     Parameters
     ----------
     netlist, fault : Netlist, Fault
         The sound design, and what is wrong.
     reset : bool
-        Whether resets count.
+        Whether resets count. Without, cycles with a reset are left out: what a reset leaves in a pipeline is not seen if
+        nothing else of the pipeline's state is.
     timeout : float
         Seconds that the search for a proof may take.
 
     Returns
     -------
-    verdict : str
-        "equivalent", "different" or "unknown".
-    method : str
-        What gave it; with "different" the inputs at which they are, as hexadecimal codes, or in which cycle from 0 on.
+    verdict, method : str
+        As :func:`.proofs.netlists.compare`.
     """
     sound = netlist if reset else netlist.tied("rst")
     broken = sound.copy()
     _insert(broken, [fault], ["1"])
-    files = {"gold.json": sound.text("gold"), "gate.json": broken.text("gate")}
-    read = ("read_json gold.json", "read_json gate.json", "proc")
-    compare = ("miter -equiv -flatten gold gate miter", "hierarchy -top miter")
-    limit = max(1, int(timeout))
-    clocked = any(cell["type"] == "$dff" for cell in netlist.cells.values())
-    if clocked:
-        log = _log(abc_job(str(fault), (*read, *compare, *_SWEEP), files, _SEARCH.format(limit)), timeout)
-        status = STATUS.findall(log)
-        if status == ["0"]:
-            # Of logic alone, as what is left may be, there is but one cycle.
-            return DIFFERENT, f"ABC, in cycle {(_ASSERTED.findall(log) or [0])[-1]}"
-        if status == ["1"]:
-            return SAME, "ABC, in all runs"
-    cut = ("expose -evert-dff -shared gold gate",) if clocked else ()
-    solve = f"sat -prove trigger 0 -timeout {limit} miter"
-    log = _log(Job(str(fault), (*read, *cut, *compare, *_MERGE, solve), files), timeout)
-    if clocked:
-        return SAME if "SUCCESS!" in log else UNKNOWN, "SAT, between registers"
-    return _decided(log)
-
-
-def _log(job: Job, timeout: float) -> str:
-    """What Yosys and ABC say; nothing where they come to no end."""
-    try:
-        return run(job, _PATIENCE * timeout).log
-    except SynthesisError:
-        return ""
-
-
-def _decided(log: str) -> tuple[str, str]:
-    """The verdict of Yosys' solver on logic without registers."""
-    if "SUCCESS!" in log:
-        return SAME, "SAT"
-    if "model found: FAIL!" not in log:
-        return UNKNOWN, "SAT"
-    inputs = re.findall(r"^ +\\in_(\S+).*? (\w+) +[01]+$", log, re.MULTILINE)
-    return DIFFERENT, f"SAT: {', '.join(f'{name}=0x{code}' for name, code in inputs) or 'any inputs'}"
+    return compare(sound, broken, str(fault), timeout=timeout)

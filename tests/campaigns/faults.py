@@ -23,6 +23,7 @@ from polymac.cli.output import Report, json_text, print_table, progress
 from polymac.sim.campaigns import regression
 from polymac.sim.units import entry_of
 from polymac.synth.faults import seeded
+from polymac.synth.proofs import netlists
 from polymac.synth.yosys.netlist import Netlist
 
 #: Units by name; what they are made of stands in no module, so that a broken generator is not asked.
@@ -102,23 +103,23 @@ def run(name: str, count: int, seed: int, report: Report | None = None) -> Resul
             if noticed(trace, model, fault):
                 alive.remove(fault)
             elif fault not in verdicts:  # most that the first trace does not show are no faults
-                verdicts[fault] = seeded.prove(shown, faults[fault - 1], reset=reset, timeout=QUICK)
-                alive -= {fault} if verdicts[fault][0] == seeded.SAME else set()
+                verdicts[fault] = seeded.classify(shown, faults[fault - 1], reset=reset, timeout=QUICK)
+                alive -= {fault} if verdicts[fault][0] == netlists.SAME else set()
             done += fault not in alive
             if report is not None:
                 report(done, len(faults), name)
     for fault in sorted(alive):
-        if verdicts[fault][0] == seeded.UNKNOWN:
-            verdicts[fault] = seeded.prove(shown, faults[fault - 1], reset=reset, timeout=THOROUGH)
+        if verdicts[fault][0] == netlists.UNKNOWN:
+            verdicts[fault] = seeded.classify(shown, faults[fault - 1], reset=reset, timeout=THOROUGH)
     kinds = {kind: [total, 0, 0] for kind, total in sorted(Counter(fault.kind for fault in faults).items())}
     for number, fault in enumerate(faults, 1):
         verdict, how = verdicts.get(number, ("", ""))
-        if verdict == seeded.SAME:
+        if verdict == netlists.SAME:
             result.equivalent.append(f"{fault} ({how})")
         elif number in alive:
             result.survivors.append(f"{fault} ({verdict}, {how})")
-        kinds[fault.kind][1] += verdict != seeded.SAME and number not in alive
-        kinds[fault.kind][2] += verdict == seeded.SAME
+        kinds[fault.kind][1] += verdict != netlists.SAME and number not in alive
+        kinds[fault.kind][2] += verdict == netlists.SAME
     result.kinds = kinds
     result.killed = sum(killed for _, killed, _ in kinds.values())
     result.seconds = round(time.perf_counter() - started, 1)

@@ -16,7 +16,6 @@ import os
 import random
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +34,7 @@ import numpy as np
 
 from polymac import golden
 from polymac.cli.output import json_text, print_table, progress
+from polymac.sim.engine.process import kill_group
 
 ROOT = Path(__file__).resolve().parents[2]
 _DATA = tomllib.loads((ROOT / "tests" / "golden" / "mutants.toml").read_text(encoding="utf-8"))
@@ -318,7 +318,7 @@ def _fails(test: str, folder: Path, *, numba: bool) -> bool:
         try:
             return tests.wait(_WAIT) != 0
         except subprocess.TimeoutExpired:
-            os.killpg(tests.pid, signal.SIGKILL)
+            kill_group(tests)
             return True
 
 

@@ -12,6 +12,7 @@ import pytest
 from polymac import golden, hdl
 from polymac.sim.campaigns import regression
 from polymac.synth.faults import seeded
+from polymac.synth.proofs import netlists
 from polymac.synth.yosys.netlist import Netlist
 
 #: Three of each kind.
@@ -54,7 +55,7 @@ def test_what_is_noticed_is_different_for_the_solver_too(faults, result):
     assert kinds
     for kind in kinds[:2]:
         fault = next(fault for fault in chosen if fault.kind == kind)
-        assert seeded.prove(netlist, fault)[0] == seeded.DIFFERENT
+        assert seeded.classify(netlist, fault)[0] == netlists.DIFFERENT
 
 
 def test_a_blind_regression_leaves_survivors_by_name(faults, monkeypatch, capsys, tmp_path):
@@ -85,9 +86,9 @@ def test_what_a_quick_proof_leaves_open_is_asked_again(faults, monkeypatch):
 
     def slow(netlist, fault, *, reset, timeout):
         limits.append(timeout)
-        return (seeded.SAME, "in time") if timeout == faults.THOROUGH else (seeded.UNKNOWN, "")
+        return (netlists.SAME, "in time") if timeout == faults.THOROUGH else (netlists.UNKNOWN, "")
 
-    monkeypatch.setattr(seeded, "prove", slow)
+    monkeypatch.setattr(seeded, "classify", slow)
     monkeypatch.setitem(faults.UNITS, "tiny", lambda: hdl.Multiplier(a="int2", b="int2"))
     result = faults.run("tiny", 60, 1)
     assert result.survivors == []

@@ -100,7 +100,7 @@ def test_generate_json(polymac):
     plain = json.loads(polymac("generate", "mac", "--a", "int4", "--json").out)
     assert plain["files"] == ["build/mac.v", "build/mac.json", "build/mac.core"]
     assert plain["metadata"] == json.loads(Path("build/mac.json").read_text())
-    assert plain["exact_k"] == golden.exact_depth("int4", "int4", plain["metadata"]["parameters"]["acc"])
+    assert plain["exact_k"] == golden.exact_k("int4", "int4", plain["metadata"]["parameters"]["acc"])
 
 
 def test_defaults_give_the_same_bytes_as_the_options_that_say_them(polymac):

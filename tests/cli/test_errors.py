@@ -20,10 +20,10 @@ ERRORS = {
     "run mnist": "dataset must be one of digits, not 'mnist'",
     "run digits --rows 0": "rows must be in 1 … 1024, not 0",
     "run": "Missing command. (see `polymac run --help`)",
-    "generate": "Missing argument '{multiplier|dot|mac|array|requantizer}'. (see `polymac generate --help`)",
-    "generate adder": "unit must be one of multiplier, dot, mac, array, requantizer, not 'adder'",
-    "verify adder": "unit must be one of multiplier, dot, mac, array, requantizer, not 'adder'",
-    "compare --unit adder": "unit must be one of multiplier, dot, mac, array, not 'adder'",
+    "generate": "Missing argument '{multiplier|adder|dot|mac|array|requantizer}'. (see `polymac generate --help`)",
+    "generate divider": "unit must be one of multiplier, adder, dot, mac, array, requantizer, not 'divider'",
+    "verify divider": "unit must be one of multiplier, adder, dot, mac, array, requantizer, not 'divider'",
+    "compare --unit divider": "unit must be one of multiplier, adder, dot, mac, array, not 'divider'",
     "generate multiplier --a bf61": f"format must be one of {FORMATS}, not 'bf61'; did you mean bf16 or fp64 or fp16?",
     "compare --formats int8,": f"format must be one of {FORMATS}, not ''",
     "generate multiplier --a int65": "the width of int65 must be in 2 … 64, not 65",
@@ -52,7 +52,7 @@ ERRORS = {
     "verify mac --preset v100_fp16 --lanes 8": "lanes must be left out or 4 with preset=v100_fp16, not 8",
     "generate multiplier --preset h100_fp16": "--preset belongs to dot and mac and array, not to multiplier",
     "generate dot --addend maybe": "addend must be one of off, on, not 'maybe'",
-    "verify mac --exhaustive": "exhaustive must be left out for mac, it is for multiplier and dot natively",
+    "verify mac --exhaustive": "exhaustive must be left out for mac, it is for multiplier and adder and dot natively",
     "generate multiplier --rounding rne": ("rounding must be left out with an exact product, not 'rne'"),
     "generate multiplier --out int8 --rounding up": (
         "rounding must be one of rne, rtz, rdn, rup, rna, stochastic, port, not 'up'"
@@ -69,8 +69,8 @@ ERRORS = {
         "target must be left out unless architecture is auto, not 'xc7' with operator"
     ),
     "generate multiplier --rows 4": "--rows belongs to array, not to multiplier",
-    "generate array --rounding rne": "--rounding belongs to multiplier and dot, not to array",
-    "generate requantizer --a int8": "--a belongs to multiplier and dot and mac and array, not to requantizer",
+    "generate array --rounding rne": "--rounding belongs to multiplier and adder and dot, not to array",
+    "generate requantizer --a int8": "--a belongs to multiplier and adder and dot and mac and array, not to requantizer",
     "generate mac --name 1st": "name must be a Verilog identifier, not '1st'",
     "generate array --rows x": (
         "Invalid value for '--rows': 'x' is not a valid integer. (see `polymac generate --help`)"

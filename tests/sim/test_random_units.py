@@ -83,7 +83,11 @@ class Scalar:
 
     def answers(self, unit: hdl.Unit, inputs: Codes, count: int) -> dict[str, list[Any]]:
         if isinstance(unit, hdl.Multiplier):
-            return self._unpacked(unit, inputs, count) if unit.is_unpacked else self._multiplier(unit, inputs, count)
+            if unit.is_unpacked:
+                return self._unpacked(unit, inputs, count)
+            return self._elementwise("multiply", unit, inputs, count)
+        if isinstance(unit, hdl.Adder):
+            return self._elementwise("add", unit, inputs, count)
         if isinstance(unit, hdl.Requantizer):
             return {"y": self._requantizer(unit, inputs, count)}
         if isinstance(unit, hdl.Mac):
@@ -98,13 +102,15 @@ class Scalar:
             name = ROUNDINGS[code] if code < len(ROUNDINGS) else "stochastic" if code == 5 and bits else "rtz"
         return (int(inputs["random"][index]), bits) if name == "stochastic" else name or "rne"
 
-    def _multiplier(self, unit: hdl.Multiplier, inputs: Codes, count: int) -> dict[str, list[Any]]:
+    def _elementwise(
+        self, name: str, unit: hdl.Multiplier | hdl.Adder, inputs: Codes, count: int
+    ) -> dict[str, list[Any]]:
         found: dict[str, list[Any]] = {"y": [], "flags": []}
         for index in range(count):
             mode = self._mode(unit.rounding, unit.random_bits, inputs, index)
             codes, fmts = (int(inputs["a"][index]), int(inputs["b"][index])), (unit.a_format, unit.b_format)
             code, flags = self.exact.operation(
-                "multiply", codes, fmts, unit.out_format, mode, unit.overflow, unit.subnormals or "full"
+                name, codes, fmts, unit.out_format, mode, unit.overflow, unit.subnormals or "full"
             )
             found["y"].append(code)
             found["flags"].append(int(flags))
@@ -315,7 +321,7 @@ def test_many_units(
     assert explore(batches(script, kinds), examples=4, seconds=SECONDS, shrink=False) > 2 * UNITS
     with capsys.disabled():
         print(dict(kinds))
-    assert kinds.keys() >= {"multiplier", "dot", "mac", "requantizer"}
+    assert kinds.keys() >= {"multiplier", "adder", "dot", "mac", "requantizer"}
 
 
 @pytest.mark.slow

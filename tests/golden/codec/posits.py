@@ -4,6 +4,9 @@ from bisect import bisect_right
 from fractions import Fraction
 from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 from polymac.golden.codec import posit as codec
 from polymac.golden.codec.codes import Integers, Unpacked
 from polymac.golden.codec.rounding import Target
@@ -21,6 +24,21 @@ def pack_posit(value: Unpacked, n: int, es: int) -> Integers:
     codes, flags = codec.pack_posit(value, Target(fmt, fmt.policy()), None)
     assert flags.shape == codes.shape and not flags.any()
     return codes
+
+
+def reals(value: Unpacked) -> NDArray[np.float64]:
+    """Decoded posits as float64, which holds all of 32 bits and less; NaR as NaN."""
+    size = np.ldexp(value.magnitude.astype(np.float64), value.exponent)
+    return np.where(value.nan, np.nan, np.where(value.negative, -size, size))
+
+
+def exactly(x: NDArray[np.float64]) -> Unpacked:
+    """Finite numbers as the encoder takes them."""
+    size, exponent = np.frexp(np.abs(x))
+    never = np.zeros(1, bool)
+    return Unpacked(
+        x < 0, (size * 2**53).astype(np.uint64), exponent.astype(np.int64) - 53, np.isinf(x), np.isnan(x), never
+    )
 
 
 def posit_value(code: int, n: int, es: int) -> Fraction | None:

@@ -5,23 +5,10 @@ import pytest
 
 from polymac.golden.codec.codes import Unpacked
 
-from .posits import pack_posit, unpack_posit
+from .posits import exactly, pack_posit, reals, unpack_posit
 
 softposit = pytest.importorskip("softposit", reason="softposit, of the extra 'oracles', is not installed")
 NEVER = np.zeros(1, bool)
-
-
-def reals(value):
-    """As float64, which holds all posits of these widths; NaR as NaN."""
-    size = np.ldexp(value.magnitude.astype(np.float64), value.exponent)
-    return np.where(value.nan, np.nan, np.where(value.negative, -size, size))
-
-
-def exactly(x):
-    size, exponent = np.frexp(np.abs(x))
-    return Unpacked(
-        x < 0, (size * 2**53).astype(np.uint64), exponent.astype(np.int64) - 53, np.isinf(x), np.isnan(x), NEVER
-    )
 
 
 def of_code(code, n):

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from polymac.golden import ParameterError
-from polymac.golden.quantization.entropy import FIRST_BINS, RESOLUTION, SUPPORTS, TIES, divergences, entropy_bins
+from polymac.golden.quantization.entropy import RESOLUTION, VARIANTS, Variant, divergences, entropy_bins
+
+TIES = ("first", "last")
 
 
 def naive_divergences(counts, levels, start, first_bin, support, inclusive):
@@ -41,14 +43,8 @@ def test_entropy_by_its_definition(levels, density, rng):
     for _ in range(4):
         counts = rng.poisson(40 * np.exp(-np.arange(64) / 9)) * (rng.random(64) < density)
         counts[60] = 1
-        for first_bin, support, inclusive in product(FIRST_BINS, SUPPORTS, (False, True)):
-            details = {
-                "levels": levels,
-                "start": 16,
-                "first_bin": first_bin,
-                "support": support,
-                "inclusive": inclusive,
-            }
+        for first_bin, support, inclusive in product(("keep", "copy"), ("reference", "histogram"), (False, True)):
+            details = {"levels": levels, "start": 16, "variant": Variant(first_bin, support, inclusive)}
             expected = naive_divergences(counts, levels, 16, first_bin, support, inclusive)
             found = divergences(counts, **details)
             np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
@@ -62,7 +58,7 @@ def test_entropy_by_its_definition(levels, density, rng):
 def test_entropy_ties_and_hopeless_histograms():
     # Nothing beyond bin 4: every number of bins from 8 on, each bin a level of its own, keeps everything.
     counts = [9, 5, 4, 2, 1] + [0] * 11
-    kept = {ties: entropy_bins(counts, levels=16, start=8, ties=ties) for ties in TIES}
+    kept = {ties: entropy_bins(counts, levels=16, start=8, variant=Variant(ties=ties)) for ties in TIES}
     assert kept == {"first": 8, "last": 15}
     # Only the last bin is used, which is never kept: no divergence is finite, and nothing is clipped.
     assert np.isinf(divergences([0] * 15 + [3], start=8)).all()
@@ -70,14 +66,29 @@ def test_entropy_ties_and_hopeless_histograms():
     assert entropy_bins([0] * 16, start=8) == 16
 
 
+def test_variants_of_known_implementations(rng):
+    """The definition with the parts that each is known for."""
+    counts = rng.poisson(40 * np.exp(-np.arange(64) / 9))
+    expected = {
+        "tensorrt": naive_divergences(counts, 16, 16, "keep", "reference", False),
+        "modelopt": naive_divergences(counts, 16, 16, "copy", "histogram", True),
+    }
+    assert set(expected) == set(VARIANTS)
+    for name, wanted in expected.items():
+        np.testing.assert_allclose(
+            divergences(counts, levels=16, start=16, variant=name), wanted, rtol=1e-9, atol=1e-12
+        )
+        assert VARIANTS[name].ties == "last"
+
+
 @pytest.mark.parametrize("count", [1, 3, 7, 10**6 + 3, 2**40 + 1])
 def test_divergences_that_are_zero(count):
     """Flat data that fill the least number of bins: whatever is kept, P is Q. So it is where each bin has a level."""
     flat = [count] * 128 + [0] * 1920
     assert divergences(flat).tolist() == [0.0] * 1920
-    assert {ties: entropy_bins(flat, ties=ties) for ties in TIES} == {"first": 128, "last": 2047}
+    assert {ties: entropy_bins(flat, variant=Variant(ties=ties)) for ties in TIES} == {"first": 128, "last": 2047}
     steps = [count * (1 + k % 3) for k in range(100)] + [0] * 200
-    assert set(divergences(steps, levels=300, start=100, inclusive=True).tolist()) == {0.0}
+    assert set(divergences(steps, levels=300, start=100, variant=Variant(inclusive=True)).tolist()) == {0.0}
 
 
 def test_divergences_that_are_equal():
@@ -100,6 +111,15 @@ def test_divergences_that_are_equal():
         (lambda: entropy_bins(-np.ones(200, int)), ParameterError, "counts must be at least 0, not -1"),
         (lambda: entropy_bins(np.ones(200)), TypeError, "counts must be an array of integers, not of float64"),
         (lambda: divergences(np.ones(200, int), levels=0), ParameterError, "levels must be at least 1, not 0"),
+        (lambda: Variant(first_bin="drop"), ParameterError, "first_bin must be one of keep, copy, not 'drop'"),
+        (lambda: Variant(support="p"), ParameterError, "support must be one of reference, histogram, not 'p'"),
+        (lambda: Variant(ties="all"), ParameterError, "ties must be one of first, last, not 'all'"),
+        (lambda: Variant(inclusive=1), TypeError, "inclusive must be True or False, not 1"),  # pyright: ignore[reportArgumentType]
+        (
+            lambda: entropy_bins(np.ones(200, int), variant="talk"),
+            ParameterError,
+            "variant must be one of tensorrt, modelopt, not 'talk'",
+        ),
     ],
 )
 def test_errors(call, error, message):

@@ -6,9 +6,21 @@ import numpy as np
 import pytest
 
 from polymac import golden
-from polymac.golden import FloatLayer, FloatMlp, OutputStationary, ParameterError, QuantizedLayer, QuantizedMlp
+from polymac.golden import (
+    Entropy,
+    FloatLayer,
+    FloatMlp,
+    MeanSquareError,
+    MeanStd,
+    MinMax,
+    MovingAverage,
+    OutputStationary,
+    ParameterError,
+    Percentile,
+    QuantizedLayer,
+    QuantizedMlp,
+)
 from polymac.golden.quantization.affine import Quantization, qgemm
-from polymac.golden.quantization.calibrate import Entropy, MeanSquareError, MeanStd, MinMax, MovingAverage, Percentile
 from polymac.golden.quantization.requantize import MODES
 
 CLASSES = 5

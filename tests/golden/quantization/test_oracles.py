@@ -288,6 +288,6 @@ def test_entropy_is_what_model_optimizer_computes(rng):
         # It writes into the counts.
         theirs = float(histogram._compute_amax_entropy(counts.copy(), edges, bits, unsigned))
         levels = 1 << (bits - 1 + unsigned)
-        kept = entropy_bins(counts, levels=levels, first_bin="copy", support="histogram", inclusive=True, ties="last")
+        kept = entropy_bins(counts, levels=levels, variant="modelopt")
         assert np.float32(edges[kept]) == np.float32(theirs)
         assert kept < 2048

@@ -170,16 +170,16 @@ def test_no_depth_gives_zeros():
         ("int64", "int64", "int64", 0),
     ],
 )
-def test_exact_depth(name_a, name_b, name_acc, depth):
-    assert golden.exact_depth(name_a, name_b, name_acc) == depth
+def test_exact_k(name_a, name_b, name_acc, depth):
+    assert golden.exact_k(name_a, name_b, name_acc) == depth
 
 
-def test_exact_depth_is_the_greatest():
+def test_exact_k_is_the_greatest():
     for name_a, name_b in (("int3", "int3"), ("int3", "uint2"), ("uint2", "uint3")):
         fa, fb = golden.format(name_a), golden.format(name_b)
         acc = golden.format("int9")
         extremes = [x * y for x in (fa.min_int, fa.max_int) for y in (fb.min_int, fb.max_int)]
-        depth = golden.exact_depth(fa, fb, acc)
+        depth = golden.exact_k(fa, fb, acc)
         assert all(acc.min_int <= depth * product <= acc.max_int for product in extremes)
         assert not all(acc.min_int <= (depth + 1) * product <= acc.max_int for product in extremes)
 

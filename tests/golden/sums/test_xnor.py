@@ -47,6 +47,18 @@ WORD = np.ones((1, 1), np.uint64)
             ParameterError,
             "a and b must be (M, 2) and (N, 2) for depth 65, not (1, 1) and (1, 1)",
         ),
+        (
+            lambda: xnor_gemm(np.ones((3, 2), np.uint64), WORD, 65),
+            ParameterError,
+            "a and b must be (M, 2) and (N, 2) for depth 65, not (3, 2) and (1, 1)",
+        ),
+        (
+            lambda: xnor_gemm(WORD, np.ones((3, 2), np.uint64), 65),
+            ParameterError,
+            "a and b must be (M, 2) and (N, 2) for depth 65, not (1, 1) and (3, 2)",
+        ),
+        (lambda: xnor_gemm(WORD, [["1"]], 1), TypeError, "b must be an array of integers, not of <U1"),
+        (lambda: xnor_gemm(WORD * 4, WORD, 2), ParameterError, "a must be zero in the bits beyond depth 2"),
         (lambda: xnor_gemm(WORD, WORD * 4, 2), ParameterError, "b must be zero in the bits beyond depth 2"),
         (lambda: xnor_gemm(WORD, WORD, -1), ParameterError, "depth must be at least 0, not -1"),
     ],
@@ -61,4 +73,5 @@ def test_rows_of_words_wider_than_a_tile():
     a, b = np.arange(3, dtype=np.uint64)[:, None], np.arange(1 << 15, dtype=np.uint64)[:, None]
     expected = 16 - 2 * np.bitwise_count(a ^ b.T).astype(np.int64)
     np.testing.assert_array_equal(golden.xnor_gemm(a, b, 16), expected)
-    assert golden.xnor_gemm(a, b[:0], 16).shape == (3, 0)
+    found = golden.xnor_gemm(a, b[:0], 16)
+    assert (found.shape, found.dtype) == ((3, 0), np.int64)

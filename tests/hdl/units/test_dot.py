@@ -189,7 +189,7 @@ def test_no_exact_sum_overflows(a: str, b: str, count: int) -> None:
     [("int8", "int8", "int20"), ("int4", "uint8", "int16"), ("bin1", "bin1", "int8"), ("bin1", "int4", "int9")],
 )
 def test_products_that_a_fixed_point_accumulator_holds(a: str, b: str, acc: str) -> None:
-    assert hdl.Mac(a=a, b=b, acc=acc).how.exact_k == golden.exact_depth(a, b, acc)
+    assert hdl.Mac(a=a, b=b, acc=acc).how.exact_k == golden.exact_k(a, b, acc)
 
 
 def test_equal_lanes_share_a_module() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from polymac import golden, hdl, sim
 from polymac.sim.units import entry_of
-from polymac.sim.units.job import UnitJob
+from polymac.sim.units.job import VectorJob
 
 from ...catalogue import SAMPLED
 
@@ -63,7 +63,7 @@ def test_a_job_holds_what_is_needed_to_see_a_fault() -> None:
     """Stalls, operands that do not count, resets, every format, and results that are not defined."""
     unit = hdl.Multiplier(**FEATURES[0])
     job = entry_of(unit).make_job(unit, 500, 1, "")
-    assert isinstance(job, UnitJob)
+    assert isinstance(job, VectorJob)
     assert 0.5 < np.mean(job.inputs["en"]) < 0.95
     assert 0.5 < np.mean(job.inputs["valid"]) < 0.9
     assert set(job.inputs["select"]) == {0, 1}
@@ -73,7 +73,7 @@ def test_a_job_holds_what_is_needed_to_see_a_fault() -> None:
     assert None not in job.outputs["y_valid"]
     other = hdl.Multiplier(**FEATURES[1])
     unpacked = entry_of(other).make_job(other, 500, 1, "")
-    assert isinstance(unpacked, UnitJob)
+    assert isinstance(unpacked, VectorJob)
     undefined = [value is None for value in unpacked.outputs["significand"]]
     assert 5 < sum(undefined) < 400
     assert all(value is not None for value in unpacked.outputs["nan"][unit.stages : 330])

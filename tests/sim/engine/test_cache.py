@@ -40,27 +40,6 @@ def test_an_entry_is_built_once(tmp_path: Path) -> None:
     assert _builds(tmp_path) == 1
 
 
-@pytest.mark.parametrize("damage", ["truncated", "changed", "missing", "no manifest", "bad manifest"])
-def test_a_damaged_entry_is_built_again(tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = cache.entry(tmp_path, "name", _build)
-    part, manifest = folder / "part", folder / "manifest.json"
-    match damage:
-        case "truncated":
-            part.write_text("who")
-        case "changed":
-            part.write_text("whale")
-        case "missing":
-            part.unlink()
-        case "no manifest":
-            manifest.unlink()
-        case _:
-            manifest.write_text("[1")
-    # As in a new process: bytes are checked once in each.
-    monkeypatch.setattr(cache, "_checked", set())
-    assert (cache.entry(tmp_path, "name", _build) / "part").read_text() == "whole"
-    assert _builds(tmp_path) == 2
-
-
 def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
     def fail(folder: Path) -> None:
         _build(folder)
@@ -69,6 +48,52 @@ def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"^no$"):
         cache.entry(tmp_path, "name", fail)
     assert {path.name for path in tmp_path.iterdir()} == {".locks", "builds"}
+
+
+_KILLED = """
+import os, pathlib, signal, sys
+from polymac.sim.engine import cache
+
+def build(path):
+    (path / "part").write_text("who")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+cache.entry(pathlib.Path(sys.argv[1]), "name", build)
+"""
+
+
+def test_a_process_killed_while_it_builds_leaves_no_entry(tmp_path: Path) -> None:
+    assert subprocess.run([sys.executable, "-c", _KILLED, tmp_path], check=False).returncode == -9
+    assert not (tmp_path / "name").exists()
+    assert (cache.entry(tmp_path, "name", _build) / "part").read_text() == "whole"
+
+
+def test_files_are_on_the_disk_before_the_entry_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def record(descriptor: int) -> None:
+        assert not (tmp_path / "name").exists()
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    cache.entry(tmp_path, "name", _build)
+    assert synced[0] == "part" and synced[1].startswith(".name-")
+
+
+def test_no_entry_is_seen_while_it_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = cache.entry(tmp_path, "old", _build)
+    os.utime(old, (0, 0))
+    removed: list[Path] = []
+
+    def rmtree(path: Path, ignore_errors: bool) -> None:
+        assert (path / "part").exists() and not old.exists()
+        removed.append(path)
+
+    monkeypatch.setattr(cache.shutil, "rmtree", rmtree)
+    cache.entry(tmp_path, "new", _build, prune=True)
+    assert len(removed) == 1
 
 
 def test_processes_that_race_build_once(tmp_path: Path) -> None:

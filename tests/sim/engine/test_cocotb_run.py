@@ -29,7 +29,7 @@ import time
 import cocotb
 from cocotb.triggers import Timer
 
-from polymac.sim.benches.link import Link
+from polymac.sim.engine.link import Link
 
 
 @cocotb.test()
@@ -37,7 +37,7 @@ async def products(dut):
     link = Link()
     if sys.flags.optimize:
         raise RuntimeError("asserts are off")
-    if "@pytest_ar" not in globals() or "@pytest_ar" in vars(sys.modules["polymac.sim.benches.link"]):
+    if "@pytest_ar" not in globals() or "@pytest_ar" in vars(sys.modules["polymac.sim.engine.link"]):
         raise RuntimeError("pytest must have rewritten the assertions of this file, and of no other")
     assert os.environ["COCOTB_RANDOM_SEED"] == str(link.job["seed"])
     begun = time.time()
@@ -58,7 +58,7 @@ from pathlib import Path
 import cocotb
 from cocotb.triggers import Timer
 
-from polymac.sim.benches.link import Link
+from polymac.sim.engine.link import Link
 
 
 @cocotb.test()

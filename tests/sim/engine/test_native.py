@@ -114,10 +114,8 @@ def test_ten_million_a_second(designs: Any) -> None:
     assert best > 10e6
 
 
-def test_a_built_model_is_used_again_and_a_damaged_one_rebuilt(
-    designs: Any, fresh_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    design = designs.multiplier("healed", 4, 4)
+def test_a_built_model_is_used_again(designs: Any, fresh_cache: Path) -> None:
+    design = designs.multiplier("kept", 4, 4)
 
     def product() -> int:
         return int(Model.build(design, opt="fast-compile").evaluate({"a": [7], "b": [9]})["y"][0])
@@ -127,13 +125,6 @@ def test_a_built_model_is_used_again_and_a_damaged_one_rebuilt(
     built = library.stat().st_mtime_ns
     assert product() == 63
     assert library.stat().st_mtime_ns == built
-    # A copy is damaged: the library itself is mapped into this process.
-    damaged = library.read_bytes()[:1000]
-    library.unlink()
-    library.write_bytes(damaged)
-    monkeypatch.setattr(cache, "_checked", set())
-    assert product() == 63
-    assert library.stat().st_size > 1000
 
 
 def test_two_processes_race_for_one_model(tmp_path: Path) -> None:

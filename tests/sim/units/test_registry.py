@@ -13,12 +13,12 @@ from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
 from polymac import golden, hdl, sim
-from polymac.cli.options import make_unit
 from polymac.hdl.core.pipeline import Pipeline, PipelinedUnit
 from polymac.hdl.core.unit import number
 from polymac.sim.campaigns import regression
 from polymac.sim.engine.simulators import Simulator
 from polymac.sim.units import entry_of
+from polymac.sim.units.make import make_unit
 from polymac.sim.units.operands import all_operands
 
 INT8, INT9 = golden.format("int8"), golden.format("int9")
@@ -27,7 +27,7 @@ INT8, INT9 = golden.format("int8"), golden.format("int9")
 class Adder(PipelinedUnit):
     """y = a + b of int8, exact; ``stages`` cycles of latency."""
 
-    kind = "adder"
+    kind = "plain_adder"
     formula = "y = a + b"
 
     def __init__(self, *, stages: int = 0) -> None:
@@ -48,9 +48,9 @@ def add(unit: Adder, inputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]
 
 @pytest.fixture(autouse=True)
 def registered() -> Iterator[None]:
-    sim.UNITS["adder"] = sim.UnitEntry(Adder, add, all_inputs=all_operands)
+    sim.UNITS["plain_adder"] = sim.UnitEntry(Adder, add, all_inputs=all_operands)
     yield
-    del sim.UNITS["adder"]
+    del sim.UNITS["plain_adder"]
 
 
 def broken(unit: Adder) -> hdl.Design:
@@ -62,7 +62,7 @@ def broken(unit: Adder) -> hdl.Design:
 def test_all_pairs_pass_natively() -> None:
     result = sim.verify(Adder())
     assert (result.passed, result.checked, result.coverage) == (True, 1 << 16, "all 65,536 pairs")
-    assert result.reproduce == "polymac verify adder --seed 1"
+    assert result.reproduce == "polymac verify plain_adder --seed 1"
 
 
 def test_random_pairs_pass_with_registers() -> None:
@@ -93,22 +93,22 @@ def test_the_regression_of_faults_runs_on_it(design: Any, found: bool) -> None:
 
 
 def test_the_command_line_makes_it() -> None:
-    assert make_unit("adder", {"stages": 2}, side=2).latency == 2
-    with pytest.raises(golden.ParameterError, match=r"^--relu belongs to requantizer, not to adder$"):
-        make_unit("adder", {"relu": True}, side=2)
+    assert make_unit("plain_adder", {"stages": 2}, side=2).latency == 2
+    with pytest.raises(golden.ParameterError, match=r"^--relu belongs to requantizer, not to plain_adder$"):
+        make_unit("plain_adder", {"relu": True}, side=2)
 
 
 def test_a_unit_without_an_entry_is_refused() -> None:
-    del sim.UNITS["adder"]
+    del sim.UNITS["plain_adder"]
     with pytest.raises(
         golden.ParameterError, match=r"^unit must be of a kind in sim.UNITS \(multiplier, .*\), not Adder$"
     ):
         sim.verify(Adder())
-    sim.UNITS["adder"] = sim.UnitEntry(Adder, add)
+    sim.UNITS["plain_adder"] = sim.UnitEntry(Adder, add)
 
 
 def test_an_entry_without_all_operands_has_no_exhaustive_run() -> None:
-    sim.UNITS["adder"] = sim.UnitEntry(Adder, add)
+    sim.UNITS["plain_adder"] = sim.UnitEntry(Adder, add)
     assert sim.verify(Adder(), vectors=1_000).coverage == "1,000 of 2^16 pairs, seed 1"
-    with pytest.raises(golden.ParameterError, match=r"^exhaustive must be left out for adder, it is for mult"):
+    with pytest.raises(golden.ParameterError, match=r"^exhaustive must be left out for plain_adder, it is for mult"):
         sim.verify(Adder(), exhaustive=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from polymac.golden.formats import ParameterError
-from polymac.synth.faults.seeded import DIFFERENT, SAME, UNKNOWN, break_design, faults_of, prove, sample
+from polymac.synth.faults.seeded import break_design, classify, faults_of, sample
+from polymac.synth.proofs.netlists import DIFFERENT, SAME, UNKNOWN
 from polymac.synth.yosys.netlist import Netlist
 
 MAJORITY = """module votes (input [2:0] a, output y, output [3:0] sum);
@@ -88,7 +89,7 @@ def test_no_fault_is_one_that_nothing_could_show(votes):
 )
 def test_proofs_of_logic(votes, change, verilog, verdict, method):
     netlist, faults = votes
-    found = prove(netlist, named(faults, change, verilog))
+    found = classify(netlist, named(faults, change, verilog))
     assert found[0] == verdict
     assert found[1].startswith(method)
 
@@ -96,16 +97,16 @@ def test_proofs_of_logic(votes, change, verilog, verdict, method):
 def test_proofs_over_time(counter):
     netlist, faults = counter
     late = named(faults, "is a cycle late", "count")
-    assert prove(netlist, late) == (DIFFERENT, "ABC, in cycle 1")
+    assert classify(netlist, late) == (DIFFERENT, "ABC, in cycle 1")
     inverted = named(faults, "select is inverted", "following =")
-    assert prove(netlist, inverted)[0] == DIFFERENT
+    assert classify(netlist, inverted)[0] == DIFFERENT
 
 
 def test_what_a_reset_does_counts_or_not(counter):
     netlist, faults = counter
     never = named(faults, "select is always 0", "if (rst)")
-    assert prove(netlist, never) == (DIFFERENT, "ABC, in cycle 1")
-    assert prove(netlist, never, reset=False) == (SAME, "ABC, in all runs")
+    assert classify(netlist, never) == (DIFFERENT, "ABC, in cycle 1")
+    assert classify(netlist, never, reset=False) == (SAME, "ABC, in all runs")
 
 
 def test_outputs_count_only_where_they_are_valid(design):
@@ -124,12 +125,12 @@ endmodule
     netlist = Netlist.of(made)
     faults = faults_of(made, netlist)
     left = named(faults, "constant B is 1 in place of 0", "held <=")
-    assert prove(netlist, left) == (DIFFERENT, "ABC, in cycle 1")
-    assert prove(netlist.masked("y_valid"), left) == (SAME, "ABC, in all runs")
+    assert classify(netlist, left) == (DIFFERENT, "ABC, in cycle 1")
+    assert classify(netlist.masked("y_valid"), left) == (SAME, "ABC, in all runs")
     lost = named(faults, "constant B is 1 in place of 0", "full <=")
-    assert prove(netlist.masked("y_valid"), lost) == (DIFFERENT, "ABC, in cycle 1")
+    assert classify(netlist.masked("y_valid"), lost) == (DIFFERENT, "ABC, in cycle 1")
     late = named(faults, "is a cycle late", "held <=")
-    assert prove(netlist.masked("y_valid"), late)[0] == DIFFERENT
+    assert classify(netlist.masked("y_valid"), late)[0] == DIFFERENT
 
 
 def test_proofs_of_what_is_never_seen(design):
@@ -137,15 +138,15 @@ def test_proofs_of_what_is_never_seen(design):
     netlist = Netlist.of(made)
     faults = faults_of(made, netlist)
     hidden = named(faults, "constant B is 1 in place of 0", "value <=")
-    assert prove(netlist, hidden) == (SAME, "ABC, in all runs")
+    assert classify(netlist, hidden) == (SAME, "ABC, in all runs")
     seen = named(faults, "select is always 1", "following =")
-    assert prove(netlist, seen) == (DIFFERENT, "ABC, in cycle 2")
-    assert prove(netlist, named(faults, "or in place of and", "z =")) == (DIFFERENT, "ABC, in cycle 0")
+    assert classify(netlist, seen) == (DIFFERENT, "ABC, in cycle 2")
+    assert classify(netlist, named(faults, "or in place of and", "z =")) == (DIFFERENT, "ABC, in cycle 0")
 
 
 def test_a_proof_that_does_not_end_proves_nothing(votes):
     netlist, faults = votes
-    assert prove(netlist, named(faults, "xor in place of or", "y ="), timeout=1e-3)[0] == UNKNOWN
+    assert classify(netlist, named(faults, "xor in place of or", "y ="), timeout=1e-3)[0] == UNKNOWN
 
 
 def test_a_broken_design_has_one_input_more_and_the_faults_asked_for(design, votes):

@@ -1,4 +1,4 @@
-"""The bench's end of a run: its job from :func:`polymac.sim.cocotb_run.run`, its progress and its results back."""
+"""What :func:`.cocotb_run.run` and the bench in the simulator's process exchange: job, progress and results, as files."""
 
 from __future__ import annotations
 

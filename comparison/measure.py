@@ -1,0 +1,327 @@
+"""From requests to rows: generate, synthesize, time, and simulate the netlists for energy."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from .. import hdl, synth
+from ..golden.formats import ParameterError, any_format
+from ..hdl.arrays.processing_element import ProcessingElement
+from ..sim.units import UNITS
+from ..synth import Design, Energy, Progress, Record, Result, SynthesisError, Target
+from ..synth.area.cell_delay import longest_path
+from ..synth.area.measure import library_cells, mapped_netlist, synthesis_job
+from ..synth.area.parts import Frame, measure_frame
+from ..synth.area.synthesize import try_all
+from ..synth.energy.cells import read_power_library
+from ..synth.yosys.runner import Workers
+from .activity import CYCLES, streams
+from .bandwidth import bits_per_element, bytes_per_mac
+from .request import Request
+from .row import Row
+
+#: Processing elements up to which an array is synthesized as a whole.
+WHOLE_ARRAY = 4
+#: The figures of a record that a row shows of its least area.
+_OF_LEAST = ("area_um2", "area_ge", "transistors", "gates", "area_luts", "luts", "carries", "ffs", "delay_ns")
+_NO_ENERGY_OF_ARRAYS = "no energy: not measured for arrays (compare a mac or a dot)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What is measured of every row.
+
+    Parameters
+    ----------
+    max_delay_ns : float, optional
+        A delay that is short enough (cell libraries only).
+    activity : str, optional
+        Source of the operands for the energy, one of :data:`.activity.SOURCES`; no energy unless given.
+    wire_cap_ff : float
+        Capacitance in fF that the wire to each sink adds, for energy and period; 0 or more.
+    recipes : sequence of str, optional
+        Recipes to run; all of the target's unless given.
+    """
+
+    max_delay_ns: float | None = None
+    activity: str | None = "gaussian"
+    wire_cap_ff: float = 0.0
+    recipes: Sequence[str] | None = None
+
+
+@dataclasses.dataclass
+class _Plan:
+    """A request on its way: its units, one for each architecture that is tried, and their designs."""
+
+    request: Request
+    target: Target
+    units: list[hdl.Unit]
+    designs: list[hdl.Design]
+    #: What is synthesized: the designs, or the processing element of each.
+    parts: list[Design] = dataclasses.field(default_factory=list)
+    frame: Frame | None = None
+    error: str = ""
+
+    @property
+    def unit(self) -> hdl.Unit:
+        return self.units[0]
+
+
+def measure(
+    requests: Sequence[Request],
+    workers: Workers,
+    options: Options | None = None,
+    progress: Progress | None = None,
+) -> list[Row]:
+    """A row for each request, in their order; one whose synthesis fails has the reason in place of figures.
+
+    Raises
+    ------
+    ParameterError, TypeError
+        A request describes no unit, or an option is out of range or means nothing for a target.
+    """
+    chosen = options or Options()
+    plans = [_plan(request) for request in requests]
+    for plan in plans:
+        if chosen.max_delay_ns is not None and plan.target.liberty is None:
+            raise ParameterError(
+                f"--max-delay must be left out with a target without delays, not given with {plan.target.name}"
+            )
+    groups: dict[str, list[_Plan]] = {}
+    for plan in plans:
+        liberty = plan.target.liberty
+        groups.setdefault(plan.target.name + (liberty.sha256 if liberty else ""), []).append(plan)
+    rows: dict[int, Row] = {}
+    for group in groups.values():
+        for plan, row in zip(group, _rows(group, workers, chosen, progress), strict=True):
+            rows[id(plan)] = row
+    return [rows[id(plan)] for plan in plans]
+
+
+def _plan(request: Request) -> _Plan:
+    units = request.variants()
+    # The name is in the Verilog, and so in the key of what is kept: it is the same for equal requests.
+    name = f"{request.kind}_{request.name}".replace(" × ", "_").replace(".", "_")
+    return _Plan(request, request.find_target(), units, [hdl.generate(unit, name) for unit in units])
+
+
+def _rows(plans: Sequence[_Plan], workers: Workers, options: Options, progress: Progress | None) -> list[Row]:
+    """The rows of plans that share a target."""
+    target = plans[0].target
+    for plan in plans:
+        plan.parts = list(plan.designs)
+        unit = plan.unit
+        if isinstance(unit, hdl.Array) and unit.rows * unit.cols > WHOLE_ARRAY and target.liberty is not None:
+            module = f"{plan.designs[0].name}_{ProcessingElement.kind}"
+            plan.frame = measure_frame(plan.designs[0], module, target, workers)
+            plan.parts = [plan.frame.designs(design)[0] for design in plan.designs]
+    found = try_all(
+        [plan.parts for plan in plans],
+        [target],
+        recipes=options.recipes,
+        max_delay_ns=options.max_delay_ns,
+        workers=workers,
+        progress=progress,
+    )
+    rows = []
+    for plan, result in zip(plans, found, strict=True):
+        rows.append(_failed(plan, result) if isinstance(result, SynthesisError) else _row(plan, result))
+    return _with_energy(plans, found, rows, workers, options)
+
+
+def _failed(plan: _Plan, error: SynthesisError) -> Row:
+    return Row(plan.request.name, plan.request.plain(), plan.request.command(), error=str(error))
+
+
+def _row(plan: _Plan, result: Result) -> Row:
+    """The row without energy."""
+    unit, request = plan.unit, plan.request
+    figures: dict[str, float | int | str | None] = {
+        "products": UNITS[unit.kind].products(unit),
+        "accumulator_bits": _accumulator_bits(unit),
+    }
+    least, fast, dsp = result.best_area, result.best_delay, result.best_dsp
+    figures |= {name: value for name in _OF_LEAST if (value := getattr(least, name)) is not None}
+    if fast is not None:
+        figures |= {"fast_area_um2": fast.area_um2, "fast_delay_ns": fast.delay_ns}
+    if dsp is not None:
+        figures |= {"dsps": dsp.dsps, "dsp_luts": dsp.luts}
+    if result.best_within is not None:
+        figures["within_area_um2"] = result.best_within.area_um2
+    a, b = (any_format(unit.parameters[side]) for side in ("a", "b"))
+    out = _result_format(unit)
+    figures |= {"bits_a": float(bits_per_element(a)), "bits_b": float(bits_per_element(b))}
+    if out is not None:
+        figures["bytes_per_mac"] = round(bytes_per_mac(a, b, out), 6)
+    matched = request.matched
+    return Row(
+        name=request.name,
+        request=request.plain(),
+        command=request.command(),
+        figures={name: value for name, value in figures.items() if value is not None},
+        computes=unit.formula,
+        differs="" if matched is None else matched.difference(request.options),
+        least=least.to_dict(),
+        fast=None if fast is None else fast.to_dict(),
+        within=None if result.best_within is None else result.best_within.to_dict(),
+        dsp=None if dsp is None else dsp.to_dict(),
+        pareto=[_point(record) for record in result.pareto],
+        notes=[f"no figure: {failure}" for failure in result.failures],
+        verilog=_design_of(plan, least).verilog,
+    )
+
+
+def _accumulator_bits(unit: hdl.Unit) -> int | None:
+    accumulator = UNITS[unit.kind].accumulator
+    return None if accumulator is None else accumulator(unit).state_bits
+
+
+def _result_format(unit: hdl.Unit) -> Any:
+    """The format of the results; None where they have none."""
+    outputs = [port for port in unit.ports if port.direction == "output" and port.role == "data"]
+    return outputs[0].format if outputs else None
+
+
+def _point(record: Record) -> dict[str, Any]:
+    """A netlist of the Pareto front; its record can be made again by its recipe."""
+    architecture = record.parameters.get("architecture", "operator")
+    names = ("recipe", "area_um2", "delay_ns")
+    return {"architecture": architecture} | {name: getattr(record, name) for name in names}
+
+
+def _place(plan: _Plan, record: Record) -> int:
+    """Which of the plan's designs a record is of."""
+    for place, design in enumerate(plan.parts):
+        if design.metadata["parameters"].get("architecture") == record.parameters.get("architecture"):
+            return place
+    return 0
+
+
+def _design_of(plan: _Plan, record: Record) -> Design:
+    return plan.designs[_place(plan, record)]
+
+
+def _with_energy(
+    plans: Sequence[_Plan],
+    results: Sequence[Result | SynthesisError],
+    rows: Sequence[Row],
+    workers: Workers,
+    options: Options,
+) -> list[Row]:
+    """The rows with what needs the mapped netlists: clock period, energy, and the parts of arrays."""
+    target = plans[0].target
+    if target.liberty is None:
+        return list(rows)
+    recipes = {recipe.name: recipe for recipe in target.recipes}
+    wanted: list[tuple[int, str, int, Record]] = []
+    for place, result in enumerate(results):
+        if isinstance(result, SynthesisError):
+            continue
+        for prefix, record in (("", result.best_area), ("fast_", result.best_delay)):
+            if record is not None:
+                wanted.append((place, prefix, _place(plans[place], record), record))
+    jobs = [
+        synthesis_job(plans[place].parts[which], target, recipes[record.recipe], options.max_delay_ns, netlist=True)
+        for place, _, which, record in wanted
+    ]
+    found = list(rows)
+    for (place, prefix, which, record), outcome in zip(wanted, workers.run(jobs), strict=True):
+        plan, row = plans[place], found[place]
+        if isinstance(outcome, SynthesisError):
+            found[place] = dataclasses.replace(row, notes=[*row.notes, f"no netlist: {outcome}"])
+            continue
+        netlist = mapped_netlist(plan.parts[which].name, outcome)
+        figures, notes = dict(row.figures), list(row.notes)
+        if plan.unit.clocked:
+            cells = library_cells(target.liberty)
+            # Liberty files give capacitances in pF or fF; nangate45's unit is fF.
+            figures[f"{prefix}period_ns"] = longest_path(
+                netlist, cells, registers=True, wire_cap=options.wire_cap_ff / _femtofarads(target)
+            )
+        parts = row.parts
+        if plan.frame is not None:
+            total, parts, more = _array(plan, record, which, workers, options, fast=bool(prefix))
+            figures |= {f"{prefix}{name}": value for name, value in total.items()}
+            notes += [note for note in more if note not in notes]
+            parts = row.parts or parts
+        elif options.activity is not None:
+            energies, more = _energy(plan.units[which], netlist, target, options)
+            notes += [note for note in more if note not in notes]
+            figures |= _energy_figures(energies, prefix, options.activity)
+        found[place] = dataclasses.replace(row, figures=figures, notes=notes, parts=parts)
+    return [_per_product(row) for row in found]
+
+
+def _per_product(row: Row) -> Row:
+    figures = dict(row.figures)
+    area, products = figures.get("area_um2"), figures.get("products")
+    if isinstance(area, float) and isinstance(products, int) and products > 1:
+        figures["area_per_product_um2"] = round(area / products, 3)
+    return dataclasses.replace(row, figures=figures)
+
+
+def _femtofarads(target: Target) -> float:
+    """The library's unit of capacitance in fF."""
+    assert target.liberty is not None
+    return read_power_library(target.liberty, ()).capacitance / 1e-15
+
+
+def _energy(
+    unit: hdl.Unit, netlist: dict[str, Any], target: Target, options: Options
+) -> tuple[Energy | None, list[str]]:
+    """The energy of a netlist, or why there is none."""
+    assert target.liberty is not None and options.activity is not None
+    operations = UNITS[unit.kind].products(unit)
+    try:
+        found = synth.measure_energy(
+            netlist,
+            target.liberty,
+            streams(unit, options.activity, CYCLES),
+            operations=operations,
+            wire_cap_ff=options.wire_cap_ff,
+        )
+    except (ParameterError, SynthesisError) as error:
+        return None, [f"no energy: {error}"]
+    return found, list(found.notes)
+
+
+def _energy_figures(energy: Energy | None, prefix: str, activity: str) -> dict[str, float | str]:
+    if energy is None:
+        return {}
+    names = ["energy_pj", "energy_glitch_pj"]
+    if not prefix:
+        names += ["energy_09v_pj", "energy_glitch_09v_pj", "register_pj", "clock_pj", "leakage_nw"]
+    found = {f"{prefix}{name}": getattr(energy, name) for name in names}
+    return {name: round(value, 6) for name, value in found.items() if value is not None} | {"activity": activity}
+
+
+def _array(
+    plan: _Plan, record: Record, which: int, workers: Workers, options: Options, *, fast: bool
+) -> tuple[dict[str, Any], list[dict[str, Any]], list[str]]:
+    """Area and flip-flops of the whole array with its processing elements as in the record; and its parts."""
+    assert plan.frame is not None
+    designs = plan.frame.designs(plan.designs[which])
+    results = try_all(
+        designs,
+        [plan.target],
+        recipes=[record.recipe],
+        max_delay_ns=options.max_delay_ns if "timed" in record.recipe else None,
+        workers=workers,
+    )
+    areas, ffs = [], plan.frame.ffs
+    for element, result in zip(plan.frame.elements, results, strict=True):
+        if isinstance(result, SynthesisError):
+            return {}, [], [f"no area of the array: {result}"]
+        best = result.best_area
+        areas.append((best.area_um2 or 0.0, best.sequential_area_um2 or 0.0))
+        ffs += element.instances * best.ffs
+    parts = plan.frame.parts(areas)
+    area = round(sum(part.area_um2 for part in parts), 3)
+    figures: dict[str, Any] = {"area_um2": area}
+    if not fast:
+        figures["ffs"] = ffs
+        if record.area_ge and record.area_um2:
+            figures["area_ge"] = round(area * record.area_ge / record.area_um2, 1)
+    return figures, [dataclasses.asdict(part) for part in parts], [_NO_ENERGY_OF_ARRAYS]

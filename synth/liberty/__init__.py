@@ -1,0 +1,1 @@
+"""Reading Liberty files: groups and attributes, and the boolean functions in them."""

@@ -1,0 +1,153 @@
+"""The groups and attributes of a Liberty file, of the cells asked for.
+
+A Liberty file is a tree of groups, ``kind (arguments) { … }``, with simple attributes, ``key : value ;``, and complex
+ones, ``key (values) ;`` (Liberty User Guide, "General Syntax"). A library of a hundred megabytes is mostly tables of
+cells that a netlist does not hold: those are passed over by their braces alone. ``docs/decisions/liberty-reader.md``
+says why no library does this.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+from ...golden.formats import ParameterError
+
+_TOKEN = re.compile(
+    r"\s+|/\*.*?\*/|//[^\n]*|\\\r?\n|(\"(?:[^\"\\]|\\.)*\"|[{}();:,]|[^\s{}();:,\"\\/]+|[\\/])", re.DOTALL
+)
+_BRACE = re.compile(r"/\*.*?\*/|\"(?:[^\"\\]|\\.)*\"|[{}]", re.DOTALL)
+_FOLD = re.compile(r"\s*\\\r?\n\s*")
+
+
+@dataclass
+class Group:
+    """A Liberty group: its kind, its arguments joined by a blank, its attributes and its groups."""
+
+    kind: str
+    name: str
+    values: dict[str, str] = field(default_factory=dict)
+    groups: list[Group] = field(default_factory=list)
+
+    def all(self, kind: str) -> Iterator[Group]:
+        """Its groups of that kind."""
+        return (item for item in self.groups if item.kind == kind)
+
+
+class _CutError(Exception):
+    """The text ends inside a group, or is not Liberty."""
+
+
+class _Reader:
+    def __init__(self, text: str, cells: Collection[str] | None) -> None:
+        self.text = text
+        self.cells = cells
+        self.place = 0
+
+    def token(self) -> str:
+        """The next token; strings keep their quotes."""
+        while True:
+            match = _TOKEN.match(self.text, self.place)
+            if match is None:
+                raise _CutError
+            self.place = match.end()
+            if match[1] is not None:
+                return match[1]
+
+    def skip(self) -> None:
+        """Go behind the brace that ends the group."""
+        depth = 1
+        while depth:
+            match = _BRACE.search(self.text, self.place)
+            if match is None:
+                raise _CutError
+            self.place = match.end()
+            depth += {"{": 1, "}": -1}.get(match[0], 0)
+
+    def group(self, kind: str, name: str) -> Group:
+        """The group that begins here, up to its end."""
+        found = Group(kind, name)
+        while (key := self.token()) != "}":
+            if key == ";":
+                continue
+            mark = self.token()
+            if mark == ":":
+                found.values[key] = self.simple()
+            elif mark == "(":
+                self.complex(found, key)
+            else:
+                raise _CutError
+        return found
+
+    def simple(self) -> str:
+        """The value of a simple attribute; the semicolon may be missing at the end of its line."""
+        value = _unquote(self.token())
+        parts = [value]
+        while (end := self.text.find("\n", self.place)) >= 0:
+            start = self.place
+            following = self.token()
+            if following == ";":
+                break
+            if following == "}" or start > end or self.place > end:
+                self.place = start
+                break
+            parts.append(_unquote(following))
+        return " ".join(parts)
+
+    def complex(self, parent: Group, key: str) -> None:
+        """The values of a complex attribute, or the arguments and contents of a group."""
+        inside = []
+        while (token := self.token()) != ")":
+            if token != ",":
+                inside.append(_unquote(token))
+        argument = " ".join(inside)
+        start = self.place
+        if self.token() != "{":
+            self.place = start
+            parent.values[key] = argument
+        elif key == "cell" and self.cells is not None and argument not in self.cells:
+            self.skip()
+        else:
+            parent.groups.append(self.group(key, argument))
+
+
+def _unquote(token: str) -> str:
+    return _FOLD.sub(" ", token[1:-1]) if token.startswith('"') else token
+
+
+def read_library(text: str, path: str, cells: Collection[str] | None = None) -> Group:
+    """The ``library`` group of a Liberty file.
+
+    Parameters
+    ----------
+    text : str
+        The whole file.
+    path : str
+        What an error calls it.
+    cells : collection of str, optional
+        The cells to keep; all of them unless given.
+
+    Raises
+    ------
+    ParameterError
+        The text is not Liberty, or ends too soon.
+    """
+    reader = _Reader(text, cells)
+    try:
+        if reader.token() != "library" or reader.token() != "(":
+            raise _CutError
+        root = Group("", "")
+        reader.complex(root, "library")
+        (library,) = root.groups
+    except (_CutError, ValueError):
+        line = text.count("\n", 0, reader.place) + 1
+        raise ParameterError(
+            f"liberty must be a whole Liberty file, not {path!r}: unreadable from line {line}"
+        ) from None
+    return library
+
+
+def numbers(text: str) -> list[float]:
+    """The numbers of an index or of values."""
+    return [float(item) for item in text.replace(",", " ").split()]
