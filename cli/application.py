@@ -20,6 +20,7 @@ from .generate import generate
 from .options import Choices, flag
 from .presets import presets
 from .run import run as run_dataset
+from .sweep import sweep
 from .verify import verify
 
 #: Exit statuses: a check or a tool failed; a wrong argument or input.
@@ -56,7 +57,7 @@ def polymac(context: click.Context) -> None:
         click.echo(_FIRST_STEPS)
 
 
-for _command in (formats, presets, generate, verify, compare, run_dataset):
+for _command in (formats, presets, generate, verify, compare, sweep, run_dataset):
     polymac.add_command(_command)
 
 

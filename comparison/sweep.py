@@ -1,0 +1,201 @@
+"""Sweeps: many requests from one TOML file, as products of lists and one by one.
+
+A file has ``[grid]`` (or several ``[[grid]]``), whose product of all lists it stands for, explicit ``[[jobs]]``, and
+``[limits]`` for each job of Yosys::
+
+    [grid]
+    unit = ["multiplier", "mac"]
+    a = ["int8", "fp8_e4m3"]
+    target = ["nangate45", "ice40"]
+    stages = [0, 1, 2]
+
+    [[jobs]]
+    unit = "array"
+    a = "int4"
+    rows = 4
+    cols = 4
+
+    [limits]
+    seconds = 60
+    memory_mb = 4000
+
+Keys are ``unit`` ("multiplier" unless given), ``target`` ("nangate45") and the parameters of the units. A grid leaves an
+option out for the units that do not have it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from ..golden.checks import suggest
+from ..golden.formats import ParameterError, any_format
+from ..sim.units import UNITS
+from ..synth import TARGETS, TIMEOUT
+from .request import Request
+
+#: Jobs that a sweep may have without being asked again.
+MOST_JOBS = 100_000
+_UNIT, _TARGET = "multiplier", "nangate45"
+_LIMITS = ("seconds", "memory_mb")
+#: Options whose values are names of formats, scalar or block, whatever the unit.
+_FORMATS = ("a", "b")
+
+Value = str | int | bool
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The requests of a file, not yet written out.
+
+    Members
+    -------
+    grids : tuple of dict of str to tuple
+        For each grid, the values of every key.
+    jobs : tuple of dict of str to value
+        The explicit jobs.
+    seconds : float
+        The time limit of a job of Yosys.
+    memory_mb : int or None
+        The limit of memory of each of its processes.
+    """
+
+    grids: tuple[dict[str, tuple[Value, ...]], ...]
+    jobs: tuple[dict[str, Value], ...]
+    seconds: float = TIMEOUT
+    memory_mb: int | None = None
+
+    def count(self) -> int:
+        """How many requests there are at most; some may stand in the file twice."""
+        products = (math.prod(map(len, part.values())) for grid in self.grids for part in _by_unit(grid))
+        return sum(products) + len(self.jobs)
+
+    def requests(self, *, yes: bool = False) -> list[Request]:
+        """The requests, each once: those of the grids, unit by unit, whose last key changes fastest, then the explicit ones.
+
+        Raises
+        ------
+        ParameterError
+            There are more than :data:`MOST_JOBS` and ``yes`` is False.
+        """
+        if self.count() > MOST_JOBS and not yes:
+            raise ParameterError(f"sweep must have at most {MOST_JOBS:,} jobs unless yes is True, not {self.count():,}")
+        return list({request.key(): request for request in map(_request, self._jobs())}.values())
+
+    def _jobs(self) -> Iterator[dict[str, Value]]:
+        for grid in self.grids:
+            for part in _by_unit(grid):
+                for values in itertools.product(*part.values()):
+                    yield dict(zip(part, values, strict=True))
+        yield from self.jobs
+
+
+def read_sweep(path: str | PathLike[str]) -> Sweep:
+    """The sweep of a TOML file.
+
+    Raises
+    ------
+    ParameterError
+        The file cannot be read or is no TOML; a key is unknown, a list empty, a value of a wrong type; there is no job.
+    """
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParameterError(f"sweep must be a file that can be read, not {path}: {error.strerror}") from None
+    except ValueError as error:  # no UTF-8 is one too
+        raise ParameterError(f"sweep must be TOML, not {path}: {error}") from None
+    _check_keys(str(path), content, ("grid", "jobs", "limits"))
+    grids = tuple(_grid(table) for table in _tables(content, "grid"))
+    jobs = tuple(_job(table) for table in _tables(content, "jobs"))
+    if not grids and not jobs:
+        raise ParameterError(f"sweep must have a [grid] or [[jobs]], and {path} has neither")
+    limits = content.get("limits", {})
+    if not isinstance(limits, dict):
+        raise ParameterError(f"limits must be a table, not {limits!r}")
+    _check_keys("[limits]", limits, _LIMITS)
+    for name, kinds, what in (("seconds", int | float, "a number"), ("memory_mb", int, "a whole number")):
+        value = limits.get(name, 1)
+        if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < math.inf:
+            raise ParameterError(f"{name} of [limits] must be {what} over 0, not {value!r}")
+    return Sweep(grids, jobs, **limits)
+
+
+def _tables(content: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The tables of a name: ``[name]`` or ``[[name]]``."""
+    value = content.get(name, [])
+    tables = value if isinstance(value, list) else [value]
+    for table in tables:
+        if not isinstance(table, dict):
+            raise ParameterError(f"{name} must be a table or several, not {table!r}")
+    return tables
+
+
+def _grid(table: Mapping[str, Any]) -> dict[str, tuple[Value, ...]]:
+    _check_keys("[grid]", table, _keys(UNITS))
+    defaults = {name: value for name, value in (("unit", _UNIT), ("target", _TARGET)) if name not in table}
+    grid = {
+        name: tuple(value) if isinstance(value, list) else (value,) for name, value in (defaults | dict(table)).items()
+    }
+    for name, values in grid.items():
+        if not values:
+            raise ParameterError(f"{name} of [grid] must have a value or several, not none")
+        for value in values:
+            _check_value(name, value)
+    return {name: tuple(dict.fromkeys(values)) for name, values in grid.items()}
+
+
+def _job(table: Mapping[str, Any]) -> dict[str, Value]:
+    unit = table.get("unit", _UNIT)
+    _check_value("unit", unit)
+    _check_keys(f"[[jobs]] of unit {unit}", table, _keys([unit]))
+    for name, value in table.items():
+        _check_value(name, value)
+    return {"unit": unit, "target": _TARGET} | dict(table)
+
+
+def _by_unit(grid: Mapping[str, tuple[Value, ...]]) -> Iterator[dict[str, tuple[Value, ...]]]:
+    """The grid for each of its units, without the options that the unit does not have."""
+    for unit in grid["unit"]:
+        known = _keys([str(unit)])
+        yield {name: values for name, values in grid.items() if name in known} | {"unit": (unit,)}
+
+
+def _request(job: Mapping[str, Value]) -> Request:
+    options = {name: value for name, value in job.items() if name not in ("unit", "target")}
+    return Request(unit=str(job["unit"]), options=options, target=str(job["target"]))
+
+
+def _keys(units: Any) -> set[str]:
+    """The keys that any of these units has a use for."""
+    names = set().union(*(UNITS[unit].parameters for unit in units))
+    # A preset is formats, lanes and accumulation at once.
+    return names | {"unit", "target"} | ({"preset"} if {"acc", "lanes"} <= names else set())
+
+
+def _check_keys(where: str, table: Mapping[str, Any], known: Any) -> None:
+    for name in table:
+        if name not in known:
+            allowed = ", ".join(sorted(known))
+            raise ParameterError(f"a key of {where} must be one of {allowed}, not {name!r}{suggest(name, known, 1)}")
+
+
+def _check_value(name: str, value: object) -> None:
+    """Raise for what no job could use; whether all of a job fits together shows when it is generated."""
+    if not isinstance(value, str | int):
+        raise ParameterError(f"{name} must be a text, a whole number, true or false, not {value!r}")
+    if name == "unit" and value not in UNITS:
+        raise ParameterError(f"unit must be one of {', '.join(UNITS)}, not {value!r}{suggest(str(value), UNITS, 1)}")
+    if name == "target" and value not in TARGETS and not Path(str(value)).is_file():
+        near = suggest(str(value), TARGETS, 1)
+        raise ParameterError(f"target must be a Liberty file or one of {', '.join(TARGETS)}, not {value!r}{near}")
+    if name in _FORMATS:
+        if not isinstance(value, str):
+            raise ParameterError(f"{name} must be the name of a format, not {value!r}")
+        any_format(value)
