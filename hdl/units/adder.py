@@ -18,7 +18,7 @@ from ..rounding.encoders import Path, encoder, has_path, rounder_of
 from ..rounding.fixed_round import round_fixed
 from ..rounding.modes import PORT, PORT_BITS, STOCHASTIC, Policy
 from ..sums.sum_of_two import SumShape, as_fixed, fixed_sum, on_common_scale, ordered, sum_of_two, sum_shape
-from .description import policy as describe
+from .description import describe
 from .multiplier_options import Formats, choose_float_options, choose_rounding, choose_stages
 
 #: Bounds of the default number of random bits.
@@ -271,7 +271,9 @@ class Adder(PipelinedUnit):
         results = {"y": Signal(len(self.y), name="result")}
         raised = {"flags": Signal(5, name="raised")} if self.with_flags else {}
         given = {port.name for port, _ in rounder.flat_ports()}
-        instantiate(m, platform, "round", rounder, **{n: w for n, w in (wires | results | raised).items() if n in given})
+        instantiate(
+            m, platform, "round", rounder, **{n: w for n, w in (wires | results | raised).items() if n in given}
+        )
         if self.with_flags:
             results["flags"] = Signal(5, name="result_flags")
             # Tiny sums of numbers that are no finer than the result are exact: what else would detect it is left out.
