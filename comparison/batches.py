@@ -8,7 +8,8 @@ from ..golden.formats import ParameterError
 from ..synth import Progress, SynthesisError
 from ..synth.yosys.job import ClusterLostError
 from ..synth.yosys.runner import Workers
-from .measure import Options, measure
+from .kept import measure_kept
+from .measure import Options
 from .request import Request
 from .row import Row
 
@@ -57,7 +58,7 @@ def measure_batches(
 def _rows(batch: Sequence[Request], workers: Workers, options: Options | None, progress: Progress) -> list[Row]:
     """The rows of a batch; each by itself if one of them spoils the others."""
     try:
-        return measure(batch, workers, options, progress)
+        return measure_kept(batch, workers, options, progress)
     except ClusterLostError:
         raise
     except (ParameterError, TypeError, SynthesisError) as error:

@@ -118,9 +118,9 @@ def _from_flat(flat: Mapping[str, Any]) -> Row:
     request = flat["request"]
     others = {*_FIELDS, *_ASKED, *request["options"]}
     figures = {name: value for name, value in flat.items() if name not in others and value is not None}
-    members = {item.name: flat.get(item.name) for item in fields(Row) if item.name in _FIELDS}
+    members: dict[str, Any] = {item.name: flat.get(item.name) for item in fields(Row) if item.name in _FIELDS}
     # An empty text is an empty cell.
-    texts = {name: "" for name, value in members.items() if value is None and name in _TEXTS}
+    texts: dict[str, Any] = {name: "" for name, value in members.items() if value is None and name in _TEXTS}
     return Row(**members | texts, figures=figures)
 
 

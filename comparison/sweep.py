@@ -151,7 +151,9 @@ def _options(content: Mapping[str, Any]) -> Options:
     if activity not in (_NO_ACTIVITY, *SOURCES):
         allowed = ", ".join((_NO_ACTIVITY, *SOURCES))
         raise ParameterError(f"activity of [measure] must be one of {allowed}, not {activity!r}")
-    return Options(**table | ({"activity": None} if table.get("activity") == _NO_ACTIVITY else {}))
+    if activity == _NO_ACTIVITY and "activity" in table:
+        table["activity"] = None
+    return Options(**table)
 
 
 def _table(content: Mapping[str, Any], name: str, known: Collection[str]) -> dict[str, Any]:
@@ -159,7 +161,7 @@ def _table(content: Mapping[str, Any], name: str, known: Collection[str]) -> dic
     if not isinstance(value, dict):
         raise ParameterError(f"{name} must be a table, not {value!r}")
     _check_keys(f"[{name}]", value, known)
-    return value
+    return dict(value)
 
 
 def _tables(content: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
@@ -190,7 +192,7 @@ def _grid(table: Mapping[str, Any]) -> dict[str, tuple[Value, ...]]:
 def _job(table: Mapping[str, Any]) -> dict[str, Value]:
     preset = table.get("preset")
     _check_presets(table, [preset])
-    unit = MATCHED[preset].unit if preset in MATCHED else table.get("unit", _UNIT)
+    unit = MATCHED[str(preset)].unit if preset in MATCHED else table.get("unit", _UNIT)
     _check_value("unit", unit)
     _check_keys(f"[[jobs]] of unit {unit}", table, _keys([unit]))
     for name, value in table.items():

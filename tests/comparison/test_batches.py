@@ -25,7 +25,7 @@ def test_every_request_has_its_row_and_progress_counts_rows(small_batches):
     calls: list[tuple[int, int]] = []
     rows = dict(measure_batches(requests, Workers(1, 60.0), PLAIN, lambda *call: calls.append(call[:2])))
     assert [rows[place].name for place in range(5)] == ["int2", "int3", "int4", "int5", "int6"]
-    luts = [rows[place].figures["luts"] for place in range(5)]
+    luts = [int(rows[place].figures["luts"] or 0) for place in range(5)]
     assert luts == sorted(luts) and luts[0]
     assert calls == sorted(calls) and calls[0] == (0, 5) and calls[-1] == (5, 5)
 
@@ -45,13 +45,13 @@ def test_a_defect_and_a_lost_cluster_end_all(small_batches, monkeypatch: pytest.
         def broken(*arguments: object, kind: type[BaseException] = kind) -> list:
             raise kind("gone")
 
-        monkeypatch.setattr(batches, "measure", broken)
+        monkeypatch.setattr(batches, "measure_kept", broken)
         with pytest.raises(kind):
             list(measure_batches([request("int2")] * 5, Workers(1, 60.0), PLAIN))
 
     def failing(*arguments: object) -> list:
         raise SynthesisError("no frame")
 
-    monkeypatch.setattr(batches, "measure", failing)
+    monkeypatch.setattr(batches, "measure_kept", failing)
     rows = list(measure_batches([request("int2")] * 5, Workers(1, 60.0), PLAIN))
     assert [row.error for _, row in rows] == ["no frame"] * 5
