@@ -19,7 +19,6 @@ from .measure import NO_ENERGY_OF_ARRAYS, Options, measure
 from .request import Request
 from .row import SCHEMA, Row
 
-
 _ROOT = Path(__file__).resolve().parents[1]
 
 
