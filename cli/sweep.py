@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
-from ..comparison import run
+from ..comparison import Row
+from ..comparison.batches import measure_batches
 from ..comparison.export import check_suffix, rows_as_csv, write_rows
 from ..comparison.sweep import read_sweep
 from ..golden.formats import load_environment
@@ -40,6 +40,9 @@ A file:
   [limits]
   seconds = 60
   memory_mb = 4000
+\b
+  [measure]
+  activity = "uniform"
 """,
 )
 @click.argument("spec", metavar="SPEC.toml", type=click.Path(path_type=Path))
@@ -67,33 +70,36 @@ def sweep(spec: Path, outputs: tuple[Path, ...], jobs: int, scheduler: str | Non
         check_new_file("--output", path, force=force)
     asked = read_sweep(spec)
     requests = asked.requests(yes=yes)
-    rows: list[dict[str, Any]] = []
+    found: dict[int, Row] = {}
     title = f"sweep of {len(requests):,} units"
     try:
         with (
             open_workers(jobs, scheduler, seconds=asked.seconds, memory_mb=asked.memory_mb) as workers,
             progress(title) as report,
         ):
-            rows.extend(row.plain() for row in run(requests, workers=workers, progress=report))
+            for place, row in measure_batches(requests, workers, asked.options, report):
+                found[place] = row
     except BaseException:
-        if rows and outputs:
+        if found and outputs:
+            rows = [found[place] for place in sorted(found)]
             _write(outputs, rows, force)
             click.echo(f"polymac: {len(rows):,} of {len(requests):,} rows are in {_names(outputs)}", err=True)
         raise
+    rows = [found[place] for place in range(len(requests))]
     _write(outputs, rows, force)
     if not outputs:
         click.echo(rows_as_csv(rows), nl=False)
     _tell(rows, outputs)
 
 
-def _write(outputs: Sequence[Path], rows: Sequence[Mapping[str, Any]], force: bool) -> None:
+def _write(outputs: Sequence[Path], rows: Sequence[Row], force: bool) -> None:
     for path in outputs:
         write_rows(path, rows, force=force)
 
 
-def _tell(rows: Sequence[Mapping[str, Any]], outputs: Sequence[Path]) -> None:
+def _tell(rows: Sequence[Row], outputs: Sequence[Path]) -> None:
     """What there is, on stderr where stdout has the rows."""
-    failures = [row["error"] for row in rows if row.get("error")]
+    failures = [row.error for row in rows if row.error]
     for failure in failures[:_SHOWN_FAILURES]:
         click.echo(f"no figure: {failure}", err=True)
     if len(failures) > _SHOWN_FAILURES:

@@ -9,18 +9,23 @@ import math
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from ..golden.formats import ParameterError
+from .row import SCHEMA, Row
 
-#: Of the columns and of what they mean: a new number where one changes.
-SCHEMA = 1
 SUFFIXES = (".parquet", ".csv", ".json")
 
-Row = dict[str, Any]
+#: A row with one value a column.
+_Flat = dict[str, Any]
+#: What a row holds besides figures and the options that were asked for.
+_FIELDS = tuple(item.name for item in fields(Row) if item.name != "figures")
+_ASKED = ("unit", "target", "preset")
+_TEXTS = ("computes", "differs", "error", "verilog")
 
 #: JSON has no such numbers, of which a perfect accuracy is one: they are written as these texts.
 _NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
@@ -45,19 +50,20 @@ def check_suffix(path: str | PathLike[str]) -> str:
     return suffix
 
 
-def write_rows(path: str | PathLike[str], rows: Sequence[Mapping[str, Any]], *, force: bool = False) -> None:
-    """Write rows of plain values to a file, whole or not at all.
+def write_rows(path: str | PathLike[str], rows: Sequence[Row], *, force: bool = False) -> None:
+    """Write rows to a file, whole or not at all.
 
-    Every row gets every column, in the order in which they first appear, None where it has no value. In CSV and Parquet,
-    lists, objects and columns of mixed kinds are JSON; in CSV None is an empty cell, and a text that would read as
-    another value is a JSON string. Where JSON is written, infinities and NaN are the texts inf, -inf and nan.
+    JSON holds them as they are. Tables have a column for each figure (:data:`.figures.FIGURES` says its unit) and each
+    option, and one for each other member of the row; lists, objects and columns of mixed kinds are JSON in their cells.
+    In CSV nothing is an empty cell, a text that would read as another value is a JSON string, and the Verilog is left
+    out. Where JSON is written, infinities and NaN are the texts inf, -inf and nan.
 
     Parameters
     ----------
     path : path
         The file; its suffix says which kind it is.
-    rows : sequence of mapping
-        Values are None, texts, numbers, True and False, and lists and objects of these.
+    rows : sequence of Row
+        What is written.
     force : bool
         Whether a file that exists is replaced.
 
@@ -70,20 +76,7 @@ def write_rows(path: str | PathLike[str], rows: Sequence[Mapping[str, Any]], *, 
     suffix = check_suffix(path)
     if path.exists() and not force:
         raise ParameterError(f"output must be a new file unless force is True, not {path}")
-    _write(path, {".json": _to_json, ".csv": _to_csv, ".parquet": _to_parquet}[suffix](*_full(rows)))
-
-
-def rows_as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The text of a CSV file of these rows."""
-    return _to_csv(*_full(rows)).decode()
-
-
-def _full(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[Row]]:
-    """The columns, and rows that have them all."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    if _SCHEMA_COLUMN in columns:
-        raise ParameterError(f"a column must have another name than {_SCHEMA_COLUMN}")
-    return columns, [{name: row.get(name) for name in columns} for row in rows]
+    _write(path, {".json": _to_json, ".csv": _to_csv, ".parquet": _to_parquet}[suffix](rows))
 
 
 def read_rows(path: str | PathLike[str]) -> list[Row]:
@@ -100,7 +93,44 @@ def read_rows(path: str | PathLike[str]) -> list[Row]:
         content = path.read_bytes()
     except OSError as error:
         raise ParameterError(f"results must be a file that can be read, not {path}: {error.strerror}") from None
-    return {".json": _from_json, ".csv": _from_csv, ".parquet": _from_parquet}[suffix](path, content)
+    try:
+        return {".json": _from_json, ".csv": _from_csv, ".parquet": _from_parquet}[suffix](path, content)
+    except KeyError as error:
+        raise _none_of_ours(path, f"there is no {error}") from None
+
+
+def rows_as_csv(rows: Sequence[Row]) -> str:
+    """The text of a CSV file of these rows."""
+    return _to_csv(rows).decode()
+
+
+def _flat(row: Row, leave_out: Sequence[str] = ()) -> _Flat:
+    """One value a column: name, what was asked for, figures, and the rest of the row."""
+    request = row.request
+    asked = {name: request[name] or None for name in _ASKED}
+    asked |= {name: value for name, value in request["options"].items() if name not in asked}
+    others = {name: getattr(row, name) for name in _FIELDS} | {name: getattr(row, name) or None for name in _TEXTS}
+    found = {"name": row.name} | asked | row.figures | others
+    return {name: value for name, value in found.items() if name not in leave_out}
+
+
+def _from_flat(flat: Mapping[str, Any]) -> Row:
+    request = flat["request"]
+    others = {*_FIELDS, *_ASKED, *request["options"]}
+    figures = {name: value for name, value in flat.items() if name not in others and value is not None}
+    members: dict[str, Any] = {item.name: flat.get(item.name) for item in fields(Row) if item.name in _FIELDS}
+    # An empty text is an empty cell.
+    texts: dict[str, Any] = {name: "" for name, value in members.items() if value is None and name in _TEXTS}
+    return Row(**members | texts, figures=figures)
+
+
+def _table(rows: Sequence[Row], leave_out: Sequence[str] = ()) -> tuple[list[str], list[_Flat]]:
+    """The columns in the order in which they first appear, and rows that have them all."""
+    flat = [_flat(row, leave_out) for row in rows]
+    # What is long comes last, wherever the figures of a row end.
+    columns = dict.fromkeys(name for row in flat for name in row if name not in _FIELDS)
+    names = [name for name in ("name", *columns, *_FIELDS[1:]) if name not in leave_out]
+    return names, [{name: row.get(name) for name in names} for row in flat]
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -128,8 +158,8 @@ def _none_of_ours(path: Path, reason: object) -> ParameterError:
     return ParameterError(f"results must be a file that polymac wrote, not {path}: {reason}")
 
 
-def _to_json(columns: list[str], rows: list[Row]) -> bytes:
-    document = {_SCHEMA_COLUMN: SCHEMA, "polymac": version("polymac"), "rows": rows}
+def _to_json(rows: Sequence[Row]) -> bytes:
+    document = {_SCHEMA_COLUMN: SCHEMA, "polymac": version("polymac"), "rows": [row.plain() for row in rows]}
     return (json.dumps(_finite(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
@@ -137,12 +167,12 @@ def _from_json(path: Path, content: bytes) -> list[Row]:
     try:
         document = json.loads(content)
         found, rows = document[_SCHEMA_COLUMN], document["rows"]
+        _check_schema(path, found, f", written by polymac {document.get('polymac')}")
+        return [Row(**_from_finite(row)) for row in rows]
+    except ParameterError:
+        raise
     except (ValueError, TypeError) as error:
         raise _none_of_ours(path, error) from None
-    except KeyError as error:
-        raise _none_of_ours(path, f"there is no {error}") from None
-    _check_schema(path, found, f", written by polymac {document.get('polymac')}")
-    return [_from_finite(row) for row in rows]
 
 
 def _finite(value: Any) -> Any:
@@ -162,11 +192,12 @@ def _from_finite(value: Any) -> Any:
     return [_from_finite(item) for item in value] if isinstance(value, list) else value
 
 
-def _to_csv(columns: list[str], rows: list[Row]) -> bytes:
+def _to_csv(rows: Sequence[Row]) -> bytes:
+    columns, table = _table(rows, leave_out=("verilog",))
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([_SCHEMA_COLUMN, *columns])
-    writer.writerows([SCHEMA, *map(_to_cell, row.values())] for row in rows)
+    writer.writerows([SCHEMA, *map(_to_cell, row.values())] for row in table)
     return text.getvalue().encode()
 
 
@@ -182,7 +213,7 @@ def _from_csv(path: Path, content: bytes) -> list[Row]:
         _check_schema(path, _from_cell(line[0]) if line else None)
         if len(line) != len(header):
             raise _none_of_ours(path, f"a line has {len(line)} cells of {len(header)}")
-        rows.append(dict(zip(header[1:], map(_from_cell, line[1:]), strict=True)))
+        rows.append(_from_flat(dict(zip(header[1:], map(_from_cell, line[1:]), strict=True))))
     return rows
 
 
@@ -212,11 +243,12 @@ def _no_constant(name: str) -> Any:
     raise ValueError(name)  # NaN and Infinity are texts as any other
 
 
-def _to_parquet(columns: list[str], rows: list[Row]) -> bytes:
+def _to_parquet(rows: Sequence[Row]) -> bytes:
     arrow, parquet = _pyarrow()
+    columns, table = _table(rows)
     fields, arrays = [], []
     for name in columns:
-        values = [row[name] for row in rows]
+        values = [row[name] for row in table]
         kind = _kind(arrow, values)
         as_json = kind is None
         if as_json:
@@ -224,9 +256,9 @@ def _to_parquet(columns: list[str], rows: list[Row]) -> bytes:
         fields.append(arrow.field(name, kind or arrow.string(), metadata=_AS_JSON if as_json else None))
         arrays.append(arrow.array(values, kind or arrow.string()))
     metadata = {_METADATA: json.dumps({_SCHEMA_COLUMN: SCHEMA, "polymac": version("polymac")}).encode()}
-    table = arrow.Table.from_arrays(arrays, schema=arrow.schema(fields, metadata=metadata))
+    made = arrow.Table.from_arrays(arrays, schema=arrow.schema(fields, metadata=metadata))
     sink = io.BytesIO()
-    parquet.write_table(table, sink)
+    parquet.write_table(made, sink)
     return sink.getvalue()
 
 
@@ -241,13 +273,13 @@ def _from_parquet(path: Path, content: bytes) -> list[Row]:
     except (KeyError, TypeError):
         raise _none_of_ours(path, "it does not say its schema") from None
     _check_schema(path, found, f", written by polymac {written.get('polymac')}")
-    rows = table.to_pylist()
+    rows: list[_Flat] = table.to_pylist()
     for field in table.schema:
         if (field.metadata or {}).get(_METADATA) == b"json":
             for row in rows:
                 text = row[field.name]
                 row[field.name] = None if text is None else _from_finite(json.loads(text))
-    return rows
+    return [_from_flat(row) for row in rows]
 
 
 def _kind(arrow: Any, values: list[Any]) -> Any:

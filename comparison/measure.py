@@ -26,7 +26,8 @@ from .row import Row
 WHOLE_ARRAY = 4
 #: The figures of a record that a row shows of its least area.
 _OF_LEAST = ("area_um2", "area_ge", "transistors", "gates", "area_luts", "luts", "carries", "ffs", "delay_ns")
-_NO_ENERGY_OF_ARRAYS = "no energy: not measured for arrays (compare a mac or a dot)"
+#: The note of every array.
+NO_ENERGY_OF_ARRAYS = "no energy: not measured for arrays (compare a mac or a dot)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -324,4 +325,4 @@ def _array(
         figures["ffs"] = ffs
         if record.area_ge and record.area_um2:
             figures["area_ge"] = round(area * record.area_ge / record.area_um2, 1)
-    return figures, [dataclasses.asdict(part) for part in parts], [_NO_ENERGY_OF_ARRAYS]
+    return figures, [dataclasses.asdict(part) for part in parts], [NO_ENERGY_OF_ARRAYS]

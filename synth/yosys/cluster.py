@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ...golden.formats import ParameterError
-from .job import Job, Limits, Outcome, SynthesisError, run_job, tool
+from .job import ClusterLostError, Job, Limits, Outcome, SynthesisError, run_job, tool
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -48,6 +48,11 @@ class Cluster:
         self._executor = client.get_executor(pure=False)
         self._contents: dict[Path, Any] = {}
 
+    @property
+    def width(self) -> int:
+        """Jobs that run at a time: the threads of all workers."""
+        return max(1, sum(cast(dict[str, int], self._client.nthreads()).values()))
+
     def submit(self, job: Job, limits: Limits) -> Future[Outcome | SynthesisError]:
         """Hand over a job; its links' contents travel once each."""
         contents = [self._content(path) for path in job.links.values()]
@@ -69,14 +74,14 @@ class Cluster:
 
         Raises
         ------
-        SynthesisError
-            The scheduler is gone.
+        ClusterLostError
+            The scheduler has gone.
         """
         try:
             return future.result()
         except (Exception, CancelledError) as error:
             if self._client.status != "running":
-                raise SynthesisError(f"the scheduler at {self._address} has gone; what was done is kept") from None
+                raise ClusterLostError(f"the scheduler at {self._address} has gone; what was done is kept") from None
             return SynthesisError(f"{job.label}: {_first_line(error)}")
 
     def stop(self) -> None:

@@ -35,6 +35,10 @@ class SynthesisError(RuntimeError):
     """A job that gave no figures; the message names the design, target and recipe and the reason, in one line."""
 
 
+class ClusterLostError(SynthesisError):
+    """The scheduler of a cluster has gone in the middle of the work: nothing more can be done there."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One run of Yosys.

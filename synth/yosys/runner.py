@@ -32,6 +32,11 @@ class Executor(Protocol):
     #: Jobs to hand over at a time.
     window: int
 
+    @property
+    def width(self) -> int:
+        """Jobs that run at a time."""
+        ...
+
     def submit(self, job: Job, limits: Limits) -> Future[Outcome | SynthesisError]:
         """Hand over a job."""
         ...
@@ -90,6 +95,11 @@ class Workers:
         self.memory_mb = None if memory_mb is None else check_int("memory_mb", memory_mb, 1)
         self.cluster = cluster
         self._processes = Processes()
+
+    @property
+    def width(self) -> int:
+        """Jobs that run at a time."""
+        return self.jobs if self.cluster is None else self.cluster.width
 
     def run(self, jobs: Sequence[Job], progress: Progress | None = None) -> list[Outcome | SynthesisError]:
         """The outcome of every job, in the order of the jobs: what it left, or why it failed.
@@ -167,6 +177,7 @@ class _Threads:
     """Jobs on this machine: a thread waits for each process."""
 
     def __init__(self, jobs: int, processes: Processes) -> None:
+        self.width = jobs
         self.window = 2 * jobs
         self.threads = ThreadPoolExecutor(jobs)
         self._processes = processes

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from polymac.comparison import batches
 from polymac.comparison.export import read_rows
-from polymac.synth.store import ResultStore
 from polymac.synth.yosys import runner
 
 SPEC = """
@@ -51,10 +46,11 @@ def test_rows_in_every_form_and_a_second_run_from_the_store(polymac, executed, t
     assert (result.status, result.out) == (0, "3 rows in a.json and a.csv and a.parquet\n")
     assert result.err.startswith("no figure: ") and "stages must be" in result.err
     rows = read_rows("a.json")
-    assert rows == read_rows("a.csv") == read_rows("a.parquet")
-    assert [row["a"] for row in rows] == ["int2", "int3", "int2"]
-    assert [bool(row["error"]) for row in rows] == [False, False, True]
-    assert rows[0]["luts"] < rows[1]["luts"] and rows[2]["luts"] is None
+    assert rows == read_rows("a.parquet")
+    assert [row.figures for row in rows] == [row.figures for row in read_rows("a.csv")]
+    assert [row.name for row in rows] == ["int2", "int3", "int2"]
+    assert [bool(row.error) for row in rows] == [False, False, True]
+    assert [row.figures.get("luts") for row in rows] == [4, 14, None]
     assert executed and set(executed.values()) == {1}
     executed.clear()
     # What was there is not run again, and what is printed is the CSV of before.
@@ -72,10 +68,10 @@ def test_jobs_over_their_limits_are_rows_that_say_so(polymac):
     result = polymac("sweep", "spec.toml", "--output", "a.json")
     assert result.status == 1
     assert result.err.splitlines()[-1] == "polymac: none of 2 units gave a figure"
-    assert all("no result within the time limit of 0.01 s" in row["error"] for row in read_rows("a.json"))
+    assert all("no result within the time limit of 0.01 s" in row.error for row in read_rows("a.json"))
     Path("spec.toml").write_text('[grid]\na = "int2"\ntarget = "ice40"\n[limits]\nmemory_mb = 60\n')
     result = polymac("sweep", "spec.toml", "--output", "a.json", "--force")
-    assert result.status == 1 and ", with the memory limit of 60 MB" in read_rows("a.json")[0]["error"]
+    assert result.status == 1 and ", with the memory limit of 60 MB" in read_rows("a.json")[0].error
 
 
 @pytest.mark.parametrize(
@@ -103,30 +99,29 @@ def test_what_cannot_be_is_one_line_and_status_2(polymac, executed, text, argume
     assert not executed
 
 
-def test_ctrl_c_writes_the_rows_that_are_done(tmp_path: Path):
-    formats = [f"int{bits}" for bits in range(2, 42)]
-    (tmp_path / "spec.toml").write_text(f'[grid]\na = {formats}\ntarget = "ice40"\n')
-    command = [sys.executable, "-c", "from polymac.cli.main import main; main()", "sweep", "spec.toml"]
-    process = subprocess.Popen(
-        [*command, "--output", "a.json", "--jobs", "1"],
-        cwd=tmp_path,
-        env={**os.environ, "POLYMAC_STORE": str(tmp_path / "store")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    kept = ResultStore(tmp_path / "store", warn=pytest.fail)
-    try:
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "store" / "cache.db").exists() or len(kept) < 8:
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    finally:
-        process.kill()
-    assert (process.returncode, out) == (130, "")
-    rows = read_rows(tmp_path / "a.json")
-    assert 0 < len(rows) < 40 and rows[0]["luts"] > 0
-    assert err == f"polymac: {len(rows)} of 40 rows are in a.json\npolymac: interrupted\n"
+def test_ctrl_c_writes_the_rows_that_are_done(polymac, capsys, monkeypatch: pytest.MonkeyPatch):
+    Path("spec.toml").write_text('[grid]\na = ["int2", "int3", "int4"]\ntarget = ["ice40", "cmos"]\n')
+    monkeypatch.setattr(batches, "_FOR_EACH_JOB", 1)
+    plain = batches.measure_kept
+    calls = 0
+
+    def interrupted(*arguments, **options):
+        nonlocal calls
+        calls += 1
+        if calls > 4:
+            raise KeyboardInterrupt
+        return plain(*arguments, **options)
+
+    monkeypatch.setattr(batches, "measure_kept", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        polymac("sweep", "spec.toml", "--output", "a.json", "--output", "a.csv", "--jobs", "1")
+    assert capsys.readouterr().err == "polymac: 4 of 6 rows are in a.json and a.csv\n"
+    rows = read_rows("a.json")
+    # All of a target before the next; in the file in the order that was asked for.
+    assert [(row.name, row.request["target"]) for row in rows] == [
+        ("int2", "ice40"),
+        ("int2", "cmos"),
+        ("int3", "cmos"),
+        ("int4", "cmos"),
+    ]
+    assert len(read_rows("a.csv")) == 4

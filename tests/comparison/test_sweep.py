@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from polymac.comparison import Options
 from polymac.comparison.sweep import read_sweep
 from polymac.golden.formats import ParameterError
-from polymac.synth import TIMEOUT
+from polymac.synth import TARGETS, TIMEOUT
 
 
 @pytest.fixture
@@ -54,6 +55,36 @@ def test_several_grids_and_explicit_jobs_each_once(read):
     assert (sweep.count(), sweep.seconds, sweep.memory_mb) == (6, 1.5, 700)
 
 
+def test_matched_comparisons_say_their_unit(read):
+    sweep = read(
+        '[grid]\npreset = ["mac-exact", "tensor-core"]\na = ["int4", "fp8_e4m3"]\n[[jobs]]\npreset = "mac-fp32"\n'
+    )
+    requests = sweep.requests()
+    assert [(item.preset, item.kind, item.options) for item in requests] == [
+        *((preset, unit, {"a": a}) for preset, unit in MATCHED_UNITS for a in ("int4", "fp8_e4m3")),
+        ("mac-fp32", "mac", {}),
+    ]
+    assert sweep.count() == 5
+
+
+MATCHED_UNITS = (("mac-exact", "mac"), ("tensor-core", "dot"))
+
+
+def test_a_liberty_file_is_a_target(read, tmp_path: Path):
+    library = TARGETS["nangate45"].liberty
+    assert library is not None
+    (tmp_path / "own.lib").write_bytes(library.content)
+    (request,) = read(f'[[jobs]]\ntarget = "{tmp_path}/own.lib"\n').requests()
+    assert request.find_target().liberty is not None and request.find_target().name not in TARGETS
+
+
+def test_what_is_measured(read):
+    assert read("[[jobs]]").options == Options()
+    asked = read('[[jobs]]\n[measure]\nactivity = "none"\nwire_cap_ff = 2\nmax_delay_ns = 0.5\nrecipes = ["plain"]\n')
+    assert asked.options == Options(0.5, None, 2, ["plain"])
+    assert read('[[jobs]]\n[measure]\nactivity = "uniform"\n').options == Options(activity="uniform")
+
+
 def test_ten_million_jobs_are_counted_and_not_made(read):
     numbers = ", ".join(map(str, range(1, 101)))
     start = time.monotonic()
@@ -81,7 +112,7 @@ def test_more_than_the_most_with_yes(read, monkeypatch: pytest.MonkeyPatch):
     [
         ("", "sweep must have a [grid] or [[jobs]], and {path} has neither"),
         ("jobs = []", "sweep must have a [grid] or [[jobs]], and {path} has neither"),
-        ("[gird]\na = 1", "a key of {path} must be one of grid, jobs, limits, not 'gird'; did you mean grid?"),
+        ("[gird]\na = 1", "a key of {path} must be one of grid, jobs, limits, measure, not 'gird'; did you mean grid?"),
         ('grid = "a"', "grid must be a table or several, not 'a'"),
         ("jobs = [1]", "jobs must be a table or several, not 1"),
         ("[grid]\na = []", "a of [grid] must have a value or several, not none"),
@@ -91,7 +122,7 @@ def test_more_than_the_most_with_yes(read, monkeypatch: pytest.MonkeyPatch):
         ("[grid]\na = [8]", "a must be the name of a format, not 8"),
         (
             '[grid]\na = ["int8"]\n[limit]',
-            "a key of {path} must be one of grid, jobs, limits, not 'limit'; did you mean limits?",
+            "a key of {path} must be one of grid, jobs, limits, measure, not 'limit'; did you mean limits?",
         ),
         (
             "[[jobs]]\n[limits]\nsecond = 5",
@@ -102,6 +133,25 @@ def test_more_than_the_most_with_yes(read, monkeypatch: pytest.MonkeyPatch):
         ("[[jobs]]\n[limits]\nseconds = inf", "seconds of [limits] must be a number over 0, not inf"),
         ("[[jobs]]\n[limits]\nmemory_mb = 0.5", "memory_mb of [limits] must be a whole number over 0, not 0.5"),
         ("[[jobs]]\n[limits]\nmemory_mb = true", "memory_mb of [limits] must be a whole number over 0, not True"),
+        (
+            '[grid]\nunit = "dot"\npreset = ["tensor-core"]',
+            "unit must be left out where preset is tensor-core, not 'dot'",
+        ),
+        (
+            '[grid]\npreset = ["volta", "mac-fp32"]',
+            "preset must be one of mac-exact, mac-fp32, tensor-core beside mac-fp32, not 'volta'",
+        ),
+        (
+            '[[jobs]]\n[measure]\nactivty = "none"',
+            "a key of [measure] must be one of activity, max_delay_ns, recipes, wire_cap_ff, not 'activty'; "
+            "did you mean activity?",
+        ),
+        (
+            '[[jobs]]\n[measure]\nactivity = "gauss"',
+            "activity of [measure] must be one of none, gaussian, uniform, not 'gauss'",
+        ),
+        ("[[jobs]]\n[measure]\nwire_cap_ff = -1", "wire_cap_ff of [measure] must be a number of at least 0, not -1"),
+        ('[[jobs]]\n[measure]\nrecipes = "plain"', "recipes of [measure] must be names of recipes, not 'plain'"),
         ("limits = 3\n[[jobs]]", "limits must be a table, not 3"),
     ],
 )
