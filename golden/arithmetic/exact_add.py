@@ -15,8 +15,8 @@ _TERM_BITS = FAST_BITS - 1
 def sum_unpacked(x: Unpacked, y: Unpacked, bounds: tuple[int, int], visible: int | None, rounding: str) -> Unpacked:
     """x + y, with IEEE 754's signed zeros, infinities and NaNs.
 
-    The sum of two zeros of one sign is that zero; any other zero sum is +0, or -0 under "rdn". Opposite infinities
-    have a NaN sum, marked as signaling for the invalid operation that it is, as is a sum with a signaling NaN.
+    The sum of two zeros of one sign is that zero; any other zero sum is +0, or -0 under "rdn". The sum of
+    opposite infinities is a NaN marked as signaling, because the operation is invalid; so is a sum with a signaling NaN.
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ class MovingAverage(Calibration):
 class MeanStd(Calibration):
     """mean ± deviations · std, std the root of the mean squared distance from the mean (not of a sample's estimate).
 
-    The range is not cut to that of the data. Batches are merged by the pairwise update of Chan, Golub and LeVeque (1979),
+    The range may exceed the data's. Batches are merged by the pairwise update of Chan, Golub and LeVeque (1979),
     which loses no digits where the mean is large.
 
     Parameters

@@ -56,7 +56,7 @@ def check_aligned(fa: Format, fb: Format, out: Format) -> None:
 def aligned_sum(
     a: Integers, b: Integers, c: Integers, fa: Format, fb: Format, accumulate: Aligned, out: Format
 ) -> Integers:
-    """The chain of block fused multiply-adds of :class:`.accumulate.Aligned`.
+    """The chain of block fused multiply-adds of :class:`.accumulation.Aligned`.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """What the regression of a unit drives and what must come of it, item by item or cycle by cycle, for the native simulator.
 
-The stimulus is that of :func:`polymac.sim.verify` and of the cocotb benches; here a design may be run through it many
-times, as when it is broken on purpose and each fault has to show.
+The stimulus is the same as in :func:`polymac.sim.verify` and the cocotb benches; here a design may be run through it many
+times, for example once for each fault that was put into it.
 """
 
 from __future__ import annotations

@@ -93,8 +93,8 @@ def verify(
 
     Units with a golden reference run in the native batch simulator: with all operands where the unit's entry in
     :data:`polymac.sim.UNITS` has them and they total at most ``EXHAUSTIVE_BITS`` bits, else with seeded random ones biased
-    to corner values. With ``simulator`` or
-    ``waves`` they, and arrays always, run under cocotb with random stalls, every cycle compared.
+    to corner values. With ``simulator`` or ``waves`` they, and arrays always, run under cocotb with random stalls, every
+    cycle compared.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def verify(
     Raises
     ------
     TypeError, ParameterError
-        Options that the unit has no meaning for, or no simulator.
+        An option that has no meaning for the unit, or no simulator.
     SimulationError
         The simulator fails, or exceeds the limit.
 

@@ -54,7 +54,7 @@ class CocotbRun:
     failure : str
         The message of the first that did not, else empty.
     results : bytes
-        What the bench wrote into the file ``results``; empty if it did not come that far.
+        What the bench wrote into the file ``results``; empty if it ended before.
     folder : Path
         Where the files of this run are, and of no other.
     log, junit : Path
@@ -90,12 +90,12 @@ def run(
     waves: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> CocotbRun:
-    """Run the tests of module ``bench`` on a design, as the arguments say, whatever the caller's environment says.
+    """Run the tests of module ``bench`` on a design; the arguments decide, not the caller's environment variables.
 
     The tests find ``job`` in the file of that name in the folder that the variable POLYMAC_BENCH names, and leave the
-    cycles done and their results there as :class:`.link.Link` does. That folder is one of ``folder`` for these
-    very arguments, and locked: runs side by side, of the same design or of others, each have their own files. The
-    simulator and whatever it starts are ended with the call, however it ends.
+    cycles done and their results there as :class:`.link.Link` does. That folder lies in ``folder``, is
+    named after these arguments, and is locked: runs side by side, of the same design or of others, each have their own
+    files. The simulator and all that it starts end with the call, also when an exception ends it.
 
     A Verilated executable is kept in the user's cache: the same design again starts at once.
 

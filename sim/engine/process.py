@@ -26,8 +26,8 @@ def run_group(
 ) -> int:
     """Run a program in a process group of its own; returns its exit status, or minus the signal that ended it.
 
-    Whatever of the group is left is killed when the program ends, at the time limit, and on any exception, Ctrl-C
-    among them.
+    What is left of the group is killed when the program ends, at the time limit, and on any exception, Ctrl-C
+    included.
 
     Parameters
     ----------

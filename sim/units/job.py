@@ -70,7 +70,7 @@ class VectorJob(Job):
     Attributes
     ----------
     ports : dict of str to Port
-        Those of the unit.
+        The unit's ports.
     inputs : dict of str to list
         By port, the bus in each cycle.
     outputs : dict of str to list

@@ -43,7 +43,7 @@ def prove_no_overflow(
         With an integer accumulator that wraps, or an exact one; of scalar formats of up to 8 bits, dense, without pipeline
         registers.
     design : Design, optional
-        What is generated of it, unless that is to be something else.
+        What is proven instead of the design generated from it.
     max_k : int, optional
         Products; the guarantee of the accumulator unless given.
     timeout, depth
@@ -153,7 +153,7 @@ def _operations(net: Netlist, register: list[Bit]) -> Iterator[Cell]:
             yield cell
 
 
-#: Bits that hold any result of operands of so many bits.
+#: Bits that hold any result of operands of the given widths.
 _FULL_WIDTH = {
     "$add": lambda a, b: max(a, b) + 1,
     "$sub": lambda a, b: max(a, b) + 1,

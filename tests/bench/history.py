@@ -48,7 +48,7 @@ class Figure:
     value : float
         The figure.
     unit : str
-        What it is in.
+        The unit of the value.
     """
 
     date: str

@@ -23,7 +23,7 @@ LEAST = 1 << 14
 
 
 def compiled(loop: Callable[..., Any], count: int) -> Callable[..., Any] | None:
-    """One of :mod:`.loops` compiled, for ``count`` numbers; None where NumPy is to compute them.
+    """One of :mod:`.jit_loops` compiled, for ``count`` numbers; None where NumPy is to compute them.
 
     Raises
     ------
