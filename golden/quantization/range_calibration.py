@@ -33,7 +33,7 @@ class MinMax(Calibration):
 class MovingAverage(Calibration):
     """The moving averages of every batch's least and greatest value: m ← momentum · m + (1 - momentum) · new.
 
-    The first batch's are taken as they are. The result depends on the order of the batches.
+    The first batch's are the initial averages. The result depends on the order of the batches.
 
     Parameters
     ----------

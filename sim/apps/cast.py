@@ -1,7 +1,7 @@
 """A multilayer perceptron whose weights and activations are cast to a format, and whose matrix products any GEMM forms.
 
-The products' sums are decoded; bias, ReLU and scales are float64. Integers that a :class:`hdl.Requantizer` takes have a
-network of their own, :func:`polymac.golden.quantize_mlp`, in which these are integers as well.
+The products' sums are decoded; bias, ReLU and scales are float64. For integers that a :class:`hdl.Requantizer` takes
+there is :func:`polymac.golden.quantize_mlp`, in which these are integers as well.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def gemm(
     ------
     ParameterError
         Shapes that do not fit, a code out of range, more products than an exact sum holds, or a sum that goes on in a
-        second plane where that cannot be, or needs zeros where the format has none.
+        second plane where that is not possible, or needs zeros where the format has none.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the regression of a unit drives and what must come of it, item by item or cycle by cycle, for the native simulator.
+"""What the regression of a unit drives and expects, item by item or cycle by cycle, for the native simulator.
 
 The stimulus is the same as in :func:`polymac.sim.verify` and the cocotb benches; here a design may be run through it many
 times, for example once for each fault that was put into it.

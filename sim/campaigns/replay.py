@@ -27,7 +27,7 @@ class Replay:
     cycles, beats : int
         Clock cycles, and beats of a that were taken in them.
     mismatches : list of str
-        By what the array differs from its model; empty where it does not.
+        How the array differs from its model; empty where it does not.
     """
 
     cycles: int

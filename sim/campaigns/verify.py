@@ -37,7 +37,7 @@ DEFAULT_CYCLES = 6_000
 
 @dataclass(frozen=True)
 class Verification:
-    """What was checked, and what came of it.
+    """What was checked, and the outcome.
 
     Attributes
     ----------

@@ -122,7 +122,7 @@ class Motion:
 
     @classmethod
     def random(cls, latency: int, cycles: int, share: float, generator: np.random.Generator, *, resets: bool) -> Motion:
-        """``cycles`` of which that share is enabled, with ``resets`` some in the last third, and ``latency`` more cycles.
+        """``cycles`` cycles, a share of them enabled, with ``resets`` some resets in the last third; then ``latency`` more.
 
         Neither the first operands nor the last results are lost.
         """

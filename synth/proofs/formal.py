@@ -36,7 +36,7 @@ _BIT = re.compile(r"^(\w+)(?:\[(\d+)\])?@(\d+)=([01])$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Monitor:
-    """A design, and what is watched of it.
+    """A design, and the properties that are watched.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ def prove_no_overflow(
       :meth:`polymac.golden.Format.fraction` gives them), in a register wide enough for ``max_k`` of the greatest;
     * no addition, subtraction, multiplication or shift on the way from the operands to the register loses a bit: what is
       read of its result, extended by its sign if it has one (of a difference: with or without), is the result at the
-      operation's full width. This is of what is written as an operation; adders made of gates (``architecture`` booth and
+      operation's full width. This covers what is written as an operation; adders made of gates (``architecture`` booth and
       tree) are modulo 2**width by intention.
 
     Both are inductive with the bound max_k · greatest product on the sum, which is proven with the first. A product with a
@@ -189,7 +189,7 @@ def _loses(net: Netlist, cell: Cell) -> list[Bit]:
 
 
 def _differs(net: Netlist, whole: list[Bit], kept: list[Bit], *, signed: int) -> list[Bit]:
-    """A bit that is 1 where a number is another one than its lowest bits are, read with or without a sign."""
+    """A bit that is 1 where a number differs from its lowest bits, read with or without a sign."""
     differs = net.fresh(1)
     parameters = {"A_SIGNED": signed, "A_WIDTH": len(whole), "B_SIGNED": signed, "B_WIDTH": len(kept), "Y_WIDTH": 1}
     net.add("$ne", parameters, {"A": whole, "B": kept, "Y": differs}, "Y")
