@@ -97,7 +97,7 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 
 @cache
 def machine() -> str:
-    """The processor's name and how many cores this process may use."""
+    """The processor's name and the number of cores."""
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
