@@ -46,7 +46,7 @@ def sum_unpacked(x: Unpacked, y: Unpacked, bounds: tuple[int, int], visible: int
     negative = np.where(x.inf, x.negative, np.where(y.inf, y.negative, negative))
     invalid = x.signaling | y.signaling | (x.inf & y.inf & opposite & ~x.nan & ~y.nan)
     inf = x.inf | y.inf
-    # What an infinite or NaN term left as magnitude stands for nothing.
+    # The magnitude means nothing where a term is infinite or NaN.
     magnitude = np.where(inf | x.nan | y.nan, np.zeros(1, magnitude.dtype), magnitude)
     return Unpacked(negative, magnitude, exponent, inf, x.nan | y.nan | invalid, invalid)
 

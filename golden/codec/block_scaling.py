@@ -126,7 +126,7 @@ class PowerOfTwo:
         code[(amax < self.least) | (amax == 0)] = 0
         if not self.narrow:
             rows = rows.astype(np.float64)
-        # Larger scales make 0 of such numbers anyhow, unless zero is not the nearest that is asked for.
+        # With larger scales such numbers round to 0 anyway, except in directed and in stochastic rounding.
         far = self.options.directed or self.options.stochastic
         if self.least and (far or code.min(initial=scale.max_code) <= self.fmt.element.width):
             rows = np.where(np.abs(rows) < self.least, np.copysign(np.zeros((), rows.dtype), rows), rows)

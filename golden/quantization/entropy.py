@@ -117,7 +117,7 @@ def divergences(
     if variant.first_bin == "copy":
         bins[0] = bins[1]
     levels = min(levels, len(bins))  # each bin has a level of its own then, and has it with more levels
-    # Everything comes from prefix sums: Q is the same in all of a level's bins, so that ln Q needs but P's sum over them.
+    # Everything comes from prefix sums: Q is the same in all of a level's bins, so that ln Q needs only P's sum over them.
     sums, used = (np.concatenate([[0.0], np.cumsum(part)]) for part in (bins, bins > 0))
     total = sums[-1]
     shares = bins / (total or 1.0)

@@ -28,7 +28,7 @@ from .verify import EXHAUSTIVE_BITS
 Codes = NDArray[Any]
 Bools = NDArray[np.bool_]
 
-#: Of operands that are too many to try all, products to form; cycles of a unit with an enable.
+#: Products to form where there are too many operands to try all; cycles of a unit with an enable.
 PRODUCTS = 4_000_000
 CYCLES = 6_000
 #: The first trace of many operands has this many; they show most of what is wrong.

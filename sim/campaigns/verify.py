@@ -26,7 +26,7 @@ from ..units.operands import operand_bits, operand_names, ports_of
 
 Progress = Callable[[int, int], None]
 
-#: Two operands of together at most this many bits are checked exhaustively unless a number of vectors is asked for.
+#: Operands of at most this many bits together are checked exhaustively, unless a number of vectors is given.
 EXHAUSTIVE_BITS = 20
 #: The most that ``exhaustive`` is meant for: 2^36 pairs take the better part of an hour.
 MOST_EXHAUSTIVE_BITS = 36

@@ -157,7 +157,7 @@ def run(
             "COCOTB_TOPLEVEL": design.name,
             "COCOTB_TEST_MODULES": bench,
             # cocotb has pytest rewrite the assertions of every module that is imported later, NumPy's and Amaranth's too,
-            # by default: two seconds of each run. Those of the bench are enough.
+            # by default: two seconds of each run. Only the bench's need it.
             "COCOTB_REWRITE_ASSERTION_FILES": f"{bench.rpartition('.')[2]}.py",
             "COCOTB_RANDOM_SEED": str(seed),
             "COCOTB_RESULTS_FILE": str(result.junit),
@@ -236,7 +236,7 @@ def _environment(simulator: Simulator) -> dict[str, str]:
         "PYGPI_PYTHON_BIN": sys.executable,
         # The bench runs in another folder than this process.
         "PYTHONPATH": os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path),
-        # Python's warnings are the simulator's log's business.
+        # Python's warnings go into the simulator's log.
         "PYTHONWARNINGS": "default",
         "TOPLEVEL_LANG": "verilog",
         "COCOTB_ANSI_OUTPUT": "0",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-#: How often the program is looked at, in seconds.
+#: Seconds between two looks at the program.
 _PERIOD = 0.02
 
 

@@ -157,7 +157,7 @@ class Motion:
     def arrived(self, latency: int) -> NDArray[np.int64]:
         """The step whose operands have arrived at the outputs in each cycle; -1 if there is none since the last reset."""
         done = self.done
-        # Of a reset the cycles after it know.
+        # A reset takes effect in the cycles after it.
         lost = np.maximum.accumulate(np.where(self.reset, done, 0))
         lost = np.concatenate([[0], lost[:-1]])
         return np.where(done - latency >= lost, done - latency, -1)

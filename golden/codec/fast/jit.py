@@ -18,7 +18,7 @@ from ...formats import check_choice
 
 #: The environment variable: "1" (the default) or "0".
 SWITCH = "POLYMAC_NUMBA"
-#: Numbers from which on a call of a compiled loop is worth it.
+#: The least count of numbers for which a compiled loop is worth its call.
 LEAST = 1 << 14
 
 
