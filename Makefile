@@ -34,11 +34,11 @@ test: check  ## check, then the tests on every core
 test-all: check  ## check, then all tests, the slow ones too
 	@$(PYTEST) -m 'slow or not slow'
 
-oracles: $(STAMP)  ## compare golden with all that others have written, some 6 GB of it, and with all 2^32 products of 16-bit floats
+oracles: $(STAMP)  ## compare golden with implementations by others, some 6 GB of packages, and on all 2^32 products of 16-bit floats
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[digits,plot,test,oracles]'
 	@$(VENV)/bin/pytest -q -n auto -m 'slow or not slow' tests/golden -k 'oracle or softposit or titanfp or accelerators or published'
 
-exhaustive: $(STAMP)  ## multipliers on all 2^32 operand pairs; an hour or more, goes on where it was stopped
+exhaustive: $(STAMP)  ## multipliers on all 2^32 operand pairs; an hour or more, resumes where it was stopped
 	@$(VENV)/bin/python tests/campaigns/exhaustive.py
 
 faults: $(STAMP)  ## break Verilog and golden in hundreds of ways, and say what nobody noticed; an hour

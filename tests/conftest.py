@@ -42,7 +42,7 @@ def script() -> Callable[[str], ModuleType]:
 
 @pytest.fixture
 def explore(capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]) -> Callable[..., int]:
-    """What runs a function of Hypothesis' ``data`` again and again, and tells how many configurations that were.
+    """What runs a function of Hypothesis' ``data`` again and again, and says how many configurations that were.
 
     The seed is that of POLYMAC_SEED, 1 unless set; it is printed, and those that follow while there is time.
     """

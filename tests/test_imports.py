@@ -1,4 +1,4 @@
-"""No two modules of the package import each other in a circle, and each layer of golden and hdl only those before it.
+"""No two modules of the package import each other in a circle, and each layer of golden, hdl and sim only those before it.
 
 Unlike import-linter's contracts this counts what is imported within functions and under TYPE_CHECKING as well.
 """
@@ -27,6 +27,7 @@ LAYERS: dict[str, list[set[str]]] = {
     "hdl": [
         {name} for name in ("core", "integer", "operand", "rounding", "product", "sums", "units", "arrays", "emit")
     ],
+    "sim": [{"engine"}, {"expected"}, {"stimulus"}, {"units"}, {"apps", "benches", "campaigns"}],
 }
 
 

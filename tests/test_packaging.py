@@ -152,7 +152,7 @@ def _owners() -> Mapping[str, list[str]]:
 
 
 def _imported(text: str) -> set[str]:
-    """The top-level names of all absolute imports, wherever they stand, but for Python's own and this package."""
+    """The top-level names of all absolute imports, except of Python's own and of this package."""
     nodes = list(ast.walk(ast.parse(text)))
     found = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     found |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
@@ -181,7 +181,7 @@ def _modules_of_extras() -> set[str]:
 
 
 def _modules() -> dict[str, str]:
-    """Every module's name and file, but for the benches', which only a simulator can import."""
+    """Every module's name and file, except the benches', which only a simulator can import."""
     paths = [path for path in sorted(_sources(ROOT)) if path.endswith(".py") and not path.startswith("sim/benches/")]
     return {f"polymac.{path[:-3].replace('/', '.')}".removesuffix(".__init__"): path for path in paths}
 

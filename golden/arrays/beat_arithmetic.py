@@ -39,7 +39,7 @@ class ArrayArithmetic:
     ----------
     a, b : Format or BlockFormat
         Formats of the operands. In a block format every beat brings a scale, so that a block is the part of one beat
-        that shares it; the tensor's scale is not the array's business.
+        that shares it; the array does not apply the tensor's scale.
     lanes : int
         Products per processing element and beat.
     out : Format
@@ -93,7 +93,7 @@ class ArrayArithmetic:
 
     @property
     def takes_partial_sums(self) -> bool:
-        """Whether what is added up is a code of ``out`` between two beats, so that a sum can go on from one."""
+        """Whether the running sum is a code of ``out`` between beats, so that a sum can resume from one."""
         return not isinstance(self.accumulation, Exact)
 
     def element(self, fmt: Format | BlockFormat) -> Format:
@@ -149,7 +149,7 @@ class ArrayArithmetic:
         a, b : Operand
             (M, K) and (K, N), K a multiple of ``lanes``; scales (M, blocks) and (blocks, N).
         c : ndarray of int, optional
-            Codes (M, N) of ``out`` that the sums start from; without, from the sum of nothing.
+            Codes (M, N) of ``out`` that the sums start from; default: the empty sum.
         """
         if self.accumulation is None:
             return self._integers(a.codes, b.codes, c)

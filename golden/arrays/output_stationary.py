@@ -130,7 +130,7 @@ class OutputStationary(SystolicArray):
 
     A beat of `a` is column k of A (rows × lanes elements), a beat of `b` row k of B (cols × lanes); they are taken
     together, and ``a_last`` ends the inner dimension. Each accumulator starts empty and adds ``lanes`` products per
-    beat as :class:`.array_arithmetic.ArrayArithmetic` says. The tile leaves as ``rows`` beats of ``cols`` results, row 0
+    beat as :class:`.beat_arithmetic.ArrayArithmetic` says. The tile leaves as ``rows`` beats of ``cols`` results, row 0
     first, ``c_last`` on the last.
 
     Cycles: everything but the output buffer (BUFFER_BEATS beats) moves only in cycles in which the buffer is not
@@ -139,7 +139,7 @@ class OutputStationary(SystolicArray):
     ``c_valid`` where nothing stalls. Since a tile takes ``rows`` such cycles to leave, ``a_last`` is not taken sooner
     than ``rows`` of them after the one before; with K >= rows the array never idles.
 
-    Parameters and errors are those of :class:`SystolicArray`.
+    Parameters and errors as in :class:`SystolicArray`.
 
     Examples
     --------

@@ -21,7 +21,7 @@ class Preset:
     """The inner product of one unit of one accelerator.
 
     ``golden.dot(x, y, preset.a, preset.b, c, acc=preset.acc, out=preset.out)`` computes it for scalar
-    formats, :func:`.block_gemm.block_gemm` for block formats.
+    formats, :func:`.block.block_gemm` for block formats.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ class Exact:
     Parameters
     ----------
     rounding, overflow, subnormals : str
-        As in :func:`.arithmetic.multiply`, for the output format.
+        As in :func:`.operations.multiply`, for the output format.
 
     Examples
     --------
@@ -54,15 +54,15 @@ class Exact:
 class Rounded:
     """acc = round(acc + a·b) in k order, from acc = c: one rounding per product, as a fused multiply-add does it.
 
-    Where a product is exact in ``format``, as those of fp16, bf16 and fp8 are in fp32 (its exponent range apart), that
-    is the same as a multiplication followed by an addition.
+    Where products are exact in ``format``, as products of fp16, bf16 and fp8 are in fp32 (unless they leave its exponent
+    range), that equals a multiplication followed by an addition.
 
     Parameters
     ----------
     format : str or Format
-        Format of the accumulator; also that of c and of the result.
+        Format of the accumulator, of c and of the result.
     rounding, overflow, subnormals : str
-        As in :func:`.arithmetic.multiply`, for ``format``.
+        As in :func:`.operations.multiply`, for ``format``.
     block : int
         Products that are summed exactly, with the accumulator, before each rounding; the last block may be short.
 
@@ -110,7 +110,7 @@ class Aligned:
 
     Choices, where the published model and the recordings are silent: a zero sum is +0; a sum below the output's normals
     is truncated to a subnormal; one beyond its largest value is infinite (where there is no infinity NaN, else the
-    largest value); NaN and infinities are those of IEEE 754 additions.
+    largest value); NaN and infinities as in IEEE 754 additions.
 
     Source: Fasi, Higham, Mikaitis, Pranesh, "Numerical behavior of NVIDIA tensor cores", PeerJ CS 7:e330 (2021);
     Khattak and Mikaitis, arXiv 2512.07004.
@@ -122,7 +122,7 @@ class Aligned:
     frac_bits : int
         Fraction bits of the aligned terms, 0 … 40.
     out_frac_bits : int
-        Fraction bits of the truncated sum, at most those of the output format.
+        Fraction bits of the truncated sum, at most as many as the output format has.
 
     Examples
     --------
@@ -200,7 +200,7 @@ def style_name(accumulation: Accumulation) -> str:
 
 
 def check_accumulation(accumulation: object, out: str | Format | None) -> tuple[Accumulation, Format]:
-    """The style, and the format of c and of the result: fp32, or that of the rounded accumulator, if ``out`` is None.
+    """The style, and the format of c and of the result; if ``out`` is None, the rounded accumulator's, else fp32.
 
     Raises
     ------

@@ -56,7 +56,7 @@ def check_aligned(fa: Format, fb: Format, out: Format) -> None:
 def aligned_sum(
     a: Integers, b: Integers, c: Integers, fa: Format, fb: Format, accumulation: Aligned, out: Format
 ) -> Integers:
-    """The chain of block fused multiply-adds of :class:`.Aligned`.
+    """The chain of block fused multiply-adds of :class:`.accumulation.Aligned`.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def aligned_sum(
     if not out.has_nan and np.isnan(result).any():
         index = int(np.isnan(result).reshape(-1).argmax())
         raise ParameterError(f"the sum must be free of NaN for {out}, not nan at index {index}")
-    # Exact: every block has left a number of the output format, or an infinity, for which one without has a substitute.
+    # Exact: every block leaves a number of the output format, or an infinity, which a format without one substitutes.
     return encode(result, out, rounding="rtz", nonfinite="substitute")
 
 

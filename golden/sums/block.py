@@ -34,8 +34,8 @@ def block_gemm(
 
     Within a block the scales are common factors: X_A · X_B · Σ p·q, with one addition of exponents where they are
     powers of two and integer products where the elements are integers (MSFP, Brainwave). All of that is exact, so that
-    only the style says where anything is rounded: :class:`.Exact` once, at the end (the OCP MX standard
-    leaves this open: a choice); :class:`.Rounded` after every ``acc.block`` products: whole blocks, as
+    only the style says where anything is rounded: :class:`.accumulation.Exact` once, at the end (the OCP MX standard
+    leaves this open: a choice); :class:`.accumulation.Rounded` after every ``acc.block`` products: whole blocks, as
     after each one with ``Rounded("fp32", block=32)`` for MX, or parts that divide a block, as hardware with fewer lanes
     rounds.
 

@@ -31,8 +31,8 @@ def dot(
 ) -> Integers:
     """d = c + Σ_k a[…, k] · b[…, k].
 
-    NaN and infinities are those of IEEE 754, zeros too but in the aligned style: a zero sum is -0 where c and every
-    product are, and where some are under "rdn".
+    NaN and infinities as in IEEE 754; so are zeros, except in the aligned style: a zero sum is -0 where c and every
+    product are -0, and under "rdn" where any of them is.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def dot(
     c : array_like of int or None
         Codes of the output format that broadcast to the shape of the result. None: +0.
     acc : Exact, Rounded or Aligned
-        The accumulation, which says how the terms are added: :mod:`polymac.golden.formats.accumulation`.
+        How the terms are added: :mod:`.accumulation`.
     out : str or Format or None
         Output format. None: the accumulator's in the rounded style, else fp32.
 

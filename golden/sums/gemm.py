@@ -47,7 +47,7 @@ def gemm(
     each beat's products are summed exactly, added to the accumulator, and the result wraps or saturates. The terms of
     the zero points are then added exactly, and that sum wraps or saturates once more.
 
-    *Styles of accumulation* (all else): every result is that of :func:`.dot.dot` for a row of a and a column of b.
+    *Styles of accumulation* (all else): every result equals :func:`.dot.dot` of a row of a and a column of b.
 
     Memory beyond operands and result stays below MAX_BYTES: the result is computed in tiles.
 
@@ -259,7 +259,7 @@ def _matmul(left: Integers, right: Integers, max_left: int, max_right: int) -> I
         step = exact // product
         if step < min(depth, least):
             continue
-        # In whatever order and grouping the BLAS adds, with or without fused multiply-adds, each product and each
+        # In any order and grouping in which the BLAS adds, with or without fused multiply-adds, each product and each
         # partial sum of a slice is an integer of at most step * product <= 2^24 or 2^53: a number of the type, never
         # rounded. The sum of the slices stays below 2^63.
         x, y = left.astype(dtype), right.astype(dtype)

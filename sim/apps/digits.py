@@ -116,7 +116,7 @@ def run(
     force : bool
         Replace files of those names that hold other bytes.
     progress : callable, optional
-        Told of each stage.
+        Called with the name of each stage.
 
     Raises
     ------

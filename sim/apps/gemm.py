@@ -60,8 +60,8 @@ def gemm(
     """C = A · B of codes (M, K) and (K, N), tile by tile, as the golden GEMM of the whole matrices gives it.
 
     Output stationary: tiles of rows × cols results, each over the whole of K. Weight stationary: for each rows × lanes
-    of K all columns, M vectors each; the results are the partial sums of the next. What is missing to whole tiles and
-    beats is filled with zeros.
+    of K all columns, M vectors each; the results are the partial sums of the next. Partial tiles and beats are
+    zero-padded.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def gemm(
     ------
     ParameterError
         Shapes that do not fit, a code out of range, more products than an exact sum holds, or a sum that goes on in a
-        second plane where that cannot be, or needs zeros where the format has none.
+        second plane where that is not possible, or needs zeros where the format has none.
 
     Examples
     --------
@@ -174,7 +174,7 @@ def _matrix(argument: str, given: Any, fmt: Format) -> Codes:
 
 
 def _check_depth(unit: hdl.Array, depth: int) -> None:
-    """Whether the array can add up that many products, filled with zeros to whole beats or planes."""
+    """Whether the array can add up that many products, zero-padded to whole beats or planes."""
     accumulator = unit.accumulator
     plane = unit.rows * accumulator.lanes
     if unit.dataflow == "ws" and depth > plane and not accumulator.state_is_encoded:

@@ -1,7 +1,7 @@
-"""What the regression of a unit drives and what must come of it, item by item or cycle by cycle, for the native simulator.
+"""What the regression of a unit drives and expects, item by item or cycle by cycle, for the native simulator.
 
-The stimulus is that of :func:`polymac.sim.verify` and of the cocotb benches; here a design may be run through it many
-times, as when it is broken on purpose and each fault has to show.
+The stimulus is the same as in :func:`polymac.sim.verify` and the cocotb benches; here a design may be run through it many
+times, for example once for each fault that was put into it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .verify import EXHAUSTIVE_BITS
 Codes = NDArray[Any]
 Bools = NDArray[np.bool_]
 
-#: Of operands that are too many to try all, products to form; cycles of a unit with an enable.
+#: Products to form where there are too many operands to try all; cycles of a unit with an enable.
 PRODUCTS = 4_000_000
 CYCLES = 6_000
 #: The first trace of many operands has this many; they show most of what is wrong.

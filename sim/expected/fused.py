@@ -22,7 +22,7 @@ def is_fused(unit: hdl.Dot) -> bool:
 
 
 def fused_reference(unit: hdl.Dot, inputs: dict[str, Codes]) -> dict[str, Codes]:
-    """Codes by output port; the flags are those that any of the additions raises (:func:`polymac.golden.fma`)."""
+    """Codes by output port; flags are set that any addition raises (:func:`polymac.golden.fma`)."""
     accumulator = unit.accumulator
     assert isinstance(accumulator, RoundedSum)
     fields = from_ports(accumulator, inputs)

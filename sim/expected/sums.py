@@ -62,7 +62,7 @@ def sums(accumulator: Accumulator, fields: dict[str, Codes], c: Codes | None = N
     fields : dict of str to ndarray
         By port of the unit, codes (n, beats, elements); a single beat in the styles other than exact.
     c : ndarray, optional
-        Codes (n,) that the sums start from; without, from the sum of nothing.
+        Codes (n,) that the sums start from; default: the empty sum.
     """
     (a, fa), (b, fb) = _scalars(accumulator, "a", fields), _scalars(accumulator, "b", met(accumulator, fields))
     # Integers are exact within a beat, and wrap or saturate in their own format.
@@ -72,7 +72,7 @@ def sums(accumulator: Accumulator, fields: dict[str, Codes], c: Codes | None = N
 
 
 def met(accumulator: Accumulator, fields: dict[str, Codes]) -> dict[str, Codes]:
-    """The fields with those elements of b only that meet one of a."""
+    """The fields, with only those elements of b that meet one of a."""
     if not accumulator.sparse:
         return fields
     groups = GROUP * (np.arange(accumulator.products) // KEPT)
@@ -119,7 +119,7 @@ def mac_reference(unit: hdl.Mac, inputs: dict[str, Codes], runs: NDArray[np.int6
     unit : Mac
         Formats, style and ``interleave``.
     inputs : dict of str to ndarray
-        What the ports but ``en`` and ``rst`` carry in each step.
+        What the ports other than ``en`` and ``rst`` carry in each step.
     runs : ndarray of int, optional
         How many more resets came before each step; they end all sums.
     """

@@ -141,7 +141,7 @@ def _opposable(accumulator: Accumulator) -> bool:
 def _oppose(accumulator: Accumulator, fields: dict[str, Codes], before: Codes, generator: Generator) -> None:
     """Let the first products of some steps be near the sum so far times a power of two, mostly of the other sign.
 
-    Of such a sum often the last bits alone remain, of which those of the products before are some.
+    Often only the last bits of such a sum remain, some of which come from earlier products.
     """
     totals, fmt = golden.decode(before, accumulator.out), accumulator.b_element
     (rows,) = np.nonzero((generator.random(len(before)) < _OPPOSED) & np.isfinite(totals) & (totals != 0))
@@ -181,7 +181,7 @@ def _drift(accumulator: Accumulator, fields: dict[str, Codes], numbers: Ints, ge
         for here, make in ((extreme, next_to_largest), (tiny, least)):
             fields[port][here] = make(fmt, fields[port][here].shape, generator)
     fields["a"][tiny] *= one_lane(fields["a"][tiny].shape, generator)
-    # The operand that has a sign makes that of the product.
+    # The operand that has a sign decides the product's.
     side = "a" if accumulator.a_element.signed else "b"
     fmt = accumulator.a_element if side == "a" else accumulator.b_element
     negative = golden.decode(fields[side], fmt) < 0

@@ -24,7 +24,7 @@ def mac_job(unit: hdl.Mac, cycles: int, seed: int, reproduce: str) -> VectorJob:
     total, step_cycles = len(motion.enable), motion.cycles
     given = steps(unit, len(step_cycles), generator)
     found = mac_reference(unit, given, np.cumsum(motion.reset, dtype=np.int64)[step_cycles])
-    # While nothing moves, operands that are there do not count.
+    # Operands are ignored in cycles without a step.
     shown = np.where(motion.moves, motion.done, generator.integers(0, len(step_cycles), total))
     inputs = {name: bus_values(values[shown]) for name, values in given.items()} | motion.ports
     # In every cycle, the step whose sum is there, and the last one that counts of those that made it.

@@ -31,7 +31,7 @@ def prove_no_overflow(
       :meth:`polymac.golden.Format.fraction` gives them), in a register wide enough for ``max_k`` of the greatest;
     * no addition, subtraction, multiplication or shift on the way from the operands to the register loses a bit: what is
       read of its result, extended by its sign if it has one (of a difference: with or without), is the result at the
-      operation's full width. This is of what is written as an operation; adders made of gates (``architecture`` booth and
+      operation's full width. This covers what is written as an operation; adders made of gates (``architecture`` booth and
       tree) are modulo 2**width by intention.
 
     Both are inductive with the bound max_k · greatest product on the sum, which is proven with the first. A product with a
@@ -43,7 +43,7 @@ def prove_no_overflow(
         With an integer accumulator that wraps, or an exact one; of scalar formats of up to 8 bits, dense, without pipeline
         registers.
     design : Design, optional
-        What is generated of it, unless that is to be something else.
+        What is proven instead of the design generated from it.
     max_k : int, optional
         Products; the guarantee of the accumulator unless given.
     timeout, depth
@@ -155,7 +155,7 @@ def _operations(net: Netlist, register: list[Bit]) -> Iterator[Cell]:
             yield cell
 
 
-#: Bits that hold any result of operands of so many bits.
+#: Bits that hold any result of operands of the given widths.
 _FULL_WIDTH = {
     "$add": lambda a, b: max(a, b) + 1,
     "$sub": lambda a, b: max(a, b) + 1,
@@ -191,7 +191,7 @@ def _loses(net: Netlist, cell: Cell) -> list[Bit]:
 
 
 def _differs(net: Netlist, whole: list[Bit], kept: list[Bit], *, signed: int) -> list[Bit]:
-    """A bit that is 1 where a number is another one than its lowest bits are, read with or without a sign."""
+    """A bit that is 1 where a number differs from its lowest bits, read with or without a sign."""
     differs = net.fresh(1)
     parameters = {"A_SIGNED": signed, "A_WIDTH": len(whole), "B_SIGNED": signed, "B_WIDTH": len(kept), "Y_WIDTH": 1}
     net.add("$ne", parameters, {"A": whole, "B": kept, "Y": differs}, "Y")

@@ -3,7 +3,7 @@ its results, and counts all others.
 
 Sums modulo 2**bits depend on no higher bits of operands and accumulators: with one bit most of the datapath drops out of
 the proof. It is enough, since a product that is missing, is added twice or is of another tile changes the sum's last bit
-for some operands; more bits take longer and tell three times from once.
+for some operands; more bits take longer and distinguish a product added three times from one added once.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ def prove_tiles(
 ) -> list[Verdict]:
     """Whether each tile of an array gives its own results, each once and in order, under any stalls and resets.
 
-    Output stationary, proven are: there is no beat of ``c`` but of a tile whose operands were all taken; the tiles in
+    Output stationary, proven are: each beat of ``c`` is of a tile whose operands were all taken; the tiles in
     flight are at most ⌈latency / rows⌉ + 1; every row that is last, and no other, has ``last``; and for each element of C,
     that the one of any tile is the sum of the products of that tile's operands, modulo 2**bits.
 
-    Weight stationary: there is no beat of ``c`` but of a beat of ``a``; those in flight are at most latency + 1; no tile
+    Weight stationary: each beat of ``c`` is of a beat of ``a``; those in flight are at most latency + 1; no tile
     starts before its plane is complete, and at most one complete plane waits; a beat of ``p`` is taken with each beat of
     ``a`` that asks for one, and with no other; and for each column, that the beat of ``c`` of any beat of ``a`` is, modulo
     2**bits, what it makes of the weights of its tile's plane, and is ``last`` where it was.
 
     Both: with something in flight ``c`` is valid at the latest after as many cycles as the latency, and with all inputs
-    valid and ``c`` ready, operands are taken at the latest after rows + 1. Nothing gets stuck so.
+    valid and ``c`` ready, operands are taken at the latest after rows + 1. So nothing gets stuck.
 
     Parameters
     ----------
     array : Array
         Of fixed-point operands, with an accumulator that wraps.
     design : Design, optional
-        What is generated of it, unless that is to be something else.
+        What is proven instead of the design generated from it.
     bits : int
         Bits of the results that are compared.
     results : bool
-        Whether the values of the results are proven, too: what takes long.
+        Whether the values of the results are proven, too, which takes long.
     timeout, depth, jobs
         As of :func:`.formal.prove`.
 

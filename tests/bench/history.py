@@ -48,7 +48,7 @@ class Figure:
     value : float
         The figure.
     unit : str
-        What it is in.
+        The unit of the value.
     """
 
     date: str
@@ -97,7 +97,7 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 
 @cache
 def machine() -> str:
-    """The processor's name and how many cores this process may use."""
+    """The processor's name and the number of cores."""
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():

@@ -26,13 +26,13 @@ from polymac.synth.area.place_and_route import Timing, place_and_route
 
 HISTORY = History("timing")
 GOALS = (100, 150, 200)
-#: Measures a unit of that depth with so many seeds.
+#: ``measure(depth, seeds)``: a unit of that depth, by that many runs.
 Measure = Callable[[int, int], Timing]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One unit: how to make it with so many registers, and the number with which each of its places has one."""
+    """One unit: how to make it with a number of registers, and the number with which each of its places has one."""
 
     name: str
     knob: str

@@ -51,7 +51,7 @@ UNITS: dict[str, Callable[[], hdl.Unit]] = {
     "array": lambda: hdl.Array(a="int4", b="int4", rows=3, cols=2, acc="int8", overflow="saturate", stages=1),
     "array_ws": lambda: hdl.Array(a="int4", b="int4", rows=3, cols=2, acc="int8", dataflow="ws"),
 }
-#: Seconds for the proof that something is no fault: at first, and where nothing else has told.
+#: Seconds for the proof that a mutation is no fault: at first, and where it is still undecided at the end.
 QUICK, THOROUGH = 10.0, 300.0
 
 

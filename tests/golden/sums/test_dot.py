@@ -123,7 +123,7 @@ def test_exact_and_rounded_like_fractions(name_a, name_b, kind, rng, round_float
 
 @pytest.mark.parametrize("name", ["fp16", "bf16", "fp8_e4m3", "fp8_e5m2", "tf32", "fp6_e2m3"])
 def test_rounded_like_numpy_float32(name, rng):
-    # Products of these formats are exact in float64, and but for the exponents of bf16 and tf32 in float32.
+    # Products of these formats are exact in float64, and, apart from the exponents of bf16 and tf32, in float32.
     fmt = golden.format(name)
     for kind in ("any", "finite", "near"):
         a, b = operands(fmt, (300, 40), kind, rng), operands(fmt, (300, 40), kind, rng)
