@@ -86,6 +86,7 @@ def test_buses_and_glitches(map_netlist, nangate, tmp_path):
     for name, item in settled.items():
         other = with_glitches[name]
         assert item["T0"] + item["T1"] == duration == 300_000 and item["IG"] == 0
+        assert other["IG"] <= other["TC"] - (item["TC"] > 0) and (name[0] not in "ab" or other["IG"] == 0)
         assert other["TC"] - other["IG"] == item["TC"] and other["IG"] % 2 == 0 and other["T1"] == item["T1"]
     assert any(item["IG"] for item in with_glitches.values())
     stream = streams["a"] & 1
