@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,8 +98,11 @@ def noise_table(
     seeds: Sequence[int] = SEEDS,
     scaling: str = "mse",
     rounding: str | None = None,
+    tensors: Mapping[str, Sequence[ArrayLike]] | None = None,
 ) -> list[Noise]:
     """The noise of each format on each distribution, formats first; by default all of the catalogue and all there are.
+
+    ``tensors`` are others by name, such as those of a network, each one a sequence of which one stands for each seed.
 
     Raises
     ------
@@ -115,13 +118,18 @@ def noise_table(
     if not len(seeds):
         raise ParameterError("seeds must hold at least one seed, not none")
     found = [any_format(name) for name in (formats or [*FORMATS, *BLOCK_FORMATS])]
-    tensors = {name: [draw(name, size, seed) for seed in seeds] for name in (distributions or DISTRIBUTIONS)}
+    names = DISTRIBUTIONS if distributions is None else distributions
+    samples: dict[str, Sequence[ArrayLike]] = {name: [draw(name, size, seed) for seed in seeds] for name in names}
+    for name, given in (tensors or {}).items():
+        if len(given) != len(seeds):
+            raise ParameterError(f"tensors must hold {len(seeds)} of {name}, one for each seed, not {len(given)}")
+        samples[name] = given
     rows = []
     for fmt in found:
-        for name, samples in tensors.items():
-            decibels = [sqnr_db(x, fmt, scaling=scaling, rounding=rounding) for x in samples]
+        for name, each in samples.items():
+            decibels = [sqnr_db(x, fmt, scaling=scaling, rounding=rounding) for x in each]
             mean, spread = mean_and_spread(decibels)
-            rows.append(Noise(fmt.name, name, bits_per_element(fmt), mean, spread, tuple(seeds), size))
+            rows.append(Noise(fmt.name, name, bits_per_element(fmt), mean, spread, tuple(seeds), np.size(each[0])))
     return rows
 
 

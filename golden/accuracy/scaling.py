@@ -21,8 +21,9 @@ Reals = NDArray[np.float64]
 SCALINGS = ("mse", "power_of_two", "absmax", "rms")
 
 # The search for the scale: how far the largest magnitude may be clipped, and by how much it may be below the largest
-# number, in octaves; steps of an octave in the second pass; the numbers that it is made on.
-_CLIPPED, _BELOW, _STEPS, _LARGEST, _OTHERS = 7, 6, 16, 256, 1024
+# number, in octaves; steps of an octave in the second pass; the numbers that both are made on; and the scales that are then
+# tried on all numbers.
+_CLIPPED, _BELOW, _STEPS, _LARGEST, _OTHERS, _FINALISTS = 7, 6, 32, 256, 1024, 8
 #: Octaves by which the largest magnitude is below the largest number at most: formats with a wider range have no noise to
 #: gain from the rest of it, but tapered ones have their precision around 1.
 _WIDEST = 140
@@ -57,7 +58,7 @@ def quantized(x: ArrayLike, fmt: Format | BlockFormat, *, scaling: str = "mse", 
     scale for the tensor:
 
     "mse"
-        that of the least mean square error, searched in steps of 1/16 octave (the default);
+        that of the least mean square error, searched in steps of 1/32 octave (the default);
     "power_of_two"
         that of the least mean square error among powers of two, which a shift of the exponent makes;
     "absmax"
@@ -148,11 +149,20 @@ def _scale(x: Reals, fmt: Format, scaling: str) -> float:
     top = int(np.floor(np.log2(largest)))
     first, last = top - int(limit) - _CLIPPED, top - min(int(limit), 0) + _BELOW
     exponents = np.arange(max(first, last - _WIDEST), last + 1)
-    best = exponents[_noises(sample, weights, fmt, np.ldexp(1.0, exponents)).argmin()]
-    if scaling == "power_of_two":
-        return float(np.ldexp(1.0, best))
-    finer = 2.0 ** (best + np.arange(-_STEPS, _STEPS + 1) / _STEPS)
-    return float(finer[_noises(sample, weights, fmt, finer).argmin()])
+    scales = np.ldexp(1.0, exponents)
+    noises = _noises(sample, weights, fmt, scales)
+    if scaling == "mse":
+        best = exponents[noises.argmin()]
+        scales = 2.0 ** (best + np.arange(-_STEPS, _STEPS + 1) / _STEPS)
+        noises = _noises(sample, weights, fmt, scales)
+    # Of equal ones the least scale: so that a sign or a power of two changes nothing.
+    finalists = scales[np.argsort(noises, kind="stable")[:_FINALISTS]]
+    if scaling == "mse":
+        finalists = np.append(finalists, largest * 2.0**-limit)
+    finalists = np.sort(finalists)
+    flat = x.reshape(-1)
+    once = np.ones(flat.size)
+    return float(finalists[np.argmin([_noises(flat, once, fmt, scale)[0] for scale in finalists[:, None]])])
 
 
 def _log2(fmt: Format) -> float:

@@ -119,7 +119,7 @@ def sum_codes(
     if isinstance(accumulate, Aligned):
         return aligned_sum(_rows_first(a), _columns_first(b), c, fa, fb, accumulate, out)
     if isinstance(accumulate, Rounded) and rounds_as_float64(fa, fb, accumulate, out):
-        return float64_sum(_rows_first(a), _columns_first(b), c, fa, fb)
+        return float64_sum(_rows_first(a), _columns_first(b), c, fa, fb, out)
     left, right = (in_full_shape(unpack(x, fmt, accumulate.subnormals), x.shape) for x, fmt in ((a, fa), (b, fb)))
     block = accumulate.block if isinstance(accumulate, Rounded) else None
     return _limb_sums(left, right, c, accumulate, out, block)
