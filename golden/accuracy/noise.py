@@ -43,7 +43,7 @@ def sqnr_db(
     Examples
     --------
     >>> round(golden.sqnr_db(golden.draw("gaussian", 1 << 14), "fp8_e4m3"), 1)
-    31.6
+    31.7
     """
     fmt = any_format(fmt)
     data = finite("x", x)
@@ -79,6 +79,12 @@ class Noise:
         The seeds.
     size : int
         Numbers in a tensor.
+
+    Examples
+    --------
+    >>> (row,) = golden.noise_table(["mxfp4"], ["uniform"], size=1024, seeds=[0])
+    >>> row.bits, row.spread_db
+    (4.25, 0.0)
     """
 
     format: str
@@ -112,7 +118,7 @@ def noise_table(
     Examples
     --------
     >>> [(row.format, round(row.sqnr_db)) for row in golden.noise_table(["int8", "mxfp4"], ["gaussian"], seeds=[0])]
-    [('int8', 40), ('mxfp4', 19)]
+    [('int8', 41), ('mxfp4', 19)]
     """
     check_int("size", size, 1)
     if not len(seeds):

@@ -39,7 +39,11 @@ def test_it_is_the_accuracy_of_the_run_with_hardware(name: str, tmp_path: object
 def test_sums_in_a_style() -> None:
     exact, rounded = (sim.digits_accuracy("nvfp4", seeds=[0], accumulate=how).percent for how in ("exact", "fp32"))
     assert abs(exact - sim.digits_accuracy("nvfp4", seeds=[0]).percent) < 0.3 and abs(rounded - exact) < 0.5
-    assert sim.digits_accuracy("fp8_e4m3", seeds=[0], accumulate="e2m1").percent < 60
+    # Two fraction bits are too few for a sum of 64 products.
+    exact, rounded = (
+        sim.digits_accuracy("fp8_e4m3", seeds=[0], accumulate=how).percent for how in ("exact", "fp8_e5m2")
+    )
+    assert rounded < exact - 3
 
 
 def test_tensors() -> None:
