@@ -1,5 +1,8 @@
 """NumPy models of every number format and of quantized GEMM: what every bit of the hardware must be."""
 
+from .accuracy.dot_error import DotError, dot_error, dot_error_table
+from .accuracy.noise import Noise, noise_table, sqnr_db
+from .accuracy.tensors import draw
 from .arithmetic.operations import add, fma, multiply
 from .arithmetic.unpacked import UnpackedProduct, multiply_unpacked
 from .arrays.output_stationary import OutputStationary, Trace
@@ -44,6 +47,7 @@ __all__ = [
     "Aligned",
     "BlockFormat",
     "Calibration",
+    "DotError",
     "Entropy",
     "Exact",
     "Flag",
@@ -54,6 +58,7 @@ __all__ = [
     "MeanStd",
     "MinMax",
     "MovingAverage",
+    "Noise",
     "OutputStationary",
     "ParameterError",
     "Percentile",
@@ -77,6 +82,9 @@ __all__ = [
     "decode_blocks",
     "dequantize",
     "dot",
+    "dot_error",
+    "dot_error_table",
+    "draw",
     "encode",
     "encode_blocks",
     "exact_k",
@@ -92,6 +100,7 @@ __all__ = [
     "load_formats",
     "multiply",
     "multiply_unpacked",
+    "noise_table",
     "pack_bits",
     "preset",
     "qgemm",
@@ -103,6 +112,7 @@ __all__ = [
     "rescale",
     "rescale_float",
     "sparse_gemm",
+    "sqnr_db",
     "to_int",
     "unpacked_product",
     "xnor_gemm",

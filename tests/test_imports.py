@@ -22,7 +22,7 @@ LAYERS: dict[str, list[set[str]]] = {
         {"codec"},
         {"arithmetic", "sums"},
         {"quantization"},
-        {"arrays"},
+        {"accuracy", "arrays"},
     ],
     "hdl": [
         {name} for name in ("core", "integer", "operand", "rounding", "product", "sums", "units", "arrays", "emit")

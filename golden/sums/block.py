@@ -12,12 +12,15 @@ from ..codec.scalar import encode
 from ..formats import FORMATS, Format, ParameterError
 from ..formats.accumulation import Accumulation, Aligned, Exact, Rounded
 from ..formats.block import BlockFormat
+from ..formats.families import ieee_float
 from ..formats.registry import block_format
 from .dot import dot
 from .gemm import gemm
 
 _FP64 = FORMATS["fp64"]
 _EXACT = Exact()
+#: Exponent bits of the floats that stand for elements times powers of two: products of two are within float64's range.
+_EXP_BITS = 9
 
 
 def block_gemm(
@@ -64,8 +67,8 @@ def block_gemm(
     array([[32., 32., 32.],
            [32., 32., 32.]])
     """
-    x, y = _operands(a, b, fa, fb, acc, (1, 0))
-    return gemm(x, y, _FP64, _FP64, c, acc=acc, out=out)
+    (x, own_a), (y, own_b) = _operands(a, b, fa, fb, acc, (1, 0))
+    return gemm(x, y, own_a, own_b, c, acc=acc, out=out)
 
 
 def block_dot(
@@ -86,8 +89,8 @@ def block_dot(
     >>> golden.decode(golden.block_dot(blocks, blocks, "mxfp4", "mxfp4"), "fp32").item()
     8.0
     """
-    x, y = _operands(a, b, fa, fb, acc, (-1, -1))
-    return dot(x, y, _FP64, _FP64, c, acc=acc, out=out)
+    (x, own_a), (y, own_b) = _operands(a, b, fa, fb, acc, (-1, -1))
+    return dot(x, y, own_a, own_b, c, acc=acc, out=out)
 
 
 def _operands(
@@ -97,8 +100,8 @@ def _operands(
     fb: str | BlockFormat,
     accumulation: object,
     axes: tuple[int, int],
-) -> list[Integers]:
-    """The operands as codes of fp64, which hold every value of a block format exactly."""
+) -> list[tuple[Integers, Format]]:
+    """The operands as codes of a float that holds every value of the block format exactly, and that float."""
     formats = block_format(fa), block_format(fb)
     if isinstance(accumulation, Aligned):
         raise ParameterError(f"acc must be Exact or Rounded for block formats, not {accumulation}")
@@ -111,5 +114,17 @@ def _operands(
                 )
     operands = []
     for argument, parts, fmt, axis in zip("ab", (a, b), formats, axes, strict=True):
-        operands.append(encode(decode_blocks(check_parts(argument, parts, fmt), fmt, axis=axis), _FP64))
+        own = _holding(fmt)
+        operands.append((encode(decode_blocks(check_parts(argument, parts, fmt), fmt, axis=axis), own), own))
     return operands
+
+
+def _holding(fmt: BlockFormat) -> Format:
+    """fp64; or where scales are powers of two a float of no more significand bits than the elements have, as shorter
+    products are summed sooner (:func:`.float64_chain.rounds_as_float64`)."""
+    frac_bits = max(fmt.element.max_significand.bit_length() - 1, 1)
+    own = ieee_float(_EXP_BITS, frac_bits)
+    least = fmt.element.lsb_exponent + fmt.scale.min_exponent
+    greatest = fmt.element.max_exponent + fmt.scale.max_exponent
+    fits = fmt.power_of_two and own.lsb_exponent <= least and greatest <= own.max_exponent
+    return own if fits else _FP64

@@ -119,7 +119,7 @@ def sum_codes(
     if isinstance(accumulation, Aligned):
         return aligned_sum(_rows_first(a), _columns_first(b), c, fa, fb, accumulation, out)
     if isinstance(accumulation, Rounded) and rounds_as_float64(fa, fb, accumulation, out):
-        return float64_sum(_rows_first(a), _columns_first(b), c, fa, fb)
+        return float64_sum(_rows_first(a), _columns_first(b), c, fa, fb, out)
     left, right = (in_full_shape(unpack(x, fmt, accumulation.subnormals), x.shape) for x, fmt in ((a, fa), (b, fb)))
     block = accumulation.block if isinstance(accumulation, Rounded) else None
     return _limb_sums(left, right, c, accumulation, out, block)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
@@ -13,7 +14,7 @@ from ..core.pipeline import Pipeline, PipelinedUnit
 from ..core.step import step
 from ..core.unit import PortSpec, control, number, shape_of
 from ..operand.decoders import decode, decoder, raw_shape
-from ..operand.raw_float import RawFloat
+from ..operand.raw_float import NEVER, RawFloat
 from ..rounding.encoders import Path, encoder, has_path, rounder_of
 from ..rounding.fixed_round import round_fixed
 from ..rounding.modes import PORT, PORT_BITS, STOCHASTIC, Policy
@@ -307,9 +308,9 @@ class Adder(PipelinedUnit):
                 for name, code in (("greater", greater), ("lesser", lesser))
             )
             shape = sum_shape(first.shape, second.shape, (False, False), visible)
-            if flushes[0]:
-                first, second = _without_flushed(m, first), _without_flushed(m, second)
-            return first, second, shape, True
+            # Of the greater one only a flushed zero, below which there are only zeros, has a significand other than 0.
+            first = first if flushes[0] else replace(first, zero=NEVER)
+            return first, _without_flushed(m, second) if flushes[0] else second, shape, True
         step(m, "The operands as sign, exponent, significand and class")
         x, y = (decode(m, platform, name, getattr(self, name), fmt, subnormals) for name, fmt in (("a", a), ("b", b)))
         has_subnormals = (x.subnormal is not None, y.subnormal is not None)
@@ -324,4 +325,4 @@ def _without_flushed(m: Module, x: RawFloat) -> RawFloat:
     """The number with the significand 0 where it is flushed to zero."""
     significand: Value = Signal(x.width, name=f"{x.name}_kept")
     m.d.comb += significand.eq(x.significand & Cat((~x.zero).replicate(x.width)))
-    return RawFloat(x.shape, x.sign, x.exponent, significand, x.zero, x.inf, x.nan, x.name, x.subnormal, x.signaling)
+    return replace(x, significand=significand)

@@ -92,6 +92,11 @@ def forward(mlp: CastMlp, x: Reals, gemm: Gemm) -> Reals:
     return x
 
 
+def decoded_gemm(fmt: Format | BlockFormat) -> Gemm:
+    """The products of operands in a format, decoded and summed in float64: what an accumulator without error gives."""
+    return lambda a, b: _decode(a, fmt, axis=1) @ _decode(b, fmt, axis=0)
+
+
 def _signed(fmt: Format | BlockFormat) -> bool:
     element = fmt.element if isinstance(fmt, BlockFormat) else fmt
     return element.signed or element.kind == "binary"

@@ -17,6 +17,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,8 @@ def _cases() -> list[Case]:
     for name, fmt, options in trees:
         tree: dict[str, Any] = {"a": fmt, "b": fmt, "architecture": "tree"}
         cases.append(_multiplier(f"{name}, speed", "nangate45", speed, **tree, **options))
+    for name, recipe in (("int8", "plain area"), ("fp8_e4m3", area), ("fp16", area), ("fp32", area)):
+        cases.append(Case(f"{name} adder, area", partial(hdl.Adder, a=name), "nangate45", recipe, name != "fp32"))
     mac = hdl.Mac(a="int8", b="int8", acc="int32", architecture="booth")
     cases.append(Case("int8 MAC, area", lambda: mac, "nangate45", area))
     for target in ("xc7", "ice40", "ecp5"):
