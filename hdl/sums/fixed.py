@@ -21,6 +21,7 @@ from ..integer.sum_of_signs import sum_of_signs
 from ..operand.decoders import decode, decoder, is_sign, raw_shape
 from ..operand.raw_float import NEVER, RawFloat, RawShape
 from ..product.lane_product import LaneProduct, lane_product
+from ..rounding.modes import rounds_down
 from .accumulator import MODE, Accumulator, Beat
 
 
@@ -292,7 +293,7 @@ def _signs(accumulator: Accumulator) -> tuple[str, ...]:
     """What the sign of a zero sum depends on: whether all products are negative; under "rdn", whether some are; both where
     a port chooses the mode, or a scale may change all signs."""
     assert isinstance(accumulator.style, Exact | Rounded)
-    down = accumulator.style.rounding == "rdn"
+    down = rounds_down(accumulator.style.rounding)
     if not (accumulator.state_is_encoded or down):
         return ()
     chosen = any(name == MODE for name, _, _ in accumulator.a_fields)

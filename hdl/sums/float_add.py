@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
-from ...golden.formats import Format, RoundingMode
+from ...golden.formats import Format
 from ..core.delays import LUT, adder
 from ..core.hierarchy import instantiate
 from ..core.pipeline import Pipeline, PipelinedUnit
@@ -15,7 +15,7 @@ from ..core.step import step
 from ..integer.shifter import shift_delays, shift_window
 from ..operand.decoders import decode
 from ..operand.raw_float import NEVER, RawFloat
-from ..rounding.modes import PORT, PORT_BITS, Policy
+from ..rounding.modes import PORT, PORT_BITS, Policy, RoundingLogic
 from ..rounding.round_magnitude import ROUND_PLACES, round_delays, round_magnitude
 
 
@@ -328,9 +328,9 @@ class FloatAdd(PipelinedUnit):
         """Class of the sum, and the signs that an infinity and a zero have."""
         classes = {name: Signal(name=f"sum_{name}") for name in ("nan", "inf", "inf_sign", "zero_sign")}
         opposite = Signal(name="opposite_infinities")
-        zero_sign = term["zero_sign"] | acc.sign if self.policy.rounding == "rdn" else term["zero_sign"] & acc.sign
+        zero_sign = term["zero_sign"] | acc.sign if self.policy.rounds_down else term["zero_sign"] & acc.sign
         if self.policy.rounding == PORT:
-            zero_sign = Mux(term["mode"] == RoundingMode.RDN.port_code, term["some_negative"] | acc.sign, zero_sign)
+            zero_sign = Mux(RoundingLogic(term["mode"]).down, term["some_negative"] | acc.sign, zero_sign)
         m.d.comb += [
             opposite.eq(term["inf"] & acc.inf & (term["sign"] ^ acc.sign)),
             classes["nan"].eq(term["nan"] | acc.nan | opposite),
@@ -379,7 +379,7 @@ def float_add(
     y = Signal(fmt.width, name=f"{name}_sum")
     wires = {"acc": acc, "value": term.significand, "y": y} | ({"exponent": term.exponent} if term.shape.span else {})
     wires |= {"sign": term.sign, "nan": term.nan, "inf": term.inf}
-    wires["zero_sign"] = term.any_negative if policy.rounding == "rdn" else term.all_negative
+    wires["zero_sign"] = term.any_negative if policy.rounds_down else term.all_negative
     wires |= {"some_negative": term.any_negative, "mode": mode} if mode is not None else {}
     wires |= {"invalid": term.invalid, "flags": flags} if flags is not None else {}
     wires |= {"en": enable} if unit.latency else {}

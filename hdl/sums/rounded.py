@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from amaranth.hdl import Cat, Module, Signal, Value
 
 from ...golden.formats import (
+    Accumulation,
     BlockFormat,
     ParameterError,
     Rounded,
@@ -48,9 +49,15 @@ class RoundedSum(Accumulator):
         The state holds, above the code, the exceptions (:class:`formats.Flag`) of all operations so far.
     """
 
+    takes: ClassVar[frozenset[str]] = frozenset({"rounding", "flags"})
+
     rounded: Rounded
     port: bool = False
     flags: bool = False
+
+    @classmethod
+    def keywords(cls, accumulation: Accumulation, out: str) -> dict[str, str | None]:
+        return {"acc": style_name(accumulation)}
 
     @classmethod
     def make(cls, request: Request) -> RoundedSum:
