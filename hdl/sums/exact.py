@@ -18,9 +18,11 @@ from ..rounding.encoders import Path, has_path
 from ..rounding.modes import Policy, rounds_down
 from ..rounding.round_magnitude import ROUND_PLACES, round_delays, round_magnitude
 from .accumulator import MAX_EXACT_BITS, Accumulator, Beat, check_nan
-from .fixed import block_delays, block_term, check_scales, sum_bits
+from .block import block_delays, block_term
+from .fixed import sum_bits
 from .integer import DEFAULT_MAX_K
 from .options import Request
+from .scales import check_scales
 
 
 @dataclass(frozen=True)

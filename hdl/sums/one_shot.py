@@ -14,8 +14,9 @@ from ..operand.decoders import raw_shape
 from ..rounding.modes import Policy, rounds_down
 from ..rounding.round_magnitude import ROUND_PLACES, round_delays, round_magnitude
 from .accumulator import Beat
+from .block import block_delays, block_term
 from .exact import ExactSum
-from .fixed import block_delays, block_term, sum_bits
+from .fixed import sum_bits
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,11 @@ from ..product.lane_product import LaneProduct, lane_product
 from ..rounding.encoders import Path, has_path
 from ..rounding.modes import PORT, PORT_BITS, Policy
 from .accumulator import MAX_EXACT_BITS, MODE, Accumulator, Beat, Field, check_nan, products_of
-from .fixed import block_delays, block_term, check_scales, scale_delays, scaled, sum_bits
+from .block import block_delays, block_term
+from .fixed import sum_bits
 from .float_add import add_delays, float_add
 from .options import Request
+from .scales import check_scales, scale_delays, scaled
 
 #: Bits of :class:`formats.Flag`.
 FLAG_BITS = 5
