@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from amaranth.hdl import Module, Mux, Signal, Value
 
@@ -53,12 +53,25 @@ class Accumulator(ABC):
     31
     """
 
+    #: Which of ``max_k``, ``force_wide``, ``rounding`` and ``flags`` have a meaning for it.
+    takes: ClassVar[frozenset[str]] = frozenset()
+
     a: Format | BlockFormat
     b: Format | BlockFormat
     lanes: int
     out: Format
     sparse: bool
     architecture: str
+
+    @classmethod
+    def block_of(cls, accumulation: Accumulation | None) -> int:
+        """Products that the accumulation adds at once: a beat has a multiple of them."""
+        return 1
+
+    @classmethod
+    def keywords(cls, accumulation: Accumulation, out: str) -> dict[str, str | None]:
+        """The options that ask for an accumulation with results in ``out``."""
+        return {"acc": style_name(accumulation), "out": out}
 
     @classmethod
     @abstractmethod

@@ -7,7 +7,16 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal, Value
 
-from ...golden.formats import Aligned, FloatFormat, Format, ParameterError, check_choice, ieee_float, style_name
+from ...golden.formats import (
+    Accumulation,
+    Aligned,
+    FloatFormat,
+    Format,
+    ParameterError,
+    check_choice,
+    ieee_float,
+    style_name,
+)
 from ..core.hierarchy import instantiate
 from ..core.pipeline import Pipeline
 from ..core.step import step
@@ -34,6 +43,11 @@ class AlignedSum(Accumulator):
     """
 
     aligned: Aligned
+
+    @classmethod
+    def block_of(cls, accumulation: Accumulation | None) -> int:
+        assert isinstance(accumulation, Aligned)
+        return accumulation.block
 
     @classmethod
     def make(cls, request: Request) -> AlignedSum:

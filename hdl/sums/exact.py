@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 
@@ -15,12 +15,14 @@ from ..integer.product import ARCHITECTURES
 from ..integer.shifter import shift_delays
 from ..operand.decoders import raw_shape
 from ..rounding.encoders import Path, has_path
-from ..rounding.modes import Policy
+from ..rounding.modes import Policy, rounds_down
 from ..rounding.round_magnitude import ROUND_PLACES, round_delays, round_magnitude
 from .accumulator import MAX_EXACT_BITS, Accumulator, Beat, check_nan
-from .fixed import block_delays, block_term, check_scales, sum_bits
+from .block import block_delays, block_term
+from .fixed import sum_bits
 from .integer import DEFAULT_MAX_K
 from .options import Request
+from .scales import check_scales
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class ExactSum(Accumulator):
     quantum : int
         The weight of its last bit, as a power of two.
     """
+
+    takes: ClassVar[frozenset[str]] = frozenset({"max_k", "force_wide"})
 
     exact: Exact
     max_k: int
@@ -113,7 +117,7 @@ class ExactSum(Accumulator):
         formats += [fmt.scale for fmt in (self.a, self.b) if isinstance(fmt, BlockFormat)]
         special = any(fmt.has_specials for fmt in formats)
         names = ("nan", "plus_inf", "minus_inf") if special else ()
-        return (*names, *(("any_negative",) if self.exact.rounding == "rdn" else ()))
+        return (*names, *(("any_negative",) if rounds_down(self.exact.rounding) else ()))
 
     @property
     def exact_k(self) -> int:

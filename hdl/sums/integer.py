@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from amaranth.hdl import Module, Signal, Value
 
 from ...golden.formats import (
     FIXED_OVERFLOWS,
+    Accumulation,
+    Exact,
     Format,
     ParameterError,
     check_choice,
@@ -47,9 +49,16 @@ class IntegerSum(Accumulator):
         What becomes of a sum beyond ``out``, beat by beat.
     """
 
+    takes: ClassVar[frozenset[str]] = frozenset({"max_k"})
+
     a: Format
     b: Format
     overflow: str
+
+    @classmethod
+    def keywords(cls, accumulation: Accumulation, out: str) -> dict[str, str | None]:
+        assert isinstance(accumulation, Exact)
+        return {"acc": out, "overflow": accumulation.overflow}
 
     @classmethod
     def make(cls, request: Request) -> IntegerSum:

@@ -11,11 +11,12 @@ from ..core.delays import LUT, adder
 from ..core.pipeline import Pipeline
 from ..core.step import step
 from ..operand.decoders import raw_shape
-from ..rounding.modes import Policy
+from ..rounding.modes import Policy, rounds_down
 from ..rounding.round_magnitude import ROUND_PLACES, round_delays, round_magnitude
 from .accumulator import Beat
+from .block import block_delays, block_term
 from .exact import ExactSum
-from .fixed import block_delays, block_term, sum_bits
+from .fixed import sum_bits
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class OneShotSum(ExactSum):
         classes = {name: Signal(name=f"sum_{name}") for name in ("sign", "zero", "nan", "inf")}
         min_weight = term.shape.quantum + raw_shape(self.out).bias
         weight = Signal(range(min(min_weight, 0), min_weight + term.shape.span + 1), name="last_weight")
-        down = term.any_negative if self.exact.rounding == "rdn" else 0
+        down = term.any_negative if rounds_down(self.exact.rounding) else 0
         m.d.comb += [
             magnitude.eq(Mux(term.significand < 0, -term.significand, term.significand)),
             weight.eq(term.exponent + min_weight),

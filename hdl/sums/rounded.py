@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from amaranth.hdl import Cat, Module, Signal, Value
 
 from ...golden.formats import (
+    Accumulation,
     BlockFormat,
     ParameterError,
     Rounded,
@@ -23,9 +24,11 @@ from ..product.lane_product import LaneProduct, lane_product
 from ..rounding.encoders import Path, has_path
 from ..rounding.modes import PORT, PORT_BITS, Policy
 from .accumulator import MAX_EXACT_BITS, MODE, Accumulator, Beat, Field, check_nan, products_of
-from .fixed import block_delays, block_term, check_scales, scale_delays, scaled, sum_bits
+from .block import block_delays, block_term
+from .fixed import sum_bits
 from .float_add import add_delays, float_add
 from .options import Request
+from .scales import check_scales, scale_delays, scaled
 
 #: Bits of :class:`formats.Flag`.
 FLAG_BITS = 5
@@ -48,9 +51,15 @@ class RoundedSum(Accumulator):
         The state holds, above the code, the exceptions (:class:`formats.Flag`) of all operations so far.
     """
 
+    takes: ClassVar[frozenset[str]] = frozenset({"rounding", "flags"})
+
     rounded: Rounded
     port: bool = False
     flags: bool = False
+
+    @classmethod
+    def keywords(cls, accumulation: Accumulation, out: str) -> dict[str, str | None]:
+        return {"acc": style_name(accumulation)}
 
     @classmethod
     def make(cls, request: Request) -> RoundedSum:

@@ -21,7 +21,6 @@ from ...golden.formats import (
     format,
     preset,
     style,
-    style_name,
 )
 from ..rounding.encoders import Path, has_path
 from ..rounding.modes import PORT
@@ -96,21 +95,21 @@ def accumulator(
         for name, value in (("out", out), ("force_wide", options.force_wide or None)):
             if value is not None:
                 raise ParameterError(f"{name} must be left out for a fixed-point accumulator, not {value}")
-        _only_rounded(acc, rounding, flags)
         accumulation, result = None, fixed
+        _check_rounding(IntegerSum, acc, rounding, flags)
     elif fixed is not None:
         raise ParameterError(f"acc must be exact, rounded or aligned for {a} × {b}, not the fixed-point format {acc}")
     else:
         accumulation = style(DEFAULT_ACC if acc is None else acc)
-        if options.max_k is not None and not isinstance(accumulation, Exact):
+        chosen = ACCUMULATORS[type(accumulation)]
+        if options.max_k is not None and "max_k" not in chosen.takes:
             raise ParameterError(
                 f"max_k must be left out with acc={acc or DEFAULT_ACC}, not {options.max_k}: it has no bound"
             )
-        if options.force_wide and not isinstance(accumulation, Exact):
+        if options.force_wide and "force_wide" not in chosen.takes:
             raise ParameterError(f"force_wide must be left out with acc={acc or DEFAULT_ACC}: only exact sums are wide")
         accumulation, result = check_accumulation(accumulation, out)
-        if not isinstance(accumulation, Rounded):
-            _only_rounded(acc, rounding, flags)
+        _check_rounding(chosen, acc, rounding, flags)
     registered = ACCUMULATORS | (ONE_BEAT if one_beat else {})
     request = Request(options, a, b, lanes, accumulation, result, one_beat, rounding is not None, flags)
     return registered[type(accumulation)].make(request)
@@ -119,18 +118,18 @@ def accumulator(
 def _min_lanes(acc: str | None, sparse: bool) -> int:
     """The fewest lanes that an accumulator takes, in a style or, without one, in fixed point."""
     accumulation = None if acc is None else style(acc)
-    block = accumulation.block if isinstance(accumulation, Aligned) else 1
+    block = ACCUMULATORS[type(accumulation)].block_of(accumulation)
     lanes = lcm(block * GROUP // KEPT, GROUP) if sparse else block
     if lanes > MAX_LANES:
         raise ParameterError(f"acc must have blocks that {MAX_LANES} lanes can fill, not {block} products ({acc})")
     return lanes
 
 
-def _only_rounded(acc: str | None, rounding: str | None, flags: bool) -> None:
-    """Raise a ParameterError if there is what only rounded sums have."""
+def _check_rounding(chosen: type[Accumulator], acc: str | None, rounding: str | None, flags: bool) -> None:
+    """Raise a ParameterError if a mode or flags are asked for that the accumulator does not have."""
     given = "a fixed-point accumulator" if acc is None else f"acc={acc}"
     for name, value in (("rounding", rounding), ("flags", "on" if flags else None)):
-        if value is not None:
+        if value is not None and name not in chosen.takes:
             raise ParameterError(
                 f"{name} must be left out with {given}, which is not rounded product by product, not {value}"
             )
@@ -181,9 +180,6 @@ def preset_parameters(name: str) -> dict[str, Any]:
     {'a': 'fp16', 'b': 'fp16', 'lanes': 4, 'acc': 'aligned:4:23', 'out': 'fp32'}
     """
     known = preset(name)
-    given: dict[str, Any] = {"a": known.a, "b": known.b, "lanes": known.lanes}
-    accumulation = known.acc
-    if has_path(format(known.out), Path.FIXED_POINT):
-        assert isinstance(accumulation, Exact)
-        return given | {"acc": known.out, "overflow": accumulation.overflow}
-    return given | {"acc": style_name(accumulation)} | ({} if isinstance(accumulation, Rounded) else {"out": known.out})
+    in_fixed_point = has_path(format(known.out), Path.FIXED_POINT)
+    chosen = ACCUMULATORS[type(None if in_fixed_point else known.acc)]
+    return {"a": known.a, "b": known.b, "lanes": known.lanes} | chosen.keywords(known.acc, known.out)
