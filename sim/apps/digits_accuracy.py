@@ -89,9 +89,7 @@ def digits_accuracy(
     if not len(seeds):
         raise ParameterError("seeds must hold at least one seed, not none")
     if takes_requantizer(found) and acc is not None:
-        raise ParameterError(
-            f"acc must be left out with {found}, whose sums are exact integers, not {acc}"
-        )
+        raise ParameterError(f"acc must be left out with {found}, whose sums are exact integers, not {acc}")
     how = None if acc is None else style(acc)
     percents, floats, rows = [], [], 0
     for seed in seeds:

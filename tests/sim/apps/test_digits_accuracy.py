@@ -30,19 +30,15 @@ def test_mean_and_spread_are_those_of_the_seeds() -> None:
 @pytest.mark.parametrize("name", ["int8", "mxfp4"])
 def test_it_is_the_accuracy_of_the_run_with_hardware(name: str, tmp_path: object) -> None:
     run = digits.run(format=name, rows=2, cols=2, folder=tmp_path)  # type: ignore[arg-type]
-    accumulate = None if name == "int8" else "fp32"
-    assert sim.digits_accuracy(name, seeds=[0], accumulate=accumulate).percent == pytest.approx(
-        100 * run.accuracy_golden
-    )
+    acc = None if name == "int8" else "fp32"
+    assert sim.digits_accuracy(name, seeds=[0], acc=acc).percent == pytest.approx(100 * run.accuracy_golden)
 
 
 def test_sums_in_a_style() -> None:
-    exact, rounded = (sim.digits_accuracy("nvfp4", seeds=[0], accumulate=how).percent for how in ("exact", "fp32"))
+    exact, rounded = (sim.digits_accuracy("nvfp4", seeds=[0], acc=how).percent for how in ("exact", "fp32"))
     assert abs(exact - sim.digits_accuracy("nvfp4", seeds=[0]).percent) < 0.3 and abs(rounded - exact) < 0.5
     # Two fraction bits are too few for a sum of 64 products.
-    exact, rounded = (
-        sim.digits_accuracy("fp8_e4m3", seeds=[0], accumulate=how).percent for how in ("exact", "fp8_e5m2")
-    )
+    exact, rounded = (sim.digits_accuracy("fp8_e4m3", seeds=[0], acc=how).percent for how in ("exact", "fp8_e5m2"))
     assert rounded < exact - 1.5
 
 
@@ -61,7 +57,5 @@ def test_tensors() -> None:
 def test_errors() -> None:
     with pytest.raises(golden.ParameterError, match=r"^seeds must hold at least one seed, not none$"):
         sim.digits_accuracy("int8", seeds=[])
-    with pytest.raises(
-        golden.ParameterError, match=r"^accumulate must be left out with int8, whose sums are exact integer"
-    ):
-        sim.digits_accuracy("int8", accumulate="fp32")
+    with pytest.raises(golden.ParameterError, match=r"^acc must be left out with int8, whose sums are exact integer"):
+        sim.digits_accuracy("int8", acc="fp32")
