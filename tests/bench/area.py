@@ -187,7 +187,7 @@ def main() -> None:
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all records there")
     add_option(parser)
     arguments = parser.parse_args()
-    HISTORY.file = arguments.history
+    HISTORY.start(arguments.history)
     plain: list[dict[str, Any]] = []
     if arguments.fpga:
         for target in FPGAS:

@@ -298,7 +298,7 @@ def main() -> None:
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all records there")
     add_option(parser)
     arguments = parser.parse_args()
-    HISTORY.file = arguments.history
+    HISTORY.start(arguments.history)
     measured = [measure(row, arguments.jobs) for row in ROWS if arguments.only in row.work]
     print_rows(measured)
     for item in measured:

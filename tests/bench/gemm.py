@@ -99,7 +99,7 @@ def main() -> None:
     """Print the comparisons, then the peak memory of a large product."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_option(parser)
-    HISTORY.file = parser.parse_args().history
+    HISTORY.start(parser.parse_args().history)
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     generator = np.random.default_rng(1)
     print(f"one core, NumPy {np.__version__}, {ROUNDS} rounds")

@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures there")
     add_option(parser)
     given = parser.parse_args()
-    HISTORY.file = given.history
+    HISTORY.start(given.history)
     names = [name for name in (*golden.FORMATS, *golden.BLOCK_FORMATS) if given.only in name and is_operand(name)]
     rows: list[Generated] = []
     with progress("generating") as report:

@@ -188,7 +188,7 @@ def main() -> None:
     """Print every comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_option(parser)
-    HISTORY.file = parser.parse_args().history
+    HISTORY.start(parser.parse_args().history)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     versions = [f"Python {sys.version.split()[0]}"]

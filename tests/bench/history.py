@@ -61,7 +61,7 @@ class Figure:
 
 
 class History:
-    """Appends the figures of one script to a file; to none while ``file`` is None.
+    """Appends the figures of one script to a file; nowhere before :meth:`start`.
 
     Parameters
     ----------
@@ -72,11 +72,21 @@ class History:
     def __init__(self, bench: str) -> None:
         self.bench = bench
         self.file: Path | None = None
+        self._names: set[str] = set()
+
+    def start(self, file: Path) -> None:
+        """Begin a run whose figures go to ``file``."""
+        self.file = file
+        self._names.clear()
 
     def add(self, name: str, value: float, unit: str) -> None:
-        """Append a figure at once, so that a run that is broken off keeps what it has measured."""
-        if self.file is None:
+        """Append a figure at once, so that a run that is broken off keeps what it has measured.
+
+        Of several of one name in a run, as where a work is compared with several peers, the first is kept.
+        """
+        if self.file is None or name in self._names:
             return
+        self._names.add(name)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         figure = Figure(now, machine(), versions(), self.bench, name, float(value), unit)
         self.file.parent.mkdir(parents=True, exist_ok=True)

@@ -218,7 +218,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print what was measured as JSON")
     add_option(parser)
     given = parser.parse_args(arguments)
-    HISTORY.file = given.history
+    HISTORY.start(given.history)
     cases = [case for case in CASES.values() if case.is_quick or given.all]
     if given.only is not None:
         cases = [case for case in CASES.values() if given.only in case.name]

@@ -20,7 +20,7 @@ def main() -> None:
     """Print one line per multiplier: native simulator, golden model, and their ratio; then the arrays."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_option(parser)
-    HISTORY.file = parser.parse_args().history
+    HISTORY.start(parser.parse_args().history)
     generator = np.random.default_rng(1)
     for name in ("int8", "fp8_e5m2", "int16", "fp16", "bf16"):
         fmt = golden.format(name)

@@ -42,11 +42,12 @@ def test_figures_are_appended_with_date_machine_and_versions(history, tmp_path):
     path = tmp_path / "new folder" / "history.jsonl"
     bench = history.History("golden")
     bench.add("lost", 1, "s")
-    bench.file = path
+    bench.start(path)
     before = datetime.now(UTC).replace(microsecond=0)
     bench.add("multiply fp16", 12, "M/s")
     first = path.read_text()
     bench.add("encode µ", 0.5, "ratio")
+    bench.add("multiply fp16", 13, "M/s")
     assert path.read_text().startswith(first) and path.read_text().count("\n") == 2
     one, two = history.read(path)
     assert (one.bench, one.name, one.value, one.unit) == ("golden", "multiply fp16", 12.0, "M/s")

@@ -201,7 +201,7 @@ def main() -> None:
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all timings there")
     add_option(parser)
     arguments = parser.parse_args()
-    HISTORY.file = arguments.history
+    HISTORY.start(arguments.history)
     chosen = [row for row in rows() if arguments.units in row.name]
     if not chosen:
         parser.error(f"--units must be part of the name of a unit, not {arguments.units!r}")
