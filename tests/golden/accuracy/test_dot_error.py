@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from fractions import Fraction
 from itertools import pairwise
@@ -39,7 +40,11 @@ def test_exact_sums_round_once_whatever_their_length() -> None:
 def test_integers_wrap_or_are_exact() -> None:
     assert dot_error("int8", k=4096, accumulate="int32").error == 0.0
     assert dot_error("int8", k=16, accumulate="int24").error == 0.0
-    assert dot_error("int8", k=4096, accumulate="int16").error > 0.5
+    wrapped, saturated = (
+        dot_error("int8", k=4096, accumulate=golden.Exact(overflow=overflow), out="int16").error
+        for overflow in ("wrap", "saturate")
+    )
+    assert dot_error("int8", k=4096, accumulate="int16").error == wrapped > 0.5 and wrapped != saturated
 
 
 def test_aligned_sums_lose_what_they_cut_off() -> None:
@@ -55,6 +60,23 @@ def test_quantization_is_most_of_the_error_against_reals() -> None:
     for k in (16, 256):
         found = dot_error("fp8_e5m2", k=k, against="reals", vectors=512)
         assert found.error == pytest.approx(math.sqrt(2) * noise, rel=0.1)
+
+
+def test_fraction_bits_of_fixed_point_change_nothing_of_the_error_against_reals() -> None:
+    fixed, integer = (dot_error(name, k=64, against="reals", out="fp64").error for name in ("q2.6", "int8"))
+    assert fixed == integer < 0.02
+
+
+def test_every_operand_is_another_tensor(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = []
+
+    def draw(distribution: str, size: int, seed: int) -> np.ndarray:
+        seeds.append(seed)
+        return golden.draw(distribution, size, seed)
+
+    monkeypatch.setattr(importlib.import_module("polymac.golden.accuracy.dot_error"), "draw", draw)
+    dot_error("int4", k=16, seeds=range(4), vectors=2)
+    assert len(set(seeds)) == len(seeds) == 8
 
 
 @pytest.mark.parametrize("name", ["mxfp4", "mxint8", "nvfp4", "msfp12", "posit8", "q2.6"])
