@@ -92,7 +92,7 @@ def dot_error(
     a, b : str or Format or BlockFormat
         The operands' formats, both scalar or both of blocks; ``b`` by default that of ``a``. Fixed-point ones have a sign.
     k : int
-        Products in a sum; of block formats a multiple of the block size.
+        Products in a sum; of block formats the last block is filled up with zeros.
     acc : str or Accumulation
         A style or its name ("exact", "fp32", "fp16", "aligned:16:13", see :func:`.accumulation.style`); or the name of a
         fixed-point format for sums that wrap in it, as out does with ``Exact(overflow="wrap")``.
@@ -213,9 +213,7 @@ class _Operand:
     @classmethod
     def of(cls, x: Reals, fmt: Format | BlockFormat, scaling: str) -> _Operand:
         if isinstance(fmt, BlockFormat):
-            if x.shape[-1] % fmt.block_size:
-                raise ParameterError(f"k must be a multiple of {fmt.block_size} for {fmt}, not {x.shape[-1]}")
-            blocks = encode_blocks(x, fmt)
+            blocks = encode_blocks(np.pad(x, ((0, 0), (0, -x.shape[-1] % fmt.block_size))), fmt)
             return cls(blocks, decode_blocks(blocks, fmt), 1.0)
         given = scaled(x, fmt, scaling=scaling)
         # The fraction bits of fixed point play a part in the sum, not in the scale.

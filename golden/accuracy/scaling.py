@@ -13,7 +13,7 @@ from ..codec.codes import Integers
 from ..codec.scalar import decode, encode
 from ..formats import BlockFormat, FixedFormat, Format
 from ..quantization.affine import dequantize, finite, quantize
-from ..quantization.calibrate import MeanSquareError, MinMax
+from ..quantization.calibration import MeanSquareError, MinMax
 
 Reals = NDArray[np.float64]
 

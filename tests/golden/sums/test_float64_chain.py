@@ -67,3 +67,10 @@ def test_rounded_sums_by_float64_are_those_by_limbs(name_a, name_b, out, rng, so
     found = golden.dot(a, b, fa, fb, c, acc=Rounded(out))
     monkeypatch.setattr(importlib.import_module("polymac.golden.sums.dot"), "rounds_as_float64", lambda *_: False)
     np.testing.assert_array_equal(found, golden.dot(a, b, fa, fb, c, acc=Rounded(out)))
+
+
+def test_a_float64_is_rounded_to_fp16_once():
+    # 2050 + (1 + 2^-10)·(1 - 2^-10) is just below the tie 2051, which is all that a float32 holds of it.
+    a, b = golden.encode([1 + 2.0**-10], "fp16"), golden.encode([1 - 2.0**-10], "fp16")
+    found = golden.dot(a, b, "fp16", "fp16", golden.encode(2050.0, "fp16"), acc=Rounded("fp16"))
+    assert golden.decode(found, "fp16") == 2050.0
