@@ -72,7 +72,7 @@ class Multiplier(PipelinedUnit):
     valid : bool
         With ``stages``: whether ``valid`` travels beside the operands.
     flags : bool, optional
-        Whether a float result has a ``flags`` port; default True, but for an exact product.
+        Whether a float result has a ``flags`` port; default True, except for an exact product.
     architecture : str, optional
         How significands are multiplied: one of :data:`product.ARCHITECTURES`; default "operator", the synthesizer's
         choice. "auto": what :func:`.architecture.choose_architecture` says of ``target`` and the widths.
