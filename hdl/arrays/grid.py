@@ -9,6 +9,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Out
 
 from ..core.hierarchy import instantiate
+from ..core.step import step
 from ..core.unit import PortSpec, Unit
 from ..sums.accumulator import Accumulator
 from .processing_element import ProcessingElement
@@ -63,6 +64,7 @@ class Row(Unit):
         ports = {name: getattr(self, name) for name in (*self.west, *self.north)}
         below = {name: getattr(self, f"{name}_out") for name in self.north}
         west: dict[str, Any] = {name: ports[name] for name in self.west}
+        step(m, "Processing elements from left to right; each hands what comes from the west on to the next")
         for column in range(self.columns):
             east = {name: Signal(width, name=f"{name}_{column + 1}") for name, width in self.west.items()}
             wires = west | {f"{name}_out": signal for name, signal in east.items()}
@@ -119,6 +121,8 @@ class Grid(Unit):
         north = {name: getattr(self, name) for name in self.north}
         split = self.rows // 2 if self.rows > DIRECT_DEPTH else 0
         above = 0
+        parts = "Two grids of half the rows" if split else "Rows"
+        step(m, f"{parts} from top to bottom; each hands what comes from the north on to the next")
         for height in [split, self.rows - split] if split else [1] * self.rows:
             lowest = self.rows - above - height if self.upward else above
             suffix = str(lowest) if height == 1 else f"{lowest}_to_{lowest + height - 1}"
@@ -131,6 +135,7 @@ class Grid(Unit):
             instantiate(m, platform, f"{unit.kind}_{suffix}", unit, en=self.en, **wires)
             north = south
             above += height
+        step(m, "What leaves at the bottom")
         m.d.comb += [getattr(self, f"{name}_out").eq(signal) for name, signal in north.items()]
         return m
 

@@ -63,7 +63,7 @@ class Body:
     fragment : Fragment
         The elaborated unit, whose submodules are instances.
     inputs, outputs : sequence of (Wire, Signal)
-        Its ports, but for clock and reset.
+        Its ports except clock and reset.
     clock : sequence of Wire
         Those, or none.
 
@@ -195,7 +195,7 @@ class Body:
         return self._wires[key]
 
     def _signal(self, signal: Signal) -> Node:
-        """What stands for a signal: its wire, or what it is another name of."""
+        """What stands for a signal: its wire, or the expression that it renames."""
         key = id(signal)
         if key in self._signals:
             return self._signals[key]

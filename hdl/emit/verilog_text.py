@@ -67,7 +67,7 @@ class Printer:
         return node.op != "extend" and self._own_width(node) < node.width
 
     def assigned(self, node: Node, width: int) -> str:
-        """The right side of an assignment to so many bits."""
+        """The right side of an assignment to ``width`` bits."""
         resized = self._nodes.resize(node, width)
         return self._stable(lambda: self._printed(self._region([resized], width), resized)[0])
 

@@ -28,7 +28,7 @@ def product_delays(a_bits: int, b_bits: int, architecture: str) -> tuple[float, 
 def product_in_steps(
     m: Module, a: Signal, b: Signal, architecture: str, registers: Sequence[int], enable: Signal, prefix: str = ""
 ) -> Signal:
-    """a * b, exact, after so many registers behind each step of :func:`product_delays`.
+    """a * b, exact, with ``registers[i]`` registers behind step i of :func:`product_delays`.
 
     But for the operator, the longer factor is multiplied by two bits of the shorter one at a time, in the chosen
     architecture, and these products are added in pairs.
@@ -64,7 +64,7 @@ def product_in_steps(
 
 
 def sum_delays(bits: int, count: int) -> tuple[float, ...]:
-    """Estimated delays of the steps of a sum of so many values."""
+    """Estimated delays of the steps of a sum of ``count`` values."""
     return tuple(adder(bits + level) for level in range((count - 1).bit_length()))
 
 

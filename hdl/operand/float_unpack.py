@@ -22,7 +22,7 @@ class FloatUnpack(Unpack):
     fmt : Format
         A float format.
     subnormals : "full" or "flush"
-        Whether a subnormal is read as what it is or as a zero of its sign.
+        "full": subnormals are read; "flush": as zeros of their sign.
 
     Members
     -------

@@ -27,7 +27,7 @@ class Unpack(Unit):
     subnormals : "full" or "flush"
         Whether subnormals are read as such or as zeros.
     members : dict
-        The ports but for ``code``.
+        The ports except ``code``.
 
     Attributes
     ----------

@@ -41,7 +41,7 @@ def significand_product(m: Module, platform: object, x: RawFloat, y: RawFloat, a
 def significand_product_in_steps(
     m: Module, x: RawFloat, y: RawFloat, architecture: str, registers: Sequence[int], enable: Signal
 ) -> Signal:
-    """The significands' product as of :func:`.significand.significand_product`, after so many registers."""
+    """As :func:`.significand.significand_product`, with ``registers[i]`` registers behind step i."""
     step(m, "The exact product of the significands")
     a, b = (Signal(operand.width, name=f"{operand.name}_factor") for operand in (x, y))
     m.d.comb += [a.eq(x.significand), b.eq(y.significand)]

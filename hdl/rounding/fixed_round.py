@@ -1,4 +1,4 @@
-"""The one rounder of fixed-point numbers."""
+"""Rounding of fixed-point numbers to a fixed-point format."""
 
 from __future__ import annotations
 

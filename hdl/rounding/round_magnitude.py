@@ -18,7 +18,7 @@ ROUND_PLACES = 8
 
 
 def round_delays(fmt: Format, bits: int) -> tuple[float, ...]:
-    """Estimated delays of the steps of :func:`round_magnitude` for a magnitude of so many bits."""
+    """Estimated delays of the steps of :func:`round_magnitude` for a magnitude of ``bits`` bits."""
     levels = bits.bit_length()
     shift = (adder(fmt.exponent_bits) + LUT, *shift_delays(levels))
     return (*count_delays(bits), *shift, 2 * LUT, adder(fmt.width), adder(fmt.width), 2 * LUT)

@@ -18,7 +18,7 @@ from .options import Request
 Field = tuple[str, Format, int]
 
 MAX_LANES = 128
-#: 2:4 sparsity: of so many elements of b along the inner dimension, a has so many.
+#: 2:4 sparsity: of GROUP elements along the inner dimension a keeps KEPT.
 GROUP, KEPT = 4, 2
 #: Position of a kept element within its group.
 _POSITION = fixed_point(2, signed=False)
@@ -32,7 +32,7 @@ MAX_EXACT_BITS = 256
 class Accumulator(ABC):
     """A running sum of products: its state as bits, and the step that adds one beat of ``lanes`` products.
 
-    Of every style there is a subclass; :func:`polymac.hdl.accumulator` chooses it.
+    Each accumulation has a subclass; :func:`polymac.hdl.accumulator` chooses it.
 
     Parameters
     ----------
@@ -91,27 +91,27 @@ class Accumulator(ABC):
 
     @property
     def accumulator_bits(self) -> int:
-        """Bits of the sum where it is widest, without what is told beside it."""
+        """Bits of the sum where it is widest, without the bits of its class."""
         return self.out.width if self.state_is_encoded else self.state_bits
 
     @property
     def initial_state(self) -> int:
-        """The state that is the sum of nothing."""
+        """The state of an empty sum."""
         return 0
 
     @property
     def state_is_encoded(self) -> bool:
-        """Whether the state is a code of ``out``, from which a sum can go on."""
+        """Whether the running sum is a code of ``out``, so that accumulation can resume from one."""
         return True
 
     @property
     @abstractmethod
     def description(self) -> str:
-        """What is rounded when, in a few words."""
+        """When the sum is rounded and to what, in a few words for the header of the Verilog."""
 
     @property
     def exact_k(self) -> int | None:
-        """The most products whose sum is exact and does not overflow, whatever they are; None where that is not so."""
+        """Greatest number of products whose sum is always exact; None where sums are rounded."""
         return None
 
     @property
@@ -163,19 +163,19 @@ class Accumulator(ABC):
     def _add(
         self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, registers: tuple[int, ...]
     ) -> Value:
-        """The next state, so many cycles after ``state`` as there are registers behind the steps of the addition.
+        """Next state, ``sum(registers)`` cycles after ``state``; ``registers[i]`` lie behind step i of the addition.
 
-        The pipeline's registers from place 1 on lie behind the steps of :attr:`feed_delays`.
+        The pipeline's registers from cut point 1 on lie behind the steps of :attr:`feed_delays`.
         """
 
     def result(
         self, m: Module, platform: object, state: Value, registers: tuple[int, ...] = (), enable: Signal | None = None
     ) -> Value:
-        """The code of ``out`` that a state stands for, with so many registers behind the steps of that."""
+        """The code of ``out`` that a state stands for; ``registers[i]`` lie behind step i of :attr:`result_delays`."""
         return state
 
     def feed(self, stages: int) -> tuple[int, ...]:
-        """Where ``stages`` registers go between a beat and its addition: behind the operands, then behind each step."""
+        """Numbers of registers between a beat and its addition, ``stages`` in all: behind the operands, then each step."""
         return balanced((ROUTE, *self.feed_delays, self.add_delays[0]), stages)
 
     def step(
@@ -190,7 +190,7 @@ class Accumulator(ABC):
     ) -> Value:
         """The state after one more beat: ``a`` and ``b`` as :attr:`a_fields` and :attr:`b_fields` pack them.
 
-        The pipeline's registers, at the places of :meth:`feed`, delay the operands only: ``state`` is wanted that much
+        The pipeline's registers, at the cut points of :meth:`feed`, delay the operands only: ``state`` is read that much
         later. ``registers`` behind the steps of the addition delay the result further.
         """
         left, right = Signal(self.a_bits, name="a_beat"), Signal(self.b_bits, name="b_beat")
@@ -215,13 +215,13 @@ class Accumulator(ABC):
 
     @property
     def a_fields(self) -> tuple[Field, ...]:
-        """What one beat of a holds, the first field in the least significant bits."""
+        """Fields of one beat of a, the first in the least significant bits."""
         positions = (("position", _POSITION, self.products),) if self.sparse else ()
         return (("data", self.a_element, self.products), *positions, *_scale(self.a))
 
     @property
     def b_fields(self) -> tuple[Field, ...]:
-        """What one beat of b holds."""
+        """Fields of one beat of b, likewise."""
         return (("data", self.b_element, self.lanes), *_scale(self.b))
 
     @property
@@ -278,7 +278,7 @@ def _split(bits: Value, fields: tuple[Field, ...]) -> dict[str, list[Value]]:
 
 
 def products_of(lanes: int, sparse: bool) -> int:
-    """Products of a beat of so many lanes."""
+    """Products of a beat of ``lanes`` elements of b."""
     return lanes * KEPT // GROUP if sparse else lanes
 
 
@@ -294,7 +294,7 @@ def check_nan(argument: str, out: Format, a: Format | BlockFormat, b: Format | B
 
 
 def check_lanes(a: Format | BlockFormat, b: Format | BlockFormat, lanes: int, sparse: bool) -> None:
-    """Raise a ParameterError unless a beat of so many lanes has a meaning for these operands."""
+    """Raise a ParameterError unless ``lanes`` elements of these operands make a beat."""
     if sparse and lanes % GROUP:
         raise ParameterError(f"lanes must be a multiple of {GROUP} for sparse operands, not {lanes}")
     for argument, fmt in (("a", a), ("b", b)):

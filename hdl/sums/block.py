@@ -15,7 +15,7 @@ from .scales import scale_delays, scaled
 
 
 def block_delays(accumulator: Accumulator, count: int) -> tuple[float, ...]:
-    """Estimated delays of the steps of a :func:`block_term` of so many products."""
+    """Estimated delays of the steps of a :func:`block_term` of ``count`` products."""
     return (*_fixed_sum(accumulator, count).delays, *scale_delays(accumulator))
 
 
@@ -38,7 +38,8 @@ def block_term(
 ) -> RawFloat:
     """The exact sum of a beat's products, times the scales where the operands have them.
 
-    The pipeline's registers from place 1 on lie behind the steps of :func:`block_delays`; the beat comes from place 0.
+    The pipeline's registers from cut point 1 on lie behind the steps of :func:`block_delays`; the beat comes
+    from cut point 0.
     """
     _, quantum = sum_bits(accumulator.a_element, accumulator.b_element, len(beat.pairs))
     unit = _fixed_sum(accumulator, len(beat.pairs))

@@ -168,7 +168,7 @@ class ExactSum(Accumulator):
     def _add(
         self, m: Module, platform: object, pipeline: Pipeline, beat: Beat, state: Value, registers: tuple[int, ...]
     ) -> Value:
-        # The shift by the scales has a place of its own, the last one.
+        # The shift by the scales has a cut point of its own, the last one.
         count = len(self.feed_delays) - len(self._shift_delays)
         step(m, "The exact sum of the products in fixed point")
         before = Pipeline.at(m, (0, *pipeline.depths(1, count)), pipeline.enable)

@@ -21,7 +21,7 @@ from ..product.lane_product import LaneProduct, lane_product
 
 
 def sum_bits(a: Format, b: Format, count: int) -> tuple[int, int]:
-    """Bits of the exact sum of so many products, sign included, and its quantum as a power of two."""
+    """Bits of the exact sum of ``count`` products, sign included, and its quantum as a power of two."""
     cut = _always_zero(a, b)
     quantum = raw_shape(a).quantum + raw_shape(b).quantum + cut
     if _multiplies_integers(a, b):
@@ -205,13 +205,13 @@ class FixedSum(PipelinedUnit):
 
     @property
     def _is_cut(self) -> bool:
-        """Whether there are registers before the last place."""
+        """Whether there are registers before the last cut point."""
         return any(self.registers[:-1])
 
     def _sum_of_terms(self, m: Module, terms: list[RawFloat], pipeline: Pipeline, first: int) -> Value:
         """The products in fixed point, added up; -x is ~x + 1, and all those ones are added for themselves.
 
-        The registers of place ``first`` and following ones are halfway through the shift, behind it, and in the sum.
+        The registers from cut point ``first`` on are halfway through the shift, behind it, and in the sum.
         """
         halfway, behind = pipeline.depths(first, 2) if self._is_cut else (0, 0)
         step(m, "Each product at its place in fixed point, all bits inverted if it is negative")

@@ -345,7 +345,7 @@ class FloatAdd(PipelinedUnit):
 
 
 def add_delays(fmt: Format, term_bits: int) -> tuple[float, ...]:
-    """Estimated delays of the steps of a :class:`FloatAdd` of terms of so many bits."""
+    """Estimated delays of the steps of a :class:`FloatAdd` of terms of ``term_bits`` bits."""
     reach = 2 * fmt.significand_bits + term_bits + 4
     exponent, total = adder(fmt.exponent_bits + 2), adder(reach)
     first, second = shift_delays(reach.bit_length())

@@ -15,7 +15,7 @@ from .accumulator import Accumulator, Beat
 
 
 def scale_delays(accumulator: Accumulator) -> tuple[float, ...]:
-    """Estimated delay of the multiplication by the scales' significands, if they have such."""
+    """Estimated delay of the multiplication by the scales' significands; none where all scales are powers of two."""
     scales = [fmt.scale for fmt in (accumulator.a, accumulator.b) if isinstance(fmt, BlockFormat)]
     count = sum(raw_shape(scale).width > 1 for scale in scales)
     return (MULTIPLIER * count,) if count else ()
@@ -33,7 +33,7 @@ def scaled(
 ) -> RawFloat:
     """The term times the scales of its blocks, if any: exponents are added, significands multiplied.
 
-    The term comes ``late`` cycles after the beat; the result has passed all registers but those of place 0.
+    The term comes ``late`` cycles after the beat; the result has passed all registers except those of cut point 0.
     """
     last = pipeline.stages - pipeline.depth(0) - late
     if not beat.scales:

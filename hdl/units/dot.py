@@ -22,9 +22,9 @@ from ..sums.rounded import FLAG_BITS
 class Dot(PipelinedUnit):
     """d = c + Σ a·b over ``lanes`` products; one sum per clock cycle, ``stages`` cycles of latency.
 
-    How the products are added, and what is rounded when, is the style of ``acc``; :mod:`.styles` lists them. The reference,
-    bit for bit, is :func:`polymac.golden.dot` (:func:`polymac.golden.block_dot` for block formats), for a fixed-point
-    accumulator :func:`polymac.golden.gemm`.
+    ``acc`` says how the products are added and what is rounded when: :mod:`polymac.golden.formats.accumulation`.
+    The reference, bit for bit, is :func:`polymac.golden.dot` (:func:`polymac.golden.block_dot` for block formats), for a
+    fixed-point accumulator :func:`polymac.golden.gemm`.
 
     Parameters
     ----------
@@ -33,11 +33,11 @@ class Dot(PipelinedUnit):
         exact sum is one of a single beat: ``max_k`` is ``lanes`` unless given, and block formats bring no bits for the
         range of their scales.
     rounding : "port", optional
-        Rounded styles: a port says how, beat by beat, in place of the style's rounding mode.
+        Rounded styles: a port gives the rounding mode, beat by beat, instead of the style.
     flags : bool
         Rounded styles, one product at a time: a port with the IEEE exceptions of all additions.
     addend : bool
-        Whether there is a ``c`` to add to. Default: yes, but for an exact sum, which has none.
+        Whether there is a ``c`` to add to. Default: yes, except for an exact sum, which takes none.
     stages : int
         Pipeline registers, where they balance the estimated delays of the steps from the operands to the result.
 

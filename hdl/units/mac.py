@@ -21,8 +21,8 @@ from .dot import operand_bits, operand_ports
 class Mac(Unit):
     """acc = (0 if clear else acc) + Σ over lanes of a·b; one step per clock cycle, ``stages`` + ``interleave`` of latency.
 
-    How the products are added, and what is rounded when, is the style of ``acc``; :mod:`.styles` lists them. The reference,
-    bit for bit, is :func:`polymac.golden.gemm` (:func:`polymac.golden.block_gemm` for block formats).
+    ``acc`` says how the products are added and what is rounded when: :mod:`polymac.golden.formats.accumulation`.
+    The reference, bit for bit, is :func:`polymac.golden.gemm` (:func:`polymac.golden.block_gemm` for block formats).
 
     A step takes one cycle at any ``stages``, since those registers do not lie in the loop of the addition. With
     ``interleave`` > 1 the addition itself is pipelined: that many independent sums take turns, one step each, so that
@@ -45,7 +45,7 @@ class Mac(Unit):
     valid : In(1)
         The operands of this cycle count.
     clear : In(1)
-        With ``valid``: the sum starts anew with these operands.
+        With ``valid``: the sum starts with these operands.
     en : In(1)
         While 0, no register changes.
     acc : Out

@@ -17,7 +17,7 @@ from ..integer.product import Product
 from ..operand.decoders import decode, decode_selected, is_sign, raw_shape
 from ..operand.raw_float import RawFloat, chosen
 from ..product.significand import add_one, count_leading_zeros, exact_product, product_shape, significand_product
-from ..rounding.encoders import Path, encoder, rounder_of
+from ..rounding.encoders import Path, encoder, has_path, rounder_of
 from ..rounding.fixed_round import round_fixed
 from ..rounding.modes import PORT, PORT_BITS, Policy
 from .description import describe
@@ -72,7 +72,7 @@ class Multiplier(PipelinedUnit):
     valid : bool
         With ``stages``: whether ``valid`` travels beside the operands.
     flags : bool, optional
-        Whether a float result has a ``flags`` port; default True, but for an exact product.
+        Whether a float result has a ``flags`` port; default True, except for an exact product.
     architecture : str, optional
         How significands are multiplied: one of :data:`product.ARCHITECTURES`; default "operator", the synthesizer's
         choice. "auto": what :func:`.architecture.choose_architecture` says of ``target`` and the widths.
@@ -223,7 +223,8 @@ class Multiplier(PipelinedUnit):
         """The parameters with ``out`` as it was asked for: an exact product's format has no name on the command line."""
         if not self.is_exact or self.is_unpacked:
             return self.parameters
-        return self.parameters | {"out": None if self.a_format.kind == self.b_format.kind == "fixed" else EXACT}
+        fixed = all(has_path(fmt, Path.FIXED_POINT) for fmt in (self.a_format, self.b_format))
+        return self.parameters | {"out": None if fixed else EXACT}
 
     def _formula(self) -> str:
         if self.is_unpacked:

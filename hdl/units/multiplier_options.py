@@ -148,7 +148,7 @@ class Formats:
 
 
 def _scalar(argument: str, name: str | Format) -> Format:
-    """The scalar format of that name; a block format's name is told what it is made of."""
+    """The scalar format of that name; an error names the parts of a block format."""
     load_environment()
     if isinstance(name, BlockFormat) or (isinstance(name, str) and name in BLOCK_FORMATS):
         block = name if isinstance(name, BlockFormat) else BLOCK_FORMATS[name]

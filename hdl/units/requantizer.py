@@ -9,6 +9,7 @@ from ...golden.formats import Format, ParameterError, check_int, format
 from ..core.pipeline import MAX_STAGES, Pipeline, PipelinedUnit
 from ..core.step import step
 from ..core.unit import control, number, shape_of
+from ..rounding.encoders import Path, has_path
 
 #: Bits of a multiplier, and of a shift.
 MULTIPLIER_BITS, SHIFT_BITS = 31, 6
@@ -63,7 +64,7 @@ class Requantizer(PipelinedUnit):
     ) -> None:
         self.acc_format, self.out_format = format(acc), format(out)
         for argument, fmt in (("acc", self.acc_format), ("out", self.out_format)):
-            if fmt.kind != "fixed" or fmt.frac_bits:
+            if not has_path(fmt, Path.FIXED_POINT) or fmt.frac_bits:
                 raise ParameterError(f"{argument} must be an integer format, not {fmt}")
         if not self.acc_format.signed:
             raise ParameterError(f"acc must be a signed integer format, not {self.acc_format}")

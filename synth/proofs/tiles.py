@@ -8,7 +8,7 @@ for some operands; more bits take longer and distinguish a product added three t
 
 from __future__ import annotations
 
-from ...golden.formats import ParameterError, check_int
+from ...golden.formats import FixedFormat, ParameterError, check_int
 from ...hdl import Array, generate
 from ...hdl.sums.integer import IntegerSum
 from ..yosys.design import Design
@@ -63,7 +63,7 @@ def prove_tiles(
     if not (
         isinstance(accumulator, IntegerSum)
         and accumulator.overflow == "wrap"
-        and accumulator.a.kind == accumulator.b.kind == "fixed"
+        and all(isinstance(fmt, FixedFormat) for fmt in (accumulator.a, accumulator.b))
     ):
         raise ParameterError(
             f"array must be of fixed-point operands with a sum that wraps, not of {accumulator.a} × {accumulator.b}: "

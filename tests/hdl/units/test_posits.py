@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from polymac import hdl, sim
+from polymac import golden, hdl, sim
 from polymac.golden import ParameterError
 from polymac.hdl.core.unit import Unit
+from polymac.sim.expected.sums import to_bus
 
 MULTIPLIERS: list[dict[str, Any]] = [
     {"a": "posit8", "b": "posit8"},
@@ -62,6 +64,45 @@ def test_sums(unit: type[Unit], options: dict[str, Any]) -> None:
 
 def test_a_small_exact_sum() -> None:
     result = sim.verify(hdl.Dot(a="posit8", b="nf4", lanes=2, acc="exact", out="posit8"), vectors=20_000)
+    assert result.passed, result.details
+
+
+def test_the_quire_of_posit32() -> None:
+    """Exact sums of posit32, over five hundred bits wide: random codes, and the ends of the range that cancel."""
+    unit = hdl.Dot(a="posit32", b="posit32", lanes=4, acc="exact", out="posit32", force_wide=True)
+    assert unit.accumulator.accumulator_bits > 480
+    generator = np.random.default_rng(5)
+    largest, least, one, nar = 0x7FFFFFFF, 1, 0x40000000, 1 << 31
+    directed = [
+        ((largest, least, -largest, one), (largest, least, largest, one)),
+        ((largest, least, -largest, 0), (largest, least, largest, nar - 1)),
+        ((least, least, least, least), (least, least, least, -least)),
+        ((one, largest, -largest, least), (least, one, one, one)),
+        ((one, nar, one, one), (one, 0, one, one)),
+        ((0, 0, 0, 0), (largest, -least, 0, one)),
+    ]
+    a, b = (
+        np.concatenate(
+            [
+                np.array([[code & 0xFFFFFFFF for code in pair[side]] for pair in directed], np.uint32),
+                generator.integers(0, 1 << 32, (2_000, 4), dtype=np.uint32),
+                # Near 1, where sums cancel.
+                (
+                    generator.integers(-1 << 24, 1 << 24, (2_000, 4)) + (one * generator.choice([-1, 1], (2_000, 4)))
+                ).astype(np.uint32),
+            ]
+        )
+        for side in (0, 1)
+    )
+    inputs = {name: to_bus(codes, golden.format("posit32")) for name, codes in (("a", a), ("b", b))}
+    found = sim.Model.build(hdl.generate(unit)).evaluate(inputs)["d"]
+    expected = golden.dot(a, b, "posit32", "posit32", acc=golden.Exact(), out="posit32")
+    np.testing.assert_array_equal(found, expected)
+    assert expected[:6].tolist() == [one, least, least, least, nar, 0]
+
+
+def test_a_mac_of_posit32() -> None:
+    result = sim.verify(hdl.Mac(a="posit32", b="posit32", acc="exact", out="posit32", force_wide=True), vectors=5_000)
     assert result.passed, result.details
 
 
