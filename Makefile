@@ -34,11 +34,11 @@ test: check  ## check, then the tests on every core
 test-all: check  ## check, then all tests, the slow ones too
 	@$(PYTEST) -m 'slow or not slow'
 
-oracles: $(STAMP)  ## compare golden with all that others have written, some 6 GB of it, and with all 2^32 products of 16-bit floats
+oracles: $(STAMP)  ## compare golden with implementations by others, some 6 GB of packages, and on all 2^32 products of 16-bit floats
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[digits,plot,test,oracles]'
-	@$(VENV)/bin/pytest -q -n auto -m 'slow or not slow' tests/golden -k 'oracle or accelerators or published'
+	@$(VENV)/bin/pytest -q -n auto -m 'slow or not slow' tests/golden -k 'oracle or softposit or titanfp or accelerators or published'
 
-exhaustive: $(STAMP)  ## multipliers on all 2^32 operand pairs; an hour or more, goes on where it was stopped
+exhaustive: $(STAMP)  ## multipliers on all 2^32 operand pairs; an hour or more, resumes where it was stopped
 	@$(VENV)/bin/python tests/campaigns/exhaustive.py
 
 faults: $(STAMP)  ## break Verilog and golden in hundreds of ways, and say what nobody noticed; an hour
@@ -48,7 +48,7 @@ faults: $(STAMP)  ## break Verilog and golden in hundreds of ways, and say what 
 qor: $(STAMP)  ## fail if a unit has grown by more than 3 % over tests/bench/qor_baseline.json
 	@$(VENV)/bin/python tests/bench/qor.py
 
-bench: $(STAMP)  ## speed of simulator and golden as ratios to others, areas beside others; an hour
+bench: $(STAMP)  ## speed of simulator and golden as ratios to others, areas beside others, and how all have changed; an hour
 	@$(VENV)/bin/python tests/bench/simulator.py
 	@$(VENV)/bin/python tests/bench/golden.py
 	@$(VENV)/bin/python tests/bench/gemm.py
@@ -56,6 +56,8 @@ bench: $(STAMP)  ## speed of simulator and golden as ratios to others, areas bes
 	@$(VENV)/bin/python tests/bench/area.py --fpga
 	@$(VENV)/bin/python tests/bench/area_sums.py
 	@$(VENV)/bin/python tests/bench/generate.py
+	@$(VENV)/bin/python tests/bench/history.py build/bench_history.jsonl --table
+	@$(VENV)/bin/python tests/bench/history.py build/bench_history.jsonl --plot build/bench_history.svg
 
 clean:  ## remove the environment and everything generated
 	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache

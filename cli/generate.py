@@ -64,7 +64,7 @@ def generate(unit: str, name: str | None, folder: Path, force: bool, as_json: bo
     if as_json:
         sums = {
             "exact_k": accumulation and accumulation.exact_k,
-            "accumulator_bits": accumulation and accumulation.held_bits,
+            "accumulator_bits": accumulation and accumulation.accumulator_bits,
         }
         print_json({"files": files} | sums | {"metadata": design.metadata})
         return
@@ -79,9 +79,9 @@ def generate(unit: str, name: str | None, folder: Path, force: bool, as_json: bo
     )
 
 
-def _accumulator(accumulation: hdl.Summation) -> str:
+def _accumulator(accumulation: hdl.Accumulator) -> str:
     """What holds a running sum, and how far it is exact."""
     if accumulation.exact_k is None:
-        return accumulation.policy
-    held = str(accumulation.out) if accumulation.state_is_code else f"{accumulation.held_bits} bits"
+        return accumulation.description
+    held = str(accumulation.out) if accumulation.state_is_encoded else f"{accumulation.accumulator_bits} bits"
     return f"{held}, exact for K up to {accumulation.exact_k:,} products"

@@ -23,6 +23,13 @@ def main() -> None:
         warnings.simplefilter("ignore")
         print("polymac: interrupted", file=sys.stderr)
         status = 128 + signal.SIGINT
+    except ValueError as error:
+        # A bad file in POLYMAC_FORMATS is an error of the first look-up of a name, and that is while modules load, before
+        # `run` could report it. Its class cannot be imported here for the same reason.
+        if type(error).__name__ != "ParameterError":
+            raise
+        print(f"polymac: {error}", file=sys.stderr)
+        status = 2
     sys.exit(status)
 
 

@@ -8,9 +8,9 @@ core = golden.preset("v100_fp16")
 generator = np.random.default_rng(0)
 a, b = (golden.encode(generator.normal(size=(1000, core.lanes)), core.a) for _ in range(2))
 
-truncated = golden.decode(golden.dot(a, b, core.a, core.b, accumulate=core.accumulate), core.out)
-exact = golden.decode(golden.dot(a, b, core.a, core.b, accumulate=golden.Exact()), core.out)
-print(f"{core.lanes} products at a time: {core.accumulate}")
+truncated = golden.decode(golden.dot(a, b, core.a, core.b, acc=core.acc), core.out)
+exact = golden.decode(golden.dot(a, b, core.a, core.b, acc=golden.Exact()), core.out)
+print(f"{core.lanes} products at a time: {core.acc}")
 print(f"{np.mean(truncated != exact):.0%} of the sums differ from the exact ones,")
 print(f"by {np.abs(truncated - exact).max():.2g} at most")
 

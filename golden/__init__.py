@@ -1,5 +1,8 @@
 """NumPy models of every number format and of quantized GEMM: what every bit of the hardware must be."""
 
+from .accuracy.dot_error import DotError, dot_error, dot_error_table
+from .accuracy.noise import Noise, noise_table, sqnr_db
+from .accuracy.tensors import draw
 from .arithmetic.operations import add, fma, multiply
 from .arithmetic.unpacked import UnpackedProduct, multiply_unpacked
 from .arrays.output_stationary import OutputStationary, Trace
@@ -36,7 +39,6 @@ from .sums.sparse import Sparse, compress, sparse_gemm
 from .sums.xnor import pack_bits, xnor_gemm
 
 #: What :func:`exact_k` was called up to version 0.2.
-exact_depth = exact_k
 
 __all__ = [
     "BLOCK_FORMATS",
@@ -45,6 +47,7 @@ __all__ = [
     "Aligned",
     "BlockFormat",
     "Calibration",
+    "DotError",
     "Entropy",
     "Exact",
     "Flag",
@@ -55,6 +58,7 @@ __all__ = [
     "MeanStd",
     "MinMax",
     "MovingAverage",
+    "Noise",
     "OutputStationary",
     "ParameterError",
     "Percentile",
@@ -78,6 +82,9 @@ __all__ = [
     "decode_blocks",
     "dequantize",
     "dot",
+    "dot_error",
+    "dot_error_table",
+    "draw",
     "encode",
     "encode_blocks",
     "exact_k",
@@ -93,6 +100,7 @@ __all__ = [
     "load_formats",
     "multiply",
     "multiply_unpacked",
+    "noise_table",
     "pack_bits",
     "preset",
     "qgemm",
@@ -104,6 +112,7 @@ __all__ = [
     "rescale",
     "rescale_float",
     "sparse_gemm",
+    "sqnr_db",
     "to_int",
     "unpacked_product",
     "xnor_gemm",

@@ -4,9 +4,9 @@ from .arrays.array import Array
 from .core.unit import PortSpec, StreamSpec, Unit
 from .emit.command import command_line
 from .emit.design import Design, generate, generate_all
-from .sums.accumulator import Summation
+from .sums.accumulator import Accumulator
 from .sums.options import AccumulatorOptions
-from .sums.select import preset_parameters, summation, with_preset
+from .sums.select import accumulator, preset_parameters, with_preset
 from .units.adder import Adder
 from .units.dot import Dot
 from .units.mac import Mac
@@ -14,6 +14,7 @@ from .units.multiplier import Multiplier
 from .units.requantizer import Requantizer
 
 __all__ = [
+    "Accumulator",
     "AccumulatorOptions",
     "Adder",
     "Array",
@@ -24,12 +25,11 @@ __all__ = [
     "PortSpec",
     "Requantizer",
     "StreamSpec",
-    "Summation",
     "Unit",
+    "accumulator",
     "command_line",
     "generate",
     "generate_all",
     "preset_parameters",
-    "summation",
     "with_preset",
 ]

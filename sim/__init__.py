@@ -1,5 +1,6 @@
 """Simulation: simulators, cocotb benches, the native batch simulator, and verification against the golden model."""
 
+from .apps.digits_accuracy import DigitsAccuracy, digits_accuracy, digits_tensors
 from .apps.gemm import GemmRun, gemm
 from .campaigns.exhaust import Exhaustion, exhaust
 from .campaigns.verify import Verification, verify
@@ -10,6 +11,7 @@ from .units import UNITS, UnitEntry
 
 __all__ = [
     "UNITS",
+    "DigitsAccuracy",
     "Exhaustion",
     "GemmRun",
     "Model",
@@ -19,6 +21,8 @@ __all__ = [
     "Source",
     "UnitEntry",
     "Verification",
+    "digits_accuracy",
+    "digits_tensors",
     "exhaust",
     "find",
     "gemm",

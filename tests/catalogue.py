@@ -1,4 +1,4 @@
-"""The formats that long tables of tests go through: the catalogue, but of the 28 of P3109 four that differ in all."""
+"""The formats in long tables of tests: the catalogue, but only four of the 28 P3109 formats, chosen to differ."""
 
 from polymac.golden.formats import FORMATS
 

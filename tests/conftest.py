@@ -31,7 +31,12 @@ def script() -> Callable[[str], ModuleType]:
             assert spec is not None and spec.loader is not None
             found[name] = importlib.util.module_from_spec(spec)
             sys.modules[module] = found[name]  # where dataclasses look for the names of annotations
-            spec.loader.exec_module(found[name])
+            folder = str((Path(__file__).parent / name).parent)
+            sys.path.insert(0, folder)  # as where it is run: it may import the scripts beside it
+            try:
+                spec.loader.exec_module(found[name])
+            finally:
+                sys.path.remove(folder)
         return found[name]
 
     return load
@@ -39,7 +44,7 @@ def script() -> Callable[[str], ModuleType]:
 
 @pytest.fixture
 def explore(capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]) -> Callable[..., int]:
-    """What runs a function of Hypothesis' ``data`` again and again, and tells how many configurations that were.
+    """What runs a function of Hypothesis' ``data`` again and again, and says how many configurations that were.
 
     The seed is that of POLYMAC_SEED, 1 unless set; it is printed, and those that follow while there is time.
     """

@@ -140,7 +140,8 @@ def test_imports_are_of_declared_dependencies():
                 assert {_distribution(name) for name in owners.get(module, [module])} & allowed, f"{path}: {module}"
     for path in sorted((ROOT / "tests").rglob("*.py")):
         text = path.read_text()
-        for module in _imported(text) - set(re.findall(r'importorskip\("(\w+)', text)):
+        beside = {other.stem for other in path.parent.glob("*.py")}
+        for module in _imported(text) - beside - set(re.findall(r'importorskip\("(\w+)', text)):
             assert {_distribution(name) for name in owners.get(module, [module])} & test, f"{path}: {module}"
 
 
@@ -151,7 +152,7 @@ def _owners() -> Mapping[str, list[str]]:
 
 
 def _imported(text: str) -> set[str]:
-    """The top-level names of all absolute imports, wherever they stand, but for Python's own and this package."""
+    """The top-level names of all absolute imports, except of Python's own and of this package."""
     nodes = list(ast.walk(ast.parse(text)))
     found = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     found |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
@@ -180,7 +181,7 @@ def _modules_of_extras() -> set[str]:
 
 
 def _modules() -> dict[str, str]:
-    """Every module's name and file, but for the benches', which only a simulator can import."""
+    """Every module's name and file, except the benches', which only a simulator can import."""
     paths = [path for path in sorted(_sources(ROOT)) if path.endswith(".py") and not path.startswith("sim/benches/")]
     return {f"polymac.{path[:-3].replace('/', '.')}".removesuffix(".__init__"): path for path in paths}
 

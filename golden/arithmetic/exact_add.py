@@ -15,8 +15,8 @@ _TERM_BITS = FAST_BITS - 1
 def sum_unpacked(x: Unpacked, y: Unpacked, bounds: tuple[int, int], visible: int | None, rounding: str) -> Unpacked:
     """x + y, with IEEE 754's signed zeros, infinities and NaNs.
 
-    The sum of two zeros of one sign is that zero; any other zero sum is +0, or -0 under "rdn". Opposite infinities
-    have a NaN sum, marked as signaling for the invalid operation that it is, as is a sum with a signaling NaN.
+    The sum of two zeros of one sign is that zero; any other zero sum is +0, or -0 under "rdn". The sum of
+    opposite infinities is a NaN marked as signaling, because the operation is invalid; so is a sum with a signaling NaN.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def sum_unpacked(x: Unpacked, y: Unpacked, bounds: tuple[int, int], visible: int
     negative = np.where(x.inf, x.negative, np.where(y.inf, y.negative, negative))
     invalid = x.signaling | y.signaling | (x.inf & y.inf & opposite & ~x.nan & ~y.nan)
     inf = x.inf | y.inf
-    # What an infinite or NaN term left as magnitude stands for nothing.
+    # The magnitude means nothing where a term is infinite or NaN.
     magnitude = np.where(inf | x.nan | y.nan, np.zeros(1, magnitude.dtype), magnitude)
     return Unpacked(negative, magnitude, exponent, inf, x.nan | y.nan | invalid, invalid)
 

@@ -37,7 +37,7 @@ def _real_kernel(
 
     A product is computed in a type that holds both operands and every exact product of their formats: the hardware's
     multiplication rounds nothing. A sum is computed in float64 and rounded to odd, of which no rounding to 51 bits or
-    fewer can tell the exact sum. Either is then rounded once, by :func:`.real.rounder`.
+    fewer can tell the exact sum. Either is then rounded once, by :func:`.floating.rounder`.
     """
     if not (can_round(target) and target.out.has_nan):
         return None

@@ -66,8 +66,8 @@ def multiply(
     """y = round(a · b): the exact product of two codes, rounded once.
 
     NaN operands, and infinity times zero, give the NaN of ``out``; infinity times a number is an exact infinity. The
-    sign is the exclusive or of the operands' signs. Exceptions and the fate of results out of range are those of
-    :func:`.rounding.pack`; invalid is infinity times zero or a signaling NaN operand. With ``subnormals="flush"``
+    sign is the exclusive or of the operands' signs. Exceptions and results out of range are as :func:`.kinds.pack`
+    says; invalid is infinity times zero or a signaling NaN operand. With ``subnormals="flush"``
     subnormal operands are zeros of their sign, which raises nothing.
 
     Parameters
@@ -77,10 +77,10 @@ def multiply(
     fa, fb : str or Format
         Formats of the operands, of any kind and mix.
     out : str or Format or None
-        Format of the product; :func:`.exact.exact_product` gives one that needs no rounding. None: for two fixed-point
-        formats that of the exact product, for two equal float or binary formats the same.
+        Format of the product; :func:`.derived.exact_product` gives one that needs no rounding. None: the exact product's
+        for two fixed-point formats, the operands' for two equal float or binary formats.
     rounding, overflow, subnormals, random, random_bits
-        As in :func:`.codec.encode`, for the format ``out``.
+        As in :func:`.scalar.encode`, for the format ``out``.
     flags : bool
         Also return the exceptions.
 
@@ -170,10 +170,10 @@ def add(
     Parameters
     ----------
     out : str or Format or None
-        Format of the sum. None: for fixed-point and binary formats that of the exact sum (:func:`.exact.exact_sum`),
-        for two equal float formats the same.
+        Format of the sum. None: the exact sum's (:func:`.derived.exact_sum`) for fixed-point and binary formats, the
+        operands' for two equal float formats.
 
-    The others, the results and the errors are those of :func:`multiply`.
+    Other parameters, results and errors as in :func:`multiply`.
 
     Examples
     --------
@@ -242,7 +242,7 @@ def fma(
 ) -> Integers | tuple[Integers, Integers]:
     """y = round(a · b + c): the exact product of two codes plus a third, rounded once.
 
-    Signs, infinities and NaNs are those of :func:`multiply` and then of :func:`add`. Infinity times zero is invalid
+    Signs, infinities and NaNs are as in :func:`multiply` followed by :func:`add`. Infinity times zero is invalid
     even where c is a quiet NaN: IEEE 754 leaves that open, and RISC-V, Arm and SoftFloat chose it. With
     ``subnormals="flush"`` subnormal operands are zeros and the product is not flushed.
 
@@ -251,10 +251,10 @@ def fma(
     a, b, c : array_like of int
         Codes of ``fa``, ``fb`` and ``fc``; their shapes broadcast.
     out : str or Format or None
-        Format of the result. None: for fixed-point and binary formats that of the exact result
-        (``exact_sum(exact_product(fa, fb), fc)``), for three equal float formats the same.
+        Format of the result. None: the exact result's (``exact_sum(exact_product(fa, fb), fc)``) for fixed-point and
+        binary formats, the operands' for three equal float formats.
 
-    The others, the results and the errors are those of :func:`multiply`.
+    Other parameters, results and errors as in :func:`multiply`.
 
     Examples
     --------
@@ -269,7 +269,7 @@ def fma(
 
 
 def _result_format(operands: tuple[Format, ...], out: str | Format | None, exact: Format | None) -> Format:
-    """The format of a result: ``out`` if given, else the exact one if there is one, else that of all operands."""
+    """The format of a result: ``out`` if given, else the exact result's if there is one, else the operands' common one."""
     if out is None:
         if exact is not None:
             return exact

@@ -48,7 +48,7 @@ def table_kernel(operation: str, operands: tuple[Format, ...], target: Target, f
 def _operation_table(
     operation: str, operands: tuple[Format, ...], target: Target
 ) -> tuple[Integers, NDArray[np.uint8]] | None:
-    """Codes and exceptions for a · 256 + b; entries of numbers that are no codes are those of 0."""
+    """Codes and exceptions for a · 256 + b; numbers that are no codes have the entries of 0."""
     codes = np.arange(1 << 8, dtype=np.uint8)
     a, b = (np.where(codes <= fmt.code_mask, codes, np.uint8(0)) for fmt in operands)
     chunks = [np.repeat(a, 1 << 8), np.tile(b, 1 << 8)]

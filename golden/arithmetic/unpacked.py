@@ -16,7 +16,7 @@ from ..formats.derived import UnpackedFormat, unpacked_product
 
 @dataclass(frozen=True)
 class UnpackedProduct:
-    """Products of one :class:`.exact.UnpackedFormat`, element by element.
+    """Products of one :class:`.derived.UnpackedFormat`, element by element.
 
     ``exponent`` and ``significand`` mean nothing where ``zero`` (if the format has it), ``inf`` or ``nan`` is set.
 
@@ -44,7 +44,7 @@ class UnpackedProduct:
 def multiply_unpacked(
     a: ArrayLike, b: ArrayLike, fa: str | Format, fb: str | Format, *, subnormals: str = "full"
 ) -> UnpackedProduct:
-    """a · b = (-1)^sign · significand · 2^(exponent - bias), exact, in the format of :func:`.exact.unpacked_product`.
+    """a · b = (-1)^sign · significand · 2^(exponent - bias), exact, in the format of :func:`.derived.unpacked_product`.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def multiply_unpacked(
 
 
 def _as_in_hardware(value: Unpacked, fmt: Format) -> Unpacked:
-    """The numbers with the significands that :class:`.exact.UnpackedFormat` counts on: see ``Format.is_normalized``."""
+    """The numbers with the significands that :class:`.derived.UnpackedFormat` counts on: see ``Format.is_normalized``."""
     if not fmt.is_normalized:
         return value
     up = fmt.significand_bits - bit_length(value.magnitude)

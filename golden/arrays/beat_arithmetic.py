@@ -39,12 +39,12 @@ class ArrayArithmetic:
     ----------
     a, b : Format or BlockFormat
         Formats of the operands. In a block format every beat brings a scale, so that a block is the part of one beat
-        that shares it; the tensor's scale is not the array's business.
+        that shares it; the array does not apply the tensor's scale.
     lanes : int
         Products per processing element and beat.
     out : Format
         Format of the results.
-    accumulate : Exact, Rounded, Aligned or None
+    accumulation : Exact, Rounded, Aligned or None
         Style of accumulation; None: integers.
     overflow : str
         Integers: "wrap" or "saturate", in every beat.
@@ -54,7 +54,7 @@ class ArrayArithmetic:
     b: Format | BlockFormat
     lanes: int
     out: Format
-    accumulate: Accumulation | None
+    accumulation: Accumulation | None
     overflow: str
 
     @classmethod
@@ -63,12 +63,11 @@ class ArrayArithmetic:
         a: str | Format | BlockFormat,
         b: str | Format | BlockFormat,
         lanes: int,
-        acc: str | Format | None,
-        accumulate: Accumulation | None,
+        acc: str | Format | Accumulation | None,
         out: str | Format | None,
         overflow: str,
     ) -> ArrayArithmetic:
-        """Check what the user gave: for integers ``acc`` and ``overflow``, for a style ``accumulate`` and ``out``.
+        """Check what the user gave: ``acc`` with ``overflow`` for integers, with ``out`` for an accumulation.
 
         Raises
         ------
@@ -78,26 +77,24 @@ class ArrayArithmetic:
         fa, fb = any_format(a), any_format(b)
         check_int("lanes", lanes, 1)
         check_choice("overflow", overflow, FIXED_OVERFLOWS)
-        if accumulate is None:
+        if not isinstance(acc, Accumulation):
             if out is not None:
-                raise ParameterError(f"out must be None without accumulate, not {out}")
+                raise ParameterError(f"out must be None without an accumulation, not {out}")
             if isinstance(fa, BlockFormat) or isinstance(fb, BlockFormat):
                 raise ParameterError(
-                    f"accumulate must be given for {fa} and {fb}, not None: a block format is no integer"
+                    f"acc must be an accumulation for {fa} and {fb}, not {acc}: a block format is no integer"
                 )
             fa, fb = check_integral("a", fa), check_integral("b", fb)
             if acc is None:
-                raise ParameterError("acc must be given without accumulate, not None")
+                raise ParameterError("acc must be given, not None")
             return cls(fa, fb, lanes, check_accumulator(acc, fa, fb), None, overflow)
-        if acc is not None:
-            raise ParameterError(f"acc must be None with accumulate, not {acc}")
-        accumulate, result = check_accumulation(accumulate, out)
-        return cls(fa, fb, lanes, result, accumulate, overflow)
+        accumulation, result = check_accumulation(acc, out)
+        return cls(fa, fb, lanes, result, accumulation, overflow)
 
     @property
     def takes_partial_sums(self) -> bool:
-        """Whether what is added up is a code of ``out`` between two beats, so that a sum can go on from one."""
-        return not isinstance(self.accumulate, Exact)
+        """Whether the running sum is a code of ``out`` between beats, so that a sum can resume from one."""
+        return not isinstance(self.accumulation, Exact)
 
     def element(self, fmt: Format | BlockFormat) -> Format:
         """Format of the elements of an operand."""
@@ -152,12 +149,12 @@ class ArrayArithmetic:
         a, b : Operand
             (M, K) and (K, N), K a multiple of ``lanes``; scales (M, blocks) and (blocks, N).
         c : ndarray of int, optional
-            Codes (M, N) of ``out`` that the sums start from; without, from the sum of nothing.
+            Codes (M, N) of ``out`` that the sums start from; default: the empty sum.
         """
-        if self.accumulate is None:
+        if self.accumulation is None:
             return self._integers(a.codes, b.codes, c)
         (x, fa), (y, fb) = self._scalars(a, self.a, 1), self._scalars(b, self.b, 0)
-        return gemm(x, y, fa, fb, c, accumulate=self.accumulate, out=self.out)
+        return gemm(x, y, fa, fb, c, acc=self.accumulation, out=self.out)
 
     def _integers(self, a: Integers, b: Integers, c: Integers | None) -> Integers:
         fa, fb = self.element(self.a), self.element(self.b)

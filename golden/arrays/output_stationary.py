@@ -43,10 +43,8 @@ class SystolicArray:
         Shape of the array and products per processing element and beat, at least 1.
     a, b : str, Format or BlockFormat
         Formats of the operands: fixed-point or binary for integers, any for a style.
-    acc : str or Format, optional
-        Integers: fixed-point format of the accumulators, with as many fraction bits as the products.
-    accumulate : Exact, Rounded or Aligned, optional
-        Style of accumulation, instead of integers.
+    acc : str, Format, Exact, Rounded or Aligned
+        Integers: fixed-point format of the accumulators, with as many fraction bits as the products. Else the accumulation.
     out : str or Format, optional
         Style: format of the results; default as in :func:`.dot.dot`.
     overflow : str
@@ -68,8 +66,7 @@ class SystolicArray:
         *,
         a: str | Format | BlockFormat,
         b: str | Format | BlockFormat,
-        acc: str | Format | None = None,
-        accumulate: Accumulation | None = None,
+        acc: str | Format | Accumulation | None = None,
         out: str | Format | None = None,
         overflow: str = "wrap",
         stages: int = 0,
@@ -77,7 +74,7 @@ class SystolicArray:
         self.rows = check_int("rows", rows, 1)
         self.cols = check_int("cols", cols, 1)
         self.stages = check_int("stages", stages, 0)
-        self.arithmetic = ArrayArithmetic.make(a, b, lanes, acc, accumulate, out, overflow)
+        self.arithmetic = ArrayArithmetic.make(a, b, lanes, acc, out, overflow)
         self.lanes = lanes
 
     @property
@@ -94,8 +91,10 @@ class SystolicArray:
         self, cycles: int, a: tuple[ArrayLike, ArrayLike | None], b: tuple[ArrayLike, ArrayLike | None]
     ) -> tuple[Operand, Operand]:
         """The beats of a and b, checked: codes and scales."""
-        how = self.arithmetic
-        return how.beats("a", *a, how.a, (cycles, self.rows)), how.beats("b", *b, how.b, (cycles, self.cols))
+        arithmetic = self.arithmetic
+        return arithmetic.beats("a", *a, arithmetic.a, (cycles, self.rows)), arithmetic.beats(
+            "b", *b, arithmetic.b, (cycles, self.cols)
+        )
 
     def _trace(self, log: Log, results: Integers, p_ready: Bools | None = None) -> Trace:
         """The trace of a run whose beats of C are the rows of ``results``."""
@@ -131,7 +130,7 @@ class OutputStationary(SystolicArray):
 
     A beat of `a` is column k of A (rows × lanes elements), a beat of `b` row k of B (cols × lanes); they are taken
     together, and ``a_last`` ends the inner dimension. Each accumulator starts empty and adds ``lanes`` products per
-    beat as :class:`.array_arithmetic.ArrayArithmetic` says. The tile leaves as ``rows`` beats of ``cols`` results, row 0
+    beat as :class:`.beat_arithmetic.ArrayArithmetic` says. The tile leaves as ``rows`` beats of ``cols`` results, row 0
     first, ``c_last`` on the last.
 
     Cycles: everything but the output buffer (BUFFER_BEATS beats) moves only in cycles in which the buffer is not
@@ -140,7 +139,7 @@ class OutputStationary(SystolicArray):
     ``c_valid`` where nothing stalls. Since a tile takes ``rows`` such cycles to leave, ``a_last`` is not taken sooner
     than ``rows`` of them after the one before; with K >= rows the array never idles.
 
-    Parameters and errors are those of :class:`SystolicArray`.
+    Parameters and errors as in :class:`SystolicArray`.
 
     Examples
     --------

@@ -20,10 +20,10 @@ class WeightStationary(SystolicArray):
     ``rows`` beats of `b` are a plane of weights, of rows × lanes by cols: beat r holds row r (cols × lanes elements).
     They load the shadow plane while the plane before works. A beat of `a` is a vector of rows × lanes elements; the
     first one of a tile moves the shadow plane in, ``a_last`` ends the tile. Every beat of `a` gives one beat of `c`, the
-    vector's ``cols`` products with the plane as :class:`.array_arithmetic.ArrayArithmetic` adds them up, row 0 first;
-    ``c_last`` comes with that of ``a_last``. The sums start empty or, in a beat with ``a_add``, from the beat of `p` that
-    is taken with it: that is how more than rows × lanes products are added up, plane by plane. There is no `p` for
-    exact sums, which are no codes while they grow.
+    vector's ``cols`` products with the plane as :class:`.beat_arithmetic.ArrayArithmetic` adds them up, row 0 first;
+    ``c_last`` marks the result of the beat that had ``a_last``. The sums start empty or, in a beat with ``a_add``, from
+    the beat of `p` that is taken with it: that is how more than rows × lanes products are added up, plane by plane. Exact
+    sums have no `p`: until they are rounded they are not codes.
 
     Cycles: everything but the output buffer (BUFFER_BEATS beats) moves only in cycles in which the buffer is not
     full. Counting those, a beat of `a` taken in cycle n enters the buffer in cycle n + rows + cols + stages: ``latency``
@@ -31,11 +31,11 @@ class WeightStationary(SystolicArray):
     last beat of its plane, and the first beat of the next plane not before it, but possibly in the same cycle: with
     tiles of M >= rows beats the array never idles.
 
-    Parameters and errors are those of :class:`SystolicArray`.
+    Parameters and errors as in :class:`SystolicArray`.
 
     Examples
     --------
-    >>> array = golden.WeightStationary(4, 4, a="fp16", b="fp16", accumulate=golden.Rounded("fp32"))
+    >>> array = golden.WeightStationary(4, 4, a="fp16", b="fp16", acc=golden.Rounded("fp32"))
     >>> array.out.name
     'fp32'
     """
@@ -56,7 +56,7 @@ class WeightStationary(SystolicArray):
         p_valid: ArrayLike | None = None,
         p_data: ArrayLike | None = None,
     ) -> Trace:
-        """The outputs of T clock cycles, starting from the state after a reset, as :meth:`.array.OutputStationary.run`.
+        """The outputs of T clock cycles from the state after a reset, as :meth:`.output_stationary.OutputStationary.run`.
 
         Parameters
         ----------

@@ -44,7 +44,7 @@ def encode_blocks(
     format without tensor scale); the block's scale is block_amax · (S · (1 / element.max)), rounded to nearest even
     into ``scale``, saturating. The tensor scale is amax / (scale.max · element.max), again 1 for 0. Elements are
     x / (scale · tensor scale), the exact quotient rounded once (a *choice*: Transformer Engine multiplies by a rounded
-    reciprocal); those of a block whose scale is 0 are 0.
+    reciprocal); elements of a block whose scale is 0 are 0.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def encode_blocks(
         Of the elements, one of ROUNDINGS or "stochastic". None: the format's. In terms of the magnitude, ONNX
         Runtime's half up for MSFP is "rna" and truncation is "rtz".
     overflow : str
-        "saturate" (OCP MX: clamped to the largest normal), or "ieee" for float elements, see :func:`.codec.encode`.
+        "saturate" (OCP MX: clamped to the largest normal), or "ieee" for float elements, see :func:`.scalar.encode`.
     symmetric : bool or None
         Whether the most negative two's complement element is replaced by its neighbour. None: the format's.
     nonfinite : str
@@ -68,14 +68,14 @@ def encode_blocks(
     tensor_scale : int or None
         The tensor scale's code; S is then 1 over its value. None: computed.
     random, random_bits
-        For stochastic rounding of the elements, as in :func:`.codec.encode`: a word for each number, for its element's
-        magnitude. Scales that are no powers of two: at most 53 bits in all with those of an element's significand.
+        For stochastic rounding of the elements, as in :func:`.scalar.encode`: a word for each number, for its element's
+        magnitude. Where scales are not powers of two, the word and an element's significand have at most 53 bits together.
 
     Returns
     -------
     scales, elements : ndarray
-        Codes in the least unsigned dtypes that hold them. ``elements`` has the shape of ``x``, ``scales`` the same but
-        for the axis, which has one scale for each block.
+        Codes in the least unsigned dtypes that hold them. ``elements`` has the shape of ``x``; so has ``scales``,
+        except that the axis has one scale for each block.
     tensor_scale : ndarray
         Code of the tensor scale, of shape (); only in formats that have one.
 
@@ -163,7 +163,7 @@ def decode_blocks(
     TypeError
         Codes are not integers.
     ParameterError
-        A code is out of range, the shapes do not belong together, or a part is missing or out of place.
+        A code is out of range, the shapes do not match, or a part is missing or out of place.
 
     Examples
     --------
@@ -194,7 +194,7 @@ def decode_blocks(
 
 
 def check_parts(argument: str, blocks: Sequence[ArrayLike], fmt: BlockFormat) -> Sequence[ArrayLike]:
-    """``blocks``, once it has as many arrays as the format has factors.
+    """Return ``blocks`` if it has as many arrays as the format has factors.
 
     Raises
     ------

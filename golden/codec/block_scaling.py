@@ -94,7 +94,7 @@ class PowerOfTwo:
         # The largest element as mantissa · 2^exponent, mantissa in [1/2, 1).
         self.mantissa, self.exponent = np.frexp(float(fmt.element.max))
         self.least = 2.0 ** (1 - fmt.scale.bias) if fmt.zero_scale else 0.0
-        # Whether a float32 times the reciprocal of its scale is a float32, but for bits that only random ones may see.
+        # Whether a float32 times the reciprocal of its scale is a float32, up to bits that only random words reach.
         self.narrow = not options.stochastic and 0 <= fmt.scale.max_exponent <= 149 and fmt.scale.min_exponent >= -127
 
     def encode_in_loop(self, rows: Reals, random: Words, out: Integers) -> Integers | None:
@@ -126,12 +126,12 @@ class PowerOfTwo:
         code[(amax < self.least) | (amax == 0)] = 0
         if not self.narrow:
             rows = rows.astype(np.float64)
-        # Larger scales make 0 of such numbers anyhow, unless zero is not the nearest that is asked for.
+        # With larger scales such numbers round to 0 anyway, except in directed and in stochastic rounding.
         far = self.options.directed or self.options.stochastic
         if self.least and (far or code.min(initial=scale.max_code) <= self.fmt.element.width):
             rows = np.where(np.abs(rows) < self.least, np.copysign(np.zeros((), rows.dtype), rows), rows)
         reciprocal = np.ldexp(np.ones((), rows.dtype), (scale.bias - code).astype(np.int32))
-        # Exact, but for products too small to be normal, which no rounding to nearest tells from 0, nor do random bits.
+        # Exact, except for subnormal products, which neither rounding to nearest nor random bits distinguish from 0.
         with np.errstate(over="ignore"):
             scaled = rows * reciprocal[:, None]
         if not self.narrow:
@@ -178,7 +178,7 @@ class Quotient:
 
 
 def _toward_zero(x: Reals, step: Reals) -> Reals:
-    """x / step truncated to a float64, whose bits are those of the exact quotient; ``step`` may be infinite."""
+    """x / step truncated to a float64: the leading bits of the exact quotient; ``step`` may be infinite."""
     (x, exponent), (step, step_exponent) = np.frexp(x.astype(np.float64)), np.frexp(step)
     quotient = x / step
     with np.errstate(invalid="ignore", under="ignore"):

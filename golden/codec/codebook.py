@@ -26,9 +26,9 @@ def unpack_codebook(codes: Integers, fmt: Format, subnormals: str) -> Unpacked:
 
 
 def pack_codebook(value: Unpacked, target: Target, random: RandomWords | None) -> tuple[Integers, Integers]:
-    """Codes of the nearest values, and no exceptions: of two the lesser one, of equal ones the least code.
+    """Codes of the nearest values, and no exceptions; of two as near the lesser value, of equal values the least code.
 
-    Ties are those of QLoRA's reference (the comparisons ``x > midpoint`` of bitsandbytes, which rounds its midpoints to
+    Ties follow QLoRA's reference (the comparisons ``x > midpoint`` of bitsandbytes, which rounds its midpoints to
     fp32: of the numbers that equal one that was rounded up it takes the lesser value, here the nearer one). Numbers
     beyond the ends of the table, infinities among them, become its ends.
     """

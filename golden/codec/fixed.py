@@ -47,7 +47,7 @@ def pack_fixed(value: Unpacked, target: Target, random: RandomWords | None) -> t
 
 
 def pack_binary(value: Unpacked, target: Target, random: RandomWords | None) -> tuple[Integers, Integers]:
-    """The signs of exact numbers, +1 for zero; inexact but for -1 and +1."""
+    """The signs of exact numbers, +1 for zero; inexact except for -1 and +1."""
     return ~(value.negative & ~value.zero), exceptions(inexact=_absolute_is_not_one(value))
 
 

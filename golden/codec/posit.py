@@ -57,7 +57,7 @@ def pack_posit(value: Unpacked, target: Target, random: RandomWords | None) -> t
     """Codes of exact numbers, rounded once as the standard says, and no exceptions; infinities and NaNs become NaR.
 
     The number's regime, exponent and fraction, written without a limit on their length, are rounded to n - 1 bits behind
-    the sign: to nearest, ties to the even code. Where the code ends within the exponent that is not the nearest value.
+    the sign: to nearest, ties to the even code. Where the code ends within the exponent that may not be the nearest value.
     Numbers beyond the largest posit become that, and numbers too small become the least posit of their sign: only zero
     becomes zero. No exceptions are defined.
     """

@@ -1,4 +1,4 @@
-"""Between real numbers and codes: the only place where the golden model meets floating point."""
+"""Real numbers to the codes of a scalar format, and back."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def encode(
     subnormals : str
         "full", or "flush": a result that is tiny after rounding is zero.
     nonfinite : str
-        What NaN and infinity become in a format that has none: "error", or "substitute". The substitute of infinity is
-        that of a result out of range (NaN under "ieee" if there is one, else the largest value of its sign); that of
-        NaN is the largest value in a float (ONNX's and CUDA's rule for fp4), +1 in a binary format, 0 in fixed point.
+        What NaN and infinity become in a format that has none: "error", or "substitute". Infinity becomes what a
+        result out of range becomes (NaN under "ieee" if there is one, else the largest value of its sign); NaN becomes
+        the largest value in a float (ONNX's and CUDA's rule for fp4), +1 in a binary format, 0 in fixed point.
     random : int, numpy.random.Generator, array_like of int or None
         For stochastic rounding alone: a seed, a generator, or the random words (:func:`.stochastic.random_words`).
     random_bits : int
@@ -76,7 +76,7 @@ def encode(
         ``x`` is neither floating point nor integer, or ``random`` of a wrong kind.
     ParameterError
         NaN or infinity where the format has none (and nothing substitutes it), infinity that would wrap, ``random``
-        missing or out of place, or a policy that the format has no meaning for.
+        missing or out of place, or a policy that has no meaning in the format.
 
     Examples
     --------
@@ -163,7 +163,7 @@ def _unpack_integers(integers: Integers) -> Unpacked:
 def decode(codes: ArrayLike, fmt: str | Format) -> NDArray[np.float64]:
     """The real numbers that codes stand for, as float64: exact.
 
-    Formats that say more than a float64 can (integers and fixed point beyond 53 bits, floats with more precision or
+    Formats with values that no float64 holds (integers and fixed point beyond 53 bits, floats with more precision or
     range than binary64) are rounded to the nearest float64, ties to even.
 
     Parameters

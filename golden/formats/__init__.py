@@ -1,9 +1,9 @@
 """Number formats as data, in one place for those who use them: all names of the modules that make them up.
 
-:mod:`.scalar` and :mod:`.block` say what a format is, :mod:`.families` builds them from a few numbers,
-:mod:`.catalogue` lists those with names, :mod:`.names` finds them and takes in a user's, :mod:`.accumulate` says how sums
-of products may be formed, :mod:`.presets` which formats and sums known accelerators have. None of them computes, and none
-needs more than the standard library: hardware generation and the golden model share them, not an implementation.
+:mod:`.scalar` and :mod:`.block` say what a format is, :mod:`.families` builds formats from a few numbers,
+:mod:`.catalogue` lists those with names, :mod:`.registry` finds them and takes in a user's, :mod:`.accumulation` says how
+sums of products may be formed, :mod:`.accelerators` which formats and sums known accelerators have. None of them computes,
+and none needs more than the standard library: hardware generation and the golden model share data, not an implementation.
 """
 
 from ..checks import ParameterError, check_bool, check_choice, check_int, check_text, suggest

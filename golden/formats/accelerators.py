@@ -20,8 +20,8 @@ _BRAINWAVE = (
 class Preset:
     """The inner product of one unit of one accelerator.
 
-    ``golden.dot(x, y, preset.a, preset.b, c, accumulate=preset.accumulate, out=preset.out)`` computes it for scalar
-    formats, :func:`.block_gemm.block_gemm` for block formats.
+    ``golden.dot(x, y, preset.a, preset.b, c, acc=preset.acc, out=preset.out)`` computes it for scalar
+    formats, :func:`.block.block_gemm` for block formats.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Preset:
         The name by which :func:`preset` finds it.
     a, b, out : str
         Formats of the operands, and of c and the result.
-    accumulate : Accumulation
+    acc : Accumulation
         How the terms are added.
     lanes : int
         Inner dimension of the unit: the products that it adds at once. Integers: K of PTX's least mma shape, m8n8k16
@@ -47,7 +47,7 @@ class Preset:
     a: str
     b: str
     out: str
-    accumulate: Accumulation
+    acc: Accumulation
     lanes: int
     source: str
 
@@ -113,7 +113,7 @@ def preset(name: str) -> Preset:
 
     Examples
     --------
-    >>> golden.preset("h100_e4m3").accumulate
+    >>> golden.preset("h100_e4m3").acc
     Aligned(block=32, frac_bits=13, out_frac_bits=13)
     """
     if not isinstance(name, str):

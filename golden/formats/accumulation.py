@@ -22,12 +22,12 @@ class Exact:
     Parameters
     ----------
     rounding, overflow, subnormals : str
-        As in :func:`.arithmetic.multiply`, for the output format.
+        As in :func:`.operations.multiply`, for the output format.
 
     Examples
     --------
     >>> a, b = golden.encode([1024.0, 1.0], "fp16"), golden.encode([1024.0, 2.0**-4], "fp16")
-    >>> golden.decode(golden.dot(a, b, "fp16", "fp16", accumulate=golden.Exact()), "fp32").item()
+    >>> golden.decode(golden.dot(a, b, "fp16", "fp16", acc=golden.Exact()), "fp32").item()
     1048576.0
     """
 
@@ -54,15 +54,15 @@ class Exact:
 class Rounded:
     """acc = round(acc + a·b) in k order, from acc = c: one rounding per product, as a fused multiply-add does it.
 
-    Where a product is exact in ``format``, as those of fp16, bf16 and fp8 are in fp32 (its exponent range apart), that
-    is the same as a multiplication followed by an addition.
+    Where products are exact in ``format``, as products of fp16, bf16 and fp8 are in fp32 (unless they leave its exponent
+    range), that equals a multiplication followed by an addition.
 
     Parameters
     ----------
     format : str or Format
-        Format of the accumulator; also that of c and of the result.
+        Format of the accumulator, of c and of the result.
     rounding, overflow, subnormals : str
-        As in :func:`.arithmetic.multiply`, for ``format``.
+        As in :func:`.operations.multiply`, for ``format``.
     block : int
         Products that are summed exactly, with the accumulator, before each rounding; the last block may be short.
 
@@ -71,7 +71,7 @@ class Rounded:
     >>> a = golden.encode([2048.0, 1.0, 1.0], "fp16")
     >>> b = golden.encode([1.0, 1.0, 1.0], "fp16")
     >>> # 2049 is a tie in fp16 and goes to 2048, twice.
-    >>> golden.decode(golden.dot(a, b, "fp16", "fp16", accumulate=golden.Rounded("fp16")), "fp16").item()
+    >>> golden.decode(golden.dot(a, b, "fp16", "fp16", acc=golden.Rounded("fp16")), "fp16").item()
     2048.0
     """
 
@@ -110,7 +110,7 @@ class Aligned:
 
     Choices, where the published model and the recordings are silent: a zero sum is +0; a sum below the output's normals
     is truncated to a subnormal; one beyond its largest value is infinite (where there is no infinity NaN, else the
-    largest value); NaN and infinities are those of IEEE 754 additions.
+    largest value); NaN and infinities as in IEEE 754 additions.
 
     Source: Fasi, Higham, Mikaitis, Pranesh, "Numerical behavior of NVIDIA tensor cores", PeerJ CS 7:e330 (2021);
     Khattak and Mikaitis, arXiv 2512.07004.
@@ -122,14 +122,14 @@ class Aligned:
     frac_bits : int
         Fraction bits of the aligned terms, 0 … 40.
     out_frac_bits : int
-        Fraction bits of the truncated sum, at most those of the output format.
+        Fraction bits of the truncated sum, at most as many as the output format has.
 
     Examples
     --------
     >>> h100 = golden.Aligned(block=32, frac_bits=13, out_frac_bits=13)
     >>> one, tiny = golden.encode([1.0, 2.0**-14], "fp16")
     >>> # The small term is cut off.
-    >>> golden.decode(golden.dot([one, tiny], [one, one], "fp16", "fp16", accumulate=h100), "fp32").item()
+    >>> golden.decode(golden.dot([one, tiny], [one, one], "fp16", "fp16", acc=h100), "fp32").item()
     1.0
     """
 
@@ -167,7 +167,7 @@ def style(text: str | Accumulation) -> Accumulation:
     if isinstance(text, Accumulation):
         return text
     if not isinstance(text, str):
-        raise TypeError(f"accumulate must be a style or its name, not {text!r}")
+        raise TypeError(f"acc must be a style or its name, not {text!r}")
     kind, *parts = text.split(":")
     numbers = [int(part) for part in parts if part.isdecimal()]
     if kind == "exact" and len(parts) <= 1:
@@ -182,44 +182,44 @@ def style(text: str | Accumulation) -> Accumulation:
     except ParameterError:
         fmt = None
     if fmt is None or fmt.is_integral:
-        raise ParameterError(f"accumulate must be {STYLES}, not {text!r}")
+        raise ParameterError(f"acc must be {STYLES}, not {text!r}")
     return Rounded(fmt.name)
 
 
-def style_name(accumulate: Accumulation) -> str:
+def style_name(accumulation: Accumulation) -> str:
     """The shortest text that :func:`style` reads as this style; policies of overflow and subnormals are not in it."""
-    if isinstance(accumulate, Aligned):
-        parts = ["aligned", accumulate.block, accumulate.frac_bits, accumulate.out_frac_bits]
-        return ":".join(map(str, parts[:-1] if accumulate.out_frac_bits == Aligned.out_frac_bits else parts))
-    if isinstance(accumulate, Exact):
-        return "exact" if accumulate.rounding == Exact.rounding else f"exact:{accumulate.rounding}"
-    name = str(accumulate.format)
-    if accumulate.block > 1:
-        return f"rounded:{name}:{accumulate.rounding}:{accumulate.block}"
-    return name if accumulate.rounding == Rounded.rounding else f"rounded:{name}:{accumulate.rounding}"
+    if isinstance(accumulation, Aligned):
+        parts = ["aligned", accumulation.block, accumulation.frac_bits, accumulation.out_frac_bits]
+        return ":".join(map(str, parts[:-1] if accumulation.out_frac_bits == Aligned.out_frac_bits else parts))
+    if isinstance(accumulation, Exact):
+        return "exact" if accumulation.rounding == Exact.rounding else f"exact:{accumulation.rounding}"
+    name = str(accumulation.format)
+    if accumulation.block > 1:
+        return f"rounded:{name}:{accumulation.rounding}:{accumulation.block}"
+    return name if accumulation.rounding == Rounded.rounding else f"rounded:{name}:{accumulation.rounding}"
 
 
-def check_accumulation(accumulate: object, out: str | Format | None) -> tuple[Accumulation, Format]:
-    """The style, and the format of c and of the result: fp32, or that of the rounded accumulator, if ``out`` is None.
+def check_accumulation(accumulation: object, out: str | Format | None) -> tuple[Accumulation, Format]:
+    """The style, and the format of c and of the result; if ``out`` is None, the rounded accumulator's, else fp32.
 
     Raises
     ------
     TypeError
-        ``accumulate`` is no style.
+        ``accumulation`` is no style.
     ParameterError
         ``out`` contradicts it.
     """
-    if not isinstance(accumulate, Accumulation):
-        raise TypeError(f"accumulate must be Exact, Rounded or Aligned, not {accumulate!r}")
-    if isinstance(accumulate, Rounded):
-        own = format(accumulate.format)
+    if not isinstance(accumulation, Accumulation):
+        raise TypeError(f"acc must be Exact, Rounded or Aligned, not {accumulation!r}")
+    if isinstance(accumulation, Rounded):
+        own = format(accumulation.format)
         if out is not None and format(out) != own:
             raise ParameterError(f"out must be {own}, the accumulator's format, or None, not {format(out)}")
-        return accumulate, own
+        return accumulation, own
     out = format("fp32" if out is None else out)
-    if isinstance(accumulate, Aligned) and not (
-        isinstance(out, FloatFormat) and out.frac_bits >= accumulate.out_frac_bits
+    if isinstance(accumulation, Aligned) and not (
+        isinstance(out, FloatFormat) and out.frac_bits >= accumulation.out_frac_bits
     ):
-        least = accumulate.out_frac_bits
+        least = accumulation.out_frac_bits
         raise ParameterError(f"out must be a float format with at least {least} fraction bits, not {out}")
-    return accumulate, out
+    return accumulation, out

@@ -27,7 +27,7 @@ class BlockFormat:
     Parameters
     ----------
     name : str
-        The name by which :func:`.names.block_format` finds it.
+        The name by which :func:`.registry.block_format` finds it.
     element : Format
         Format of the elements; it has a zero.
     scale : Format

@@ -16,7 +16,7 @@ MAX_CODEBOOK_WIDTH = 8
 
 @dataclass(frozen=True)
 class CodebookFormat(Format, kind="codebook"):
-    """Values by code: code i is ``values[i]``. For operands; only :func:`.codec.encode` makes codes of it.
+    """Values by code: code i is ``values[i]``. For operands; only :func:`.scalar.encode` makes codes of it.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class CodebookFormat(Format, kind="codebook"):
 
     @cached_property
     def _exponents(self) -> tuple[int, ...]:
-        """Those of the values' first bits; 0 if all values are zero."""
+        """The exponents of the values' first bits; 0 if all values are zero."""
         return tuple(place + size.bit_length() - 1 for _, size, place in self.parts if size) or (0,)
 
     @property
@@ -180,7 +180,7 @@ def _parts(value: Fraction) -> tuple[bool, int, int]:
 
 def nf4() -> CodebookFormat:
     """QLoRA's 4-bit NormalFloat: quantiles of the normal distribution, with a zero."""
-    # The published decimals are those of fp32 numbers, written as float64.
+    # The published decimals are fp32 numbers, written as float64.
     values = (
         *(-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453),
         *(-0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0),

@@ -26,7 +26,7 @@ class UnpackedFormat:
     significand_bits, exp_bits : int
         Widths; the exponent is not negative.
     bias : int
-        What the exponent of the significand's last bit is less than ``exponent``.
+        ``exponent`` less the exponent of the significand's last bit.
     has_zero, has_inf, has_nan : bool
         Whether there is a bit for that class, where sign alone means anything. Without has_zero the significand of a zero
         is 0; subnormals that are flushed are zeros with a significand.
@@ -81,7 +81,7 @@ def exact_product(fa: str | Format, fb: str | Format) -> Format:
     formats: binary, the product being XNOR. With a float operand: the IEEE-like float ``eXmY`` whose significand, 1 + Y
     bits, has the length of both operands' together (an intN has N - 1 significant bits), and whose X is the least with
     which the largest product and the last bit of the least one are in range. Products below the least normal are
-    subnormals of that format, the others are normalised; infinities, NaNs and signed zeros are those of IEEE 754.
+    subnormals of it, the others are normalised; infinities, NaNs and signed zeros as in IEEE 754.
     fp16 · fp16 is e6m21, bf16 · bf16 is e9m15, fp8_e4m3 · fp8_e4m3 is e6m7.
 
     Raises

@@ -24,7 +24,7 @@ def ieee_float(
     """The IEEE-like float ``e<exp_bits>m<frac_bits>``: bias 2**(exp_bits-1)-1, subnormals, infinities and NaNs.
 
     Without fraction bits the all-ones exponent has room for one special only: it is NaN, since an invalid operation
-    must be told from an overflow (a choice; there is no standard for such formats).
+    must be distinguishable from an overflow (a choice; there is no standard for such formats).
     """
     inf = ((1 << exp_bits) - 1) << frac_bits
     end = 1 << (exp_bits + frac_bits)
@@ -45,8 +45,8 @@ def sign_magnitude(
 ) -> FloatFormat:
     """Sign and magnitude ``e0m<magnitude_bits>``: value ``±f * 2**-(magnitude_bits - 1)``, one bit before the point.
 
-    It is a float without exponent bits, so that all that is known of floats (two zeros, symmetric saturation, products
-    of significands) holds for it; its significand has no hidden one. The name is a choice, there is no standard.
+    It is a float without exponent bits, so what holds for floats (two zeros, symmetric saturation, products of
+    significands) holds for it; its significand has no hidden bit. The name is a choice, there is no standard.
     """
     check_int("magnitude_bits", magnitude_bits, 1)
     return FloatFormat(
@@ -60,7 +60,7 @@ def p3109(precision: int, signed: bool = True, extended: bool = True, width: int
     Extended formats have infinities, finite ones none. There is one NaN: in the place of a negative zero, or the last code
     of a format without sign; the infinity of an extended format is the code before that, in signed ones the last code of
     each sign. The bias is half of the exponent codes. P3109's saturation is ``overflow="saturate"``, its OvfInf "ieee".
-    Names are those of gfloat: ``p3109_k<width>p<precision>``, s or u (signed or not), e or f (extended or finite).
+    Names as in gfloat: ``p3109_k<width>p<precision>``, s or u (signed or not), e or f (extended or finite).
 
     Raises
     ------

@@ -9,7 +9,7 @@ from enum import IntFlag, StrEnum
 class RoundingMode(StrEnum):
     """A rounding mode: its name, its code on a hardware port, and its definition in words.
 
-    The port codes of the first five are those of RISC-V's ``frm``; STOCHASTIC has one that RISC-V reserves.
+    The first five have the port codes of RISC-V's ``frm``; STOCHASTIC has one that RISC-V reserves.
 
     Attributes
     ----------

@@ -161,15 +161,15 @@ def any_format(name: str | Format | BlockFormat) -> Format | BlockFormat:
 def register(fmt: Format | BlockFormat) -> Format | BlockFormat:
     """Add a format to the catalogue of this process, so that its name works wherever a name does; return it.
 
-    A format that is there already, with all the same data, is left as it is. Another process that is to know the name
-    registers it too, or reads it from a file of POLYMAC_FORMATS.
+    A format that is registered already with the same data is left alone. Another process must register it too, or read
+    it from a file of POLYMAC_FORMATS.
 
     Raises
     ------
     TypeError
         ``fmt`` is no format.
     ParameterError
-        Its name is no identifier, or is that of another format.
+        Its name is no identifier, or another format has it.
 
     Examples
     --------
@@ -195,7 +195,7 @@ def register(fmt: Format | BlockFormat) -> Format | BlockFormat:
 
 
 def load_formats(path: str | Path) -> list[Format | BlockFormat]:
-    """Register the formats of a TOML file and return them; :mod:`.user_formats` describes the file.
+    """Register the formats of a TOML file and return them; :mod:`.toml` describes the file.
 
     Raises
     ------

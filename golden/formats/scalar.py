@@ -130,7 +130,7 @@ class Format:
 
     @property
     def negates_in_twos_complement(self) -> bool:
-        """Whether the code of -x is that of x as an integer in two's complement, negated."""
+        """Whether the code of -x is the two's complement of the code of x."""
         return self.twos_complement
 
     @property
@@ -195,7 +195,7 @@ class Format:
     @property
     @abstractmethod
     def min_exponent(self) -> int:
-        """The least exponent: that of the least normal value; subnormals are scaled by it too."""
+        """The exponent of the least normal value, which subnormals are scaled by too."""
 
     @property
     @abstractmethod
@@ -330,13 +330,13 @@ class Format:
 
     @property
     def fields(self) -> tuple[tuple[str, int], ...]:
-        """Names and widths of a code's fields, from the most significant bit; those of no bits may be among them."""
+        """Names and widths of a code's fields, from the most significant bit; fields may have no bits."""
         return (("sign", 1),)
 
     @property
     @abstractmethod
     def formula(self) -> str:
-        """What a finite code is worth: s, e and f are the fields, i the code as an integer."""
+        """The value of a finite code as a formula: s, e and f are the fields, i the code as an integer."""
 
     @property
     @abstractmethod

@@ -92,7 +92,7 @@ def quantize(
 def dequantize(codes: ArrayLike, scale: ArrayLike, zero_point: ArrayLike, fmt: str | Format) -> NDArray[np.float64]:
     """r = scale · (q - zero_point), as float64: the difference is exact up to 53 bits, the product rounded.
 
-    Parameters and errors are those of :func:`quantize`.
+    Parameters and errors as in :func:`quantize`.
 
     Examples
     --------

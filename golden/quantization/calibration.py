@@ -13,7 +13,7 @@ from ..formats import FixedFormat, Format, ParameterError, format
 from .affine import Quantization, finite
 
 Reals = NDArray[np.float64]
-#: The least and the greatest real number to be told apart, one of each for every channel.
+#: The least and the greatest real number to be represented, one of each for every channel.
 Range = tuple[Reals, Reals]
 
 
@@ -66,7 +66,7 @@ class Calibration(ABC):
         Asymmetric: the range, widened to hold 0, onto all of them: scale = (max - min) / (q_max - q_min), zero_point =
         round(q_min - min / scale), ties to even. Symmetric: scale = max|x| / q_max and zero_point = 0, so that q_min of
         a signed format is not used. A range of zero, or one so small that its scale would be 0, gets scale 1, which
-        says zero exactly.
+        represents zero exactly.
 
         Raises
         ------
@@ -86,7 +86,7 @@ class Calibration(ABC):
         """The scale S = max|x| / (the largest value) for codes of x / S, over the method's symmetric range.
 
         For floats, which need no zero point: codes are ``encode(x / S, fmt, overflow="saturate")``. For fixed point it
-        is that of ``quantization(fmt, symmetric=True)``, whose codes' fraction bits play no part.
+        equals ``quantization(fmt, symmetric=True).scale``; the codes' fraction bits play no part.
 
         Raises
         ------

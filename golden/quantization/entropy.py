@@ -80,7 +80,7 @@ def divergences(
 
     P: the first i bins, the counts of all the others added to the last of them. Q: the first i bins without those
     outliers, merged to ``levels`` levels (bin k belongs to level floor(k · levels / i)) and each level's counts spread
-    evenly over those of its bins that are not empty. Both are normalised. KL(P‖Q) = Σ P · ln(P / Q), infinite where Q
+    evenly over its bins that are not empty. Both are normalised. KL(P‖Q) = Σ P · ln(P / Q), infinite where Q
     is 0 and P is not, and where Q is empty; rounded to multiples of RESOLUTION, and never negative.
 
     Parameters
@@ -92,7 +92,7 @@ def divergences(
     start : int
         The least number of bins to be kept.
     variant : str or Variant
-        One of VARIANTS, or another; its ``ties`` play no part here.
+        A key of VARIANTS, or a variant of your own; its ``ties`` play no part here.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def divergences(
     if variant.first_bin == "copy":
         bins[0] = bins[1]
     levels = min(levels, len(bins))  # each bin has a level of its own then, and has it with more levels
-    # Everything comes from prefix sums: Q is the same in all of a level's bins, so that ln Q needs but P's sum over them.
+    # Everything comes from prefix sums: Q is the same in all of a level's bins, so that ln Q needs only P's sum over them.
     sums, used = (np.concatenate([[0.0], np.cumsum(part)]) for part in (bins, bins > 0))
     total = sums[-1]
     shares = bins / (total or 1.0)
@@ -154,7 +154,7 @@ def entropy_bins(
     start: int = 128,
     variant: str | Variant = "tensorrt",
 ) -> int:
-    """How many bins of a histogram of magnitudes to keep: those of the least of :func:`divergences`.
+    """How many bins of a histogram of magnitudes to keep: the number with the least of the :func:`divergences`.
 
     The parameters are the same; divergences that differ by RESOLUTION at most are ties. All the bins are kept where every
     divergence is infinite.

@@ -23,9 +23,9 @@ class Histogram:
 
     Bin j of the positive side holds j·w < x ≤ (j + 1)·w with w = limit / bins, zero is in bin 0, and the negative side is
     its mirror image. ``limit`` starts as the greatest magnitude of the first batch that is not all zeros. When a greater
-    one comes it is doubled until it holds that one too, and every two neighbouring bins become one. The bounds of the
-    merged bins are those of the bins from which they were made, so that the counts are those of all the numbers, counted
-    at once with the final limit. Memory stays bounded; of the bins at least half stay in use.
+    one comes the limit is doubled until it holds that one too, and every two neighbouring bins become one. Merging keeps
+    the outer bounds, so the counts equal one pass over all numbers with the final limit. Memory is bounded, and at least
+    half of the bins stay in use.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Histogram:
     Attributes
     ----------
     counts : ndarray of int64, shape (2, bins)
-        Of the positive and of the negative side.
+        Counts of the positive and the negative side.
     limit, least, greatest : float
         The outer bound of the bins, and the extreme numbers.
     """
@@ -57,7 +57,7 @@ class Histogram:
         if self.max_magnitude > _MAX_MAGNITUDE:
             raise ParameterError(f"x must be at most 2^1023 in magnitude, not {self.max_magnitude!r}")
         if self.limit == 0:
-            # Nothing so far but zeros, which are in bin 0 whatever the limit.
+            # Only zeros so far, which are in bin 0 with any limit.
             self.limit = self.max_magnitude
         while self.limit < self.max_magnitude:
             self.limit *= 2

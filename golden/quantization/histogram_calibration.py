@@ -44,8 +44,8 @@ class _HistogramCalibration(Calibration):
 class Percentile(_HistogramCalibration):
     """The range that ``percentile`` percent of the data are in.
 
-    Symmetric: the least threshold with at most 100 - percentile percent of the magnitudes above it. Asymmetric: as much
-    may be cut as that, half of it on either side. Thresholds are bounds of a histogram's bins, of which there are
+    Symmetric: the least threshold with at most 100 - percentile percent of the magnitudes above it. Asymmetric: the same
+    share may be cut, half of it on either side. Thresholds are bounds of a histogram's bins, of which there are
     ``bins`` between 0 and at most twice the greatest magnitude (see :class:`.histogram.Histogram`), or the extreme value
     itself: the range is at most a bin too wide on either side, and never too narrow.
 
@@ -87,7 +87,7 @@ class Percentile(_HistogramCalibration):
 class MeanSquareError(_HistogramCalibration):
     """The range whose quantization has the least mean square error, clipping and rounding together.
 
-    Searched among ``candidates`` thresholds T = i/candidates · max|x|, i = 1, 2, …: the range is that of the data cut to
+    Searched among ``candidates`` thresholds T = i/candidates · max|x|, i = 1, 2, …: the range is the data's, cut to
     ±T. Every bin of a histogram (see :class:`.histogram.Histogram`) stands for its middle, weighted by its count; each
     middle is quantized by the scale and zero point that T gives. Of equal errors the greatest T is taken. Rounding in
     steps finer than the bins, 2 · max|x| / bins at worst, is not seen: such formats get nearly the whole range.
@@ -136,7 +136,7 @@ class Entropy(_HistogramCalibration):
 
     The threshold T is the outer bound of the last of :func:`.entropy.entropy_bins` bins of a histogram of the magnitudes
     (see :class:`.histogram.Histogram`; all ``bins`` of it are in use after one batch, at least half of them after more).
-    The range is that of the data cut to ±T. The levels are the magnitudes that codes can have: q_max + 1 where the
+    The range is the data's, cut to ±T. The levels are the magnitudes that codes can have: q_max + 1 where the
     quantization is symmetric or the data have both signs (half the codes), else all codes.
 
     Parameters

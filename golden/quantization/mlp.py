@@ -41,7 +41,7 @@ class Requantize(Protocol):
     ) -> Integers:
         """Codes of :func:`.requantize.rescale` for ``acc + bias``, shape (M, N); bias, multiplier and shift (N,).
 
-        The network's mode is that of the hardware which computes them: the caller of :func:`forward` sees to it.
+        The hardware must requantize in the network's mode; the caller of :func:`forward` sees to it.
         """
         ...
 

@@ -33,7 +33,7 @@ class MinMax(Calibration):
 class MovingAverage(Calibration):
     """The moving averages of every batch's least and greatest value: m ← momentum · m + (1 - momentum) · new.
 
-    The first batch's are taken as they are. The result depends on the order of the batches.
+    The first batch's are the initial averages. The result depends on the order of the batches.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class MovingAverage(Calibration):
 class MeanStd(Calibration):
     """mean ± deviations · std, std the root of the mean squared distance from the mean (not of a sample's estimate).
 
-    The range is not cut to that of the data. Batches are merged by the pairwise update of Chan, Golub and LeVeque (1979),
+    The range may exceed the data's. Batches are merged by the pairwise update of Chan, Golub and LeVeque (1979),
     which loses no digits where the mean is large.
 
     Parameters

@@ -121,7 +121,7 @@ def rescale(
     """q = clamp(zero_point + round(acc · multiplier · 2^-shift)): what a requantizer computes.
 
     Mode "single": floor((acc · multiplier + 2^(shift-1)) / 2^shift), rounded once to nearest, ties toward +infinity.
-    Exact whatever the size of ``acc``; fast while it fits 32 bits.
+    Exact for ``acc`` of any size, fast while it fits 32 bits.
 
     Mode "gemmlowp", for ``acc`` of 32 bits: x = :func:`high_multiply` of acc and multiplier, then
     :func:`rounding_shift` of x by shift - 31. For shift < 31 acc is first shifted left by 31 - shift. gemmlowp leaves
@@ -197,7 +197,7 @@ def high_multiply(a: ArrayLike, b: ArrayLike) -> Integers:
     """gemmlowp's SaturatingRoundingDoublingHighMul, ARM's VQRDMULH: (a · b + 2^30) >> 31 of 32-bit integers.
 
     That is a · b / 2^31 to nearest, ties toward +infinity; -2^31 · -2^31 saturates to 2^31 - 1. The C++ text
-    says the same otherwise: a · b + 2^30, or + 1 - 2^30 where that is negative, over 2^31, truncated toward zero.
+    computes the same differently: a · b + 2^30, or + 1 - 2^30 where that is negative, over 2^31, truncated toward zero.
 
     Raises
     ------
@@ -225,7 +225,7 @@ def rounding_shift(x: ArrayLike, places: ArrayLike) -> Integers:
         check_int("places", int(extreme), 0, 32)
     count = count.astype(np.int64)
     half = (np.int64(1) << count) >> 1
-    # Toward +infinity, but for negative numbers, whose ties must go down: 1 less.
+    # Toward +infinity, except for negative numbers, whose ties must go down: 1 less.
     return (value + half - ((value < 0) & (count > 0))) >> count
 
 
@@ -290,7 +290,7 @@ def requantize(
     """q = clamp(zero_point + round(acc · scale)), in one of three arithmetics.
 
     "single" and "gemmlowp": :func:`rescale` by the multiplier and shift of :func:`quantize_multiplier`. "float":
-    :func:`rescale_float`; the scale to give is that of :func:`float_scale`.
+    :func:`rescale_float` by the scale that :func:`float_scale` gives.
 
     Parameters
     ----------

@@ -54,9 +54,9 @@ def check_aligned(fa: Format, fb: Format, out: Format) -> None:
 
 
 def aligned_sum(
-    a: Integers, b: Integers, c: Integers, fa: Format, fb: Format, accumulate: Aligned, out: Format
+    a: Integers, b: Integers, c: Integers, fa: Format, fb: Format, accumulation: Aligned, out: Format
 ) -> Integers:
-    """The chain of block fused multiply-adds of :class:`.accumulate.Aligned`.
+    """The chain of block fused multiply-adds of :class:`.accumulation.Aligned`.
 
     Parameters
     ----------
@@ -65,24 +65,24 @@ def aligned_sum(
     c : ndarray
         Codes of ``out``, at least one dimension.
     """
-    single = _single(fa, fb, accumulate)
-    dtype, digit_bits = np.float32 if single else np.float64, _digit_bits(fa, fb, accumulate.block)
+    single = _single(fa, fb, accumulation)
+    dtype, digit_bits = np.float32 if single else np.float64, _digit_bits(fa, fb, accumulation.block)
     left, right = (_Terms.of(codes, fmt, dtype, digit_bits) for codes, fmt in ((a, fa), (b, fb)))
     # Code 0 is +0.
     result = decode(c, out) if c.any() else np.zeros(c.shape)
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         for rows in tiles(len(result), result.size):
             part = left.rows(rows), right.rows(rows), result[rows]
-            compiled_result = _chain_in_loop(*part, accumulate, out)
-            result[rows] = _chain(*part, accumulate, out) if compiled_result is None else compiled_result
+            compiled_result = _chain_in_loop(*part, accumulation, out)
+            result[rows] = _chain(*part, accumulation, out) if compiled_result is None else compiled_result
     if not out.has_nan and np.isnan(result).any():
         index = int(np.isnan(result).reshape(-1).argmax())
         raise ParameterError(f"the sum must be free of NaN for {out}, not nan at index {index}")
-    # Exact: every block has left a number of the output format, or an infinity, for which one without has a substitute.
+    # Exact: every block leaves a number of the output format, or an infinity, which a format without one substitutes.
     return encode(result, out, rounding="rtz", nonfinite="substitute")
 
 
-def _single(fa: Format, fb: Format, accumulate: Aligned) -> bool:
+def _single(fa: Format, fb: Format, accumulation: Aligned) -> bool:
     """Whether a float32 holds the operands, their products, and the powers of two that scale them."""
     least = fa.min_exponent + fb.min_exponent
     # By the last condition products of 24 bits end at 2^(least - 22) >= 2^-149: no bit is lost in a subnormal.
@@ -90,7 +90,7 @@ def _single(fa: Format, fb: Format, accumulate: Aligned) -> bool:
         all(holding(*scale(fmt)) == np.float32 for fmt in (fa, fb))
         and fa.significand_bits + fb.significand_bits <= 24
         and fa.max_exponent + fb.max_exponent + 2 <= 127
-        and accumulate.frac_bits - least <= 127
+        and accumulation.frac_bits - least <= 127
     )
 
 
@@ -134,7 +134,7 @@ def _digit_bits(fa: Format, fb: Format, block: int) -> int:
     return min(block.bit_length(), 1020 // largest)
 
 
-def _chain_in_loop(left: _Terms, right: _Terms, result: Reals, accumulate: Aligned, out: Format) -> Reals | None:
+def _chain_in_loop(left: _Terms, right: _Terms, result: Reals, accumulation: Aligned, out: Format) -> Reals | None:
     """:func:`_chain` of matrices by a compiled loop; None where that is not possible, or a sum is out of range."""
     loop = compiled(aligned_chain, result.size)
     if loop is None or left.values.ndim != 3 or not (left.finite and right.finite and np.isfinite(result).all()):
@@ -143,36 +143,36 @@ def _chain_in_loop(left: _Terms, right: _Terms, result: Reals, accumulate: Align
     matrices = [np.ascontiguousarray(pair[part]) for part in (0, 1) for pair in (columns, rows)]
     sums, width = result.copy(), result.shape[1]
     scale = np.empty(width, np.uint32 if left.values.dtype == np.float32 else np.uint64)
-    total = np.empty(width, _counter(accumulate))
+    total = np.empty(width, _counter(accumulation))
     # Not the format's own least numbers: where special codes are among the subnormals there may be none.
     powers = np.ldexp(1.0, [out.min_exponent, out.frac_bits - out.min_exponent])
     limits = np.array([float(out.max), *powers])
-    style = (accumulate.block, accumulate.frac_bits, accumulate.out_frac_bits)
+    style = (accumulation.block, accumulation.frac_bits, accumulation.out_frac_bits)
     return sums if loop(*matrices, sums, scale, total, *style, limits, out.min_exponent) else None
 
 
-def _counter(accumulate: Aligned) -> type[np.signedinteger]:
+def _counter(accumulation: Aligned) -> type[np.signedinteger]:
     """The integers that hold a block's sum, of terms below 2^(frac_bits + 2)."""
-    return np.int32 if accumulate.block << (accumulate.frac_bits + 2) <= 1 << 31 else np.int64
+    return np.int32 if accumulation.block << (accumulation.frac_bits + 2) <= 1 << 31 else np.int64
 
 
-def _chain(left: _Terms, right: _Terms, result: Reals, accumulate: Aligned, out: Format) -> Reals:
+def _chain(left: _Terms, right: _Terms, result: Reals, accumulation: Aligned, out: Format) -> Reals:
     """Block after block for a tile of results."""
     shape, dtype = result.shape, left.values.dtype
     depth = len(left.values)
-    counter = _counter(accumulate)
+    counter = _counter(accumulation)
     weights = left.weights, right.weights
     product, term, total = np.empty(shape, dtype), np.empty(shape, counter), np.empty(shape, counter)
     finite = left.finite and right.finite
     outer = np.dot if finite and left.values.ndim == 3 else np.multiply
-    for start in range(0, depth, accumulate.block):
-        block = range(start, min(start + accumulate.block, depth))
+    for start in range(0, depth, accumulation.block):
+        block = range(start, min(start + accumulation.block, depth))
         special = None
         if not (finite and np.isfinite(result).all()):
             special = np.where(np.isfinite(result), 0, result)
             result = np.where(special == 0, result, 0)
         largest = np.maximum(_exponents(result, out), _largest_exponents(*weights, block, left.digit_bits))
-        scale = _powers(accumulate.frac_bits - largest, dtype)
+        scale = _powers(accumulation.frac_bits - largest, dtype)
         total.fill(0)
         for k in block:
             outer(left.values[k], right.values[k], out=product)
@@ -184,7 +184,7 @@ def _chain(left: _Terms, right: _Terms, result: Reals, accumulate: Aligned, out:
             np.multiply(product, scale, out=product)
             np.copyto(term, product, casting="unsafe")
             np.add(total, term, out=total)
-        result = _truncated(total, result, largest, accumulate, out)
+        result = _truncated(total, result, largest, accumulation, out)
         if special is not None:
             result = np.where(special == 0, result, _without_inf(special, out))
     return result
@@ -244,22 +244,22 @@ def _powers(exponents: Integers, dtype: np.dtype) -> NDArray[np.floating]:
     return fields.view(dtype)
 
 
-def _truncated(total: Integers, result: Reals, largest: Integers, accumulate: Aligned, out: Format) -> Reals:
+def _truncated(total: Integers, result: Reals, largest: Integers, accumulation: Aligned, out: Format) -> Reals:
     """The sum with the aligned accumulator added, truncated to a number of the output format."""
-    scale = _powers(accumulate.frac_bits - largest, _FLOAT64)
+    scale = _powers(accumulation.frac_bits - largest, _FLOAT64)
     # At most (4 · 512 + 2) · 2^40 < 2^53: exact.
     result = result * scale
     np.trunc(result, out=result)
     result += total
     # The fraction of a float64 without its low bits is the significand truncated toward zero.
     bits = result.view(np.int64)
-    bits &= -(1 << (52 - accumulate.out_frac_bits))
+    bits &= -(1 << (52 - accumulation.out_frac_bits))
     result /= scale
     # A sum is below (4 · 512 + 2) · 2^largest, and a multiple of 2^(largest - frac_bits).
     if largest.max(initial=0) + 12 >= out.max_exponent:
         beyond = np.abs(result) > float(out.max)
         result[beyond] = _without_inf(np.copysign(np.inf, result[beyond]), out)
-    if largest.min(initial=0) - accumulate.frac_bits < out.min_exponent:
+    if largest.min(initial=0) - accumulation.frac_bits < out.min_exponent:
         tiny = np.abs(result) < np.ldexp(1.0, out.min_exponent)
         # A zero sum is +0, also one truncated to it.
         result[tiny] = decode(encode(result[tiny], out, rounding="rtz"), out) + 0.0

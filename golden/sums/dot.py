@@ -26,13 +26,13 @@ def dot(
     fb: str | Format,
     c: ArrayLike | None = None,
     *,
-    accumulate: Accumulation = _EXACT,
+    acc: Accumulation = _EXACT,
     out: str | Format | None = None,
 ) -> Integers:
     """d = c + Σ_k a[…, k] · b[…, k].
 
-    NaN and infinities are those of IEEE 754, zeros too but in the aligned style: a zero sum is -0 where c and every
-    product are, and where some are under "rdn".
+    NaN and infinities as in IEEE 754; so are zeros, except in the aligned style: a zero sum is -0 where c and every
+    product are -0, and under "rdn" where any of them is.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ def dot(
         Formats of the operands, of any kind and mix; floats for the aligned style.
     c : array_like of int or None
         Codes of the output format that broadcast to the shape of the result. None: +0.
-    accumulate : Exact, Rounded or Aligned
-        How the terms are added: :mod:`.accumulate`.
+    acc : Exact, Rounded or Aligned
+        How the terms are added: :mod:`.accumulation`.
     out : str or Format or None
         Output format. None: the accumulator's in the rounded style, else fp32.
 
@@ -55,7 +55,7 @@ def dot(
     Raises
     ------
     TypeError
-        Codes are not integers, or ``accumulate`` is no style.
+        Codes are not integers, or ``acc`` is no accumulation.
     ParameterError
         A code out of range, shapes that do not fit, a style without meaning in these formats, a NaN sum where ``out``
         has no NaN, or an infinite one that would wrap.
@@ -67,7 +67,7 @@ def dot(
     14.0
     """
     fa, fb = format(fa), format(fb)
-    accumulate, out = check_style(fa, fb, accumulate, out)
+    accumulation, out = check_style(fa, fb, acc, out)
     codes_a, codes_b = as_codes("a", a, fa), as_codes("b", b, fb)
     try:
         *leading, depth = np.broadcast_shapes(codes_a.shape, codes_b.shape)
@@ -82,21 +82,21 @@ def dot(
     addend = as_addend(c, out, shape).reshape(-1, 1, 1)
     results = math.prod(shape)
     rows, columns = (np.broadcast_to(codes, (*shape, depth)).reshape(results, depth) for codes in (codes_a, codes_b))
-    return sum_codes(rows[:, None, :], columns[:, :, None], addend, fa, fb, accumulate, out).reshape(shape)
+    return sum_codes(rows[:, None, :], columns[:, :, None], addend, fa, fb, accumulation, out).reshape(shape)
 
 
-def check_style(fa: Format, fb: Format, accumulate: object, out: str | Format | None) -> tuple[Accumulation, Format]:
+def check_style(fa: Format, fb: Format, accumulation: object, out: str | Format | None) -> tuple[Accumulation, Format]:
     """The style and the output format, if they have a meaning for these operands; else raise an error that says why."""
-    accumulate, out = check_accumulation(accumulate, out)
+    accumulation, out = check_accumulation(accumulation, out)
     if out.is_for_operands_only:
         raise ParameterError(f"out must be a format that results can be rounded to, not {out}")
     if not out.is_result:
         raise ParameterError(f"out must be a format with a sign and a zero, not {out}")
-    if isinstance(accumulate, Aligned):
+    if isinstance(accumulation, Aligned):
         check_aligned(fa, fb, out)
     else:
-        accumulate.policy(out)
-    return accumulate, out
+        accumulation.policy(out)
+    return accumulation, out
 
 
 def as_addend(c: ArrayLike | None, out: Format, shape: tuple[int, ...]) -> Integers:
@@ -113,16 +113,16 @@ def as_addend(c: ArrayLike | None, out: Format, shape: tuple[int, ...]) -> Integ
 
 
 def sum_codes(
-    a: Integers, b: Integers, c: Integers, fa: Format, fb: Format, accumulate: Accumulation, out: Format
+    a: Integers, b: Integers, c: Integers, fa: Format, fb: Format, accumulation: Accumulation, out: Format
 ) -> Integers:
     """c + a @ b for checked codes of shapes (…, M, K), (…, K, N) and (…, M, N), in a checked style."""
-    if isinstance(accumulate, Aligned):
-        return aligned_sum(_rows_first(a), _columns_first(b), c, fa, fb, accumulate, out)
-    if isinstance(accumulate, Rounded) and rounds_as_float64(fa, fb, accumulate, out):
-        return float64_sum(_rows_first(a), _columns_first(b), c, fa, fb)
-    left, right = (in_full_shape(unpack(x, fmt, accumulate.subnormals), x.shape) for x, fmt in ((a, fa), (b, fb)))
-    block = accumulate.block if isinstance(accumulate, Rounded) else None
-    return _limb_sums(left, right, c, accumulate, out, block)
+    if isinstance(accumulation, Aligned):
+        return aligned_sum(_rows_first(a), _columns_first(b), c, fa, fb, accumulation, out)
+    if isinstance(accumulation, Rounded) and rounds_as_float64(fa, fb, accumulation, out):
+        return float64_sum(_rows_first(a), _columns_first(b), c, fa, fb, out)
+    left, right = (in_full_shape(unpack(x, fmt, accumulation.subnormals), x.shape) for x, fmt in ((a, fa), (b, fb)))
+    block = accumulation.block if isinstance(accumulation, Rounded) else None
+    return _limb_sums(left, right, c, accumulation, out, block)
 
 
 def _rows_first(a: Integers) -> Integers:
@@ -136,20 +136,20 @@ def _columns_first(b: Integers) -> Integers:
 
 
 def _limb_sums(
-    left: Unpacked, right: Unpacked, c: Integers, accumulate: Exact | Rounded, out: Format, block: int | None
+    left: Unpacked, right: Unpacked, c: Integers, accumulation: Exact | Rounded, out: Format, block: int | None
 ) -> Integers:
     """c + left @ right, rounded after every ``block`` products (None: once, at the end)."""
     depth = left.magnitude.shape[-1]
     step = block or max(depth, 1)
     for start in range(0, max(depth, 1), step):
-        c = _rounded_step(left, right, slice(start, start + step), c, accumulate, out)
+        c = _rounded_step(left, right, slice(start, start + step), c, accumulation, out)
     return c
 
 
 def _rounded_step(
-    left: Unpacked, right: Unpacked, part: slice, c: Integers, accumulate: Exact | Rounded, out: Format
+    left: Unpacked, right: Unpacked, part: slice, c: Integers, accumulation: Exact | Rounded, out: Format
 ) -> Integers:
-    target = Target(out, accumulate.policy(out))
+    target = Target(out, accumulation.policy(out))
     total = sum_of_products(
         mapped(left, lambda x: x[..., part]),
         mapped(right, lambda x: x[..., part, :]),

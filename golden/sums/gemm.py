@@ -29,9 +29,8 @@ def gemm(
     fb: str | Format,
     c: ArrayLike | None = None,
     *,
-    accumulate: Accumulation | None = None,
+    acc: str | Format | Accumulation | None = None,
     out: str | Format | None = None,
-    acc: str | Format | None = None,
     overflow: str | None = None,
     zero_a: int = 0,
     zero_b: int = 0,
@@ -39,7 +38,7 @@ def gemm(
 ) -> Integers:
     """C = a @ b, in one of two ways.
 
-    *Integers* (fixed-point or binary operands without ``c``, ``accumulate`` and ``out``):
+    *Integers* (fixed-point or binary operands without ``c``, ``out`` and an accumulation):
     C = Σ_k (a[m,k] - zero_a) · (b[k,n] - zero_b) over the integers that the codes stand for.
     The sum is expanded as hardware does it: Σ a·b - zero_b·Σ a - zero_a·Σ b + K·zero_a·zero_b. The unit of C is
     2^-(fraction bits of ``fa`` + those of ``fb``).
@@ -48,7 +47,7 @@ def gemm(
     each beat's products are summed exactly, added to the accumulator, and the result wraps or saturates. The terms of
     the zero points are then added exactly, and that sum wraps or saturates once more.
 
-    *Styles of accumulation* (all else): every result is that of :func:`.dot.dot` for a row of a and a column of b.
+    *Styles of accumulation* (all else): every result equals :func:`.dot.dot` of a row of a and a column of b.
 
     Memory beyond operands and result stays below MAX_BYTES: the result is computed in tiles.
 
@@ -60,12 +59,11 @@ def gemm(
         Formats of the codes.
     c : array_like of int or None
         Codes of the output format, to be added; they broadcast to (M, N).
-    accumulate : Exact, Rounded, Aligned or None
-        Style of accumulation. None: Exact, or integers.
+    acc : Exact, Rounded, Aligned, str, Format or None
+        The accumulation; or, for integers, the fixed-point format of the accumulators, with as many fraction bits as the
+        products. None: exact.
     out : str or Format or None
-        Output format of a style. None: the accumulator's in the rounded style, else fp32.
-    acc : str or Format or None
-        Integers: fixed-point format of the accumulators, with as many fraction bits as the products. None: exact.
+        Output format of an accumulation. None: its own if it is rounded, else fp32.
     overflow : str or None
         Integers: "wrap" (modulo 2^width; None) or "saturate", for ``acc``. A style has its own.
     zero_a, zero_b : int
@@ -81,7 +79,7 @@ def gemm(
     Raises
     ------
     TypeError
-        Codes, zero points or ``lanes`` are not integers, or ``accumulate`` is no style.
+        Codes, zero points or ``lanes`` are not integers, or ``acc`` is neither a format nor an accumulation.
     ParameterError
         A code is out of range, shapes do not match, a format or an option has no meaning here, or what
         :func:`.dot.dot` raises.
@@ -91,20 +89,22 @@ def gemm(
     >>> golden.gemm([[1, 2]], [[3], [4]], "int8", "int8")
     array([[11]])
     >>> a, b = golden.encode([[1.0, 2.0]], "fp16"), golden.encode([[3.0], [4.0]], "fp16")
-    >>> golden.decode(golden.gemm(a, b, "fp16", "fp16", accumulate=golden.Rounded("fp32")), "fp32")
+    >>> golden.decode(golden.gemm(a, b, "fp16", "fp16", acc=golden.Rounded("fp32")), "fp32")
     array([[11.]])
     """
     fa, fb = format(fa), format(fb)
+    accumulation, acc = (acc, None) if isinstance(acc, Accumulation) else (None, acc)
     integer_options = {"acc": acc, "overflow": overflow, "zero_a": zero_a, "zero_b": zero_b, "lanes": lanes}
     given = [name for name, value in integer_options.items() if value != _INTEGER_DEFAULTS[name]]
-    styled = accumulate is not None or out is not None or c is not None
+    styled = accumulation is not None or out is not None or c is not None
     if styled and given:
-        name, default = given[0], _INTEGER_DEFAULTS[given[0]]
-        raise ParameterError(
-            f"{name} must be {default} where c, accumulate or out is given, not {integer_options[name]!r}"
-        )
+        name, value = given[0], integer_options[given[0]]
+        if name == "acc":
+            raise ParameterError(f"acc must be None or an accumulation where c or out is given, not {value!r}")
+        default = _INTEGER_DEFAULTS[name]
+        raise ParameterError(f"{name} must be {default} where c, out or an accumulation is given, not {value!r}")
     if styled or (not given and not (fa.is_integral and fb.is_integral)):
-        return _styled(a, b, fa, fb, c, Exact() if accumulate is None else accumulate, out)
+        return _styled(a, b, fa, fb, c, Exact() if accumulation is None else accumulation, out)
     check_integral("fa", fa)
     check_integral("fb", fb)
     lanes = check_int("lanes", lanes, 1)
@@ -148,16 +148,16 @@ def _styled(
     fa: Format,
     fb: Format,
     c: ArrayLike | None,
-    accumulate: Accumulation,
+    accumulation: Accumulation,
     out: str | Format | None,
 ) -> Integers:
-    accumulate, out = check_style(fa, fb, accumulate, out)
+    accumulation, out = check_style(fa, fb, accumulation, out)
     left, right = _operands(a, b, fa, fb)
     addend = as_addend(c, out, (left.shape[0], right.shape[1]))
     result = np.zeros(addend.shape, code_dtype(out))
     for rows, columns in _tiles(left.shape, right.shape, *_style_bytes(fa, fb, out)):
         tile = (left[rows], right[:, columns], addend[rows, columns])
-        result[rows, columns] = sum_codes(*tile, fa, fb, accumulate, out)
+        result[rows, columns] = sum_codes(*tile, fa, fb, accumulation, out)
     return result
 
 
@@ -259,7 +259,7 @@ def _matmul(left: Integers, right: Integers, max_left: int, max_right: int) -> I
         step = exact // product
         if step < min(depth, least):
             continue
-        # In whatever order and grouping the BLAS adds, with or without fused multiply-adds, each product and each
+        # In any order and grouping in which the BLAS adds, with or without fused multiply-adds, each product and each
         # partial sum of a slice is an integer of at most step * product <= 2^24 or 2^53: a number of the type, never
         # rounded. The sum of the slices stays below 2^63.
         x, y = left.astype(dtype), right.astype(dtype)

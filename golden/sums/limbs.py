@@ -13,7 +13,7 @@ from ..codec.codes import FAST_BITS, Bools, Integers, Unpacked
 from ..codec.rounding import bit_length
 
 #: Bits of a limb, and products of limbs that the BLAS may add: 2^13 · (2^20 - 1)^2 < 2^53, up to which a float64 holds
-#: every integer, so that no partial sum is ever rounded, in whatever order and grouping the BLAS adds.
+#: every integer, so that no partial sum is ever rounded, in any order and grouping in which the BLAS adds.
 LIMB_BITS = 20
 MAX_DEPTH = 1 << 13
 #: The most limbs of a number; longer ones become Python integers.
@@ -22,7 +22,7 @@ _LIMB_MASK = (1 << LIMB_BITS) - 1
 #: Limbs beyond those that products and addend occupy. Below: the leading limb has three others under it. Above: sums of
 #: int64 limbs carry into at most four more.
 _LOW_LIMBS, _HIGH_LIMBS = 3, 4
-#: Sums reduced to so many bits, the last one sticky, round as the whole sum does to any precision of two bits fewer.
+#: Sums reduced to this many bits, the last one sticky, round like the whole sum to any precision of two bits fewer.
 REDUCED_BITS = 62
 #: Exponent of a zero in the search for the least one.
 _NEVER_LEAST = 1 << 40
@@ -44,8 +44,8 @@ class _Operand:
 def sum_of_products(left: Unpacked, right: Unpacked, addend: Unpacked, *, reduce: bool, down: bool) -> Unpacked:
     """addend + Σ_k left[…, m, k] · right[…, k, n], exactly.
 
-    NaN and infinities are those of IEEE 754. A zero sum is negative where all its terms are; where some are, if the
-    rounding is toward -inf.
+    NaN and infinities as in IEEE 754. A zero sum is negative where all its terms are, and in rounding toward -inf where
+    any is.
 
     Parameters
     ----------

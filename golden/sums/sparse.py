@@ -30,7 +30,7 @@ class Sparse:
     metadata : ndarray of uint32, shape (M, ceil(K/32))
         Positions of the kept codes within their groups of four, two bits each, the lower position first, from the least
         significant bit on: group g of a row is in bits 4·(g mod 8) … of word g // 8. That is the order within a word of
-        PTX's ``mma.sp`` ("sorted in an increasing order starting from LSB", PTX ISA 9) and, row by row, that of
+        PTX's ``mma.sp`` ("sorted in an increasing order starting from LSB", PTX ISA 9) and, row by row, of
         PyTorch's and CUTLASS's metadata before they interleave it for the threads of a warp. Unused bits are zeros.
     fmt : Format
         Format of the codes.
@@ -168,13 +168,13 @@ def _magnitude_order(groups: Integers, fmt: Format) -> Integers:
     return -magnitude.astype(np.int64 if magnitude.dtype != object else object)
 
 
-def _check_count(kept: Bools, argument: str, how: str, allowed: Any, what: str) -> None:
+def _check_count(kept: Bools, argument: str, quantity: str, allowed: Any, what: str) -> None:
     counts = kept.sum(axis=-1)
     wrong = ~allowed(counts)
     if wrong.any():
         row, group = (int(index[0]) for index in np.nonzero(wrong))
         raise ParameterError(
-            f"{argument} must have {how} {KEPT} {what} of each {GROUP}, "
+            f"{argument} must have {quantity} {KEPT} {what} of each {GROUP}, "
             f"not {int(counts[row, group])} in group {group} of row {row}"
         )
 
@@ -191,7 +191,7 @@ def _packed(positions: NDArray[np.int64]) -> NDArray[np.uint32]:
 def sparse_gemm(a: Sparse, b: ArrayLike, fb: str | Format, c: ArrayLike | None = None, **options: Any) -> Integers:
     """C = a @ b over the kept operands: a row's kept codes with the rows of b that they meet.
 
-    Every result is that of :func:`.gemm.gemm` with the same options for the K/2 kept products, in k order: beats and
+    Every result equals :func:`.gemm.gemm` with the same options on the K/2 kept products, in k order: beats and
     blocks count kept products only, and what b holds in the other rows, NaN included, does not matter. Where beats and
     blocks do not matter, and b is finite, that is ``gemm(a.expand(), b, …)``, the signs of zero sums apart.
 
@@ -204,7 +204,7 @@ def sparse_gemm(a: Sparse, b: ArrayLike, fb: str | Format, c: ArrayLike | None =
     c : array_like of int or None
         As in :func:`.gemm.gemm`.
     options
-        The others of :func:`.gemm.gemm` but zero points: a zero that was left out would not be one.
+        Other options of :func:`.gemm.gemm`, except zero points: operands that were left out would not stand for zero.
 
     Raises
     ------

@@ -8,14 +8,14 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import ParameterError, check_choice, check_int
-from ..core.hierarchy import place
+from ..core.hierarchy import instantiate
 from ..core.pipeline import MAX_STAGES
 from ..core.step import step
 from ..core.unit import PortSpec, StreamSpec, Unit, control, numbers
-from ..sums.accumulator import Field, Summation
+from ..sums import select
+from ..sums.accumulator import Accumulator, Field
 from ..sums.exact import ExactSum
 from ..sums.options import AccumulatorKeywords, AccumulatorOptions, check_without, takes_accumulator_options
-from ..sums.select import summation
 from .output_stationary import output_stationary
 from .skew import MOST_BITS, Skew, skewed
 from .weight_stationary import weight_stationary
@@ -92,7 +92,7 @@ class Array(Unit):
     ------
     TypeError, ParameterError
         A size out of range or beyond what Amaranth can do, no such dataflow, an exact sum that does not hold rows × lanes
-        products, or see :func:`.select.summation`.
+        products, or see :func:`.select.accumulator`.
 
     Examples
     --------
@@ -111,39 +111,40 @@ class Array(Unit):
         cols: int,
         stages: int = 0,
         dataflow: str = "os",
-        **accumulator: Unpack[AccumulatorKeywords],
+        **keywords: Unpack[AccumulatorKeywords],
     ) -> None:
         self.rows = check_int("rows", rows, 1, MAX_SIDE)
         self.cols = check_int("cols", cols, 1, MAX_SIDE)
-        chosen = AccumulatorOptions.of(options, accumulator)
+        chosen = AccumulatorOptions.of(options, keywords)
         check_without("array", chosen, *_WITHOUT)
-        self.how = how = summation(chosen)
+        self.accumulator = accumulator = select.accumulator(chosen)
         self.stages = check_int("stages", stages, 0, MAX_STAGES)
         self.dataflow = check_choice("dataflow", dataflow, tuple(_DATAFLOWS))
-        plane = rows * how.lanes
-        if dataflow == "ws" and isinstance(how, ExactSum) and how.max_k < plane:
+        plane = rows * accumulator.lanes
+        if dataflow == "ws" and isinstance(accumulator, ExactSum) and accumulator.max_k < plane:
             raise ParameterError(
-                f"max_k must be at least rows × lanes = {plane} for weight-stationary exact sums, not {how.max_k}"
+                f"max_k must be at least rows × lanes = {plane} for weight-stationary exact sums, not {accumulator.max_k}"
             )
         # The inputs of the grid; no other module has more, and no register.
-        bits = self.rows * (how.a_bits + _MOST_CONTROL) + self.cols * (how.b_bits + how.state_bits) + _MOST_CONTROL
+        row_bits, column_bits = accumulator.a_bits, accumulator.b_bits + accumulator.state_bits
+        bits = self.rows * (row_bits + _MOST_CONTROL) + self.cols * column_bits + _MOST_CONTROL
         if bits > MOST_BITS:
             raise ParameterError(
-                f"rows × {how.a_bits} bits of a and cols × {how.b_bits + how.state_bits} bits of b and sums must be at "
-                f"most {MOST_BITS} bits with their control, Amaranth's limit for a module, not {bits}"
+                f"rows × {row_bits} bits of a and cols × {column_bits} bits of b and sums must be at most "
+                f"{MOST_BITS} bits with their control, Amaranth's limit for a module, not {bits}"
             )
         self.formula = _FORMULAS[dataflow]
         self.throughput = _THROUGHPUTS[dataflow]
         last, add = {"last": PortSpec(In(1), "last")}, {"add": control(1)} if self.takes_partial_sums else {}
-        sums = {"data": numbers(In, how.out, cols)}
+        sums = {"data": numbers(In, accumulator.out, cols)}
         super().__init__(
             {
-                "a": StreamSpec(In, _payload(how.a_fields, rows) | add | last),
-                "b": StreamSpec(In, _payload(how.b_fields, cols)),
+                "a": StreamSpec(In, _payload(accumulator.a_fields, rows) | add | last),
+                "b": StreamSpec(In, _payload(accumulator.b_fields, cols)),
                 **({"p": StreamSpec(In, sums)} if self.takes_partial_sums else {}),
                 "c": StreamSpec(Out, sums | last),
             },
-            parameters=how.parameters | {"rows": rows, "cols": cols, "stages": stages, "dataflow": dataflow},
+            parameters=accumulator.parameters | {"rows": rows, "cols": cols, "stages": stages, "dataflow": dataflow},
             latency=rows + cols + stages + 1,
             clocked=True,
         )
@@ -151,21 +152,23 @@ class Array(Unit):
     @property
     def takes_partial_sums(self) -> bool:
         """Whether there is a stream ``p``."""
-        return self.dataflow == "ws" and self.how.state_is_code
+        return self.dataflow == "ws" and self.accumulator.state_is_encoded
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         advance = Signal(name="advance")
         sums, out_valid, out_last = _DATAFLOWS[self.dataflow](m, platform, self, advance)
         results = self._results(m, platform, sums)
-        skew = Skew(width=self.how.out.width, count=self.cols, reverse=True)
+        skew = Skew(width=self.accumulator.out.width, count=self.cols, reverse=True)
         self._buffer(m, advance, skewed(m, platform, "c", results, skew, advance), out_valid, out_last)
         return m
 
     def operand(self, m: Module, name: str) -> Value:
-        """The payload of stream a or b in the order of rows or columns, each as the summation's fields say."""
+        """The payload of stream a or b in the order of rows or columns, each as the fields of the accumulator say."""
         payload = getattr(self, name).payload
-        fields, places = (self.how.a_fields, self.rows) if name == "a" else (self.how.b_fields, self.cols)
+        fields, places = (
+            (self.accumulator.a_fields, self.rows) if name == "a" else (self.accumulator.b_fields, self.cols)
+        )
         parts = [(payload[field].as_value(), fmt.width * count) for field, fmt, count in fields]
         if len(parts) == 1:
             return parts[0][0]
@@ -178,15 +181,15 @@ class Array(Unit):
 
     def _results(self, m: Module, platform: object, sums: Value) -> Value:
         """The codes of the sums that leave the bottom row: rounded there, once per column, where they are no codes."""
-        how = self.how
-        if how.state_is_code:
+        accumulator = self.accumulator
+        if accumulator.state_is_encoded:
             return sums
         step(m, "Each column's sum as a code of the result's format")
-        results = Signal(how.out.width * self.cols, name="results")
+        results = Signal(accumulator.out.width * self.cols, name="results")
         for column in range(self.cols):
-            state = sums[column * how.state_bits : (column + 1) * how.state_bits]
-            code = results[column * how.out.width : (column + 1) * how.out.width]
-            place(m, platform, f"result_{column}", Result(how=how), state=state, code=code)
+            state = sums[column * accumulator.state_bits : (column + 1) * accumulator.state_bits]
+            code = results[column * accumulator.out.width : (column + 1) * accumulator.out.width]
+            instantiate(m, platform, f"result_{column}", Result(accumulator=accumulator), state=state, code=code)
         return results
 
     def _buffer(self, m: Module, advance: Signal, out_data: Value, out_valid: Value, out_last: Value) -> None:
@@ -218,7 +221,7 @@ class Result(Unit):
 
     Parameters
     ----------
-    how : Summation
+    accumulator : Accumulator
         What the state is.
 
     Members
@@ -230,18 +233,18 @@ class Result(Unit):
     kind = "result"
     formula = "code = round(state)"
 
-    def __init__(self, *, how: Summation) -> None:
-        self.how = how
+    def __init__(self, *, accumulator: Accumulator) -> None:
+        self.accumulator = accumulator
         super().__init__(
-            {"state": In(how.state_bits), "code": Out(how.out.width)},
-            parameters=how.parameters,
+            {"state": In(accumulator.state_bits), "code": Out(accumulator.out.width)},
+            parameters=accumulator.parameters,
             latency=0,
             clocked=False,
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.d.comb += self.code.eq(self.how.result(m, platform, self.state))
+        m.d.comb += self.code.eq(self.accumulator.result(m, platform, self.state))
         return m
 
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from amaranth.hdl import Module, Value
 
-from ..sums.accumulator import Summation
+from ..sums.accumulator import Accumulator
 
 
 class DataflowHost(Protocol):
@@ -16,7 +16,7 @@ class DataflowHost(Protocol):
 
     Attributes
     ----------
-    how : Summation
+    accumulator : Accumulator
         How products are added.
     rows, cols, stages : int
         Processing elements, and pipeline registers of each between operands and sum.
@@ -24,7 +24,7 @@ class DataflowHost(Protocol):
         The streams of operands and, where the dataflow is weight stationary and its sums are codes, of partial sums.
     """
 
-    how: Summation
+    accumulator: Accumulator
     rows: int
     cols: int
     stages: int

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Out
 
-from ..core.hierarchy import place
+from ..core.hierarchy import instantiate
 from ..core.unit import PortSpec, Unit
-from ..sums.accumulator import Summation
+from ..sums.accumulator import Accumulator
 from .processing_element import ProcessingElement
 from .skew import DIRECT_DEPTH
 
@@ -18,7 +18,7 @@ from .skew import DIRECT_DEPTH
 class Element(Protocol):
     """The class of a kind of processing element."""
 
-    def __call__(self, *, how: Summation, stages: int) -> ProcessingElement: ...
+    def __call__(self, *, accumulator: Accumulator, stages: int) -> ProcessingElement: ...
 
 
 class Row(Unit):
@@ -28,7 +28,7 @@ class Row(Unit):
     ----------
     element : class
         The kind of processing element.
-    how : Summation
+    accumulator : Accumulator
         How products are added.
     columns : int
         Processing elements.
@@ -43,12 +43,12 @@ class Row(Unit):
     kind = "row"
     formula = "columns of processing elements"
 
-    def __init__(self, *, element: Element, how: Summation, columns: int, stages: int) -> None:
+    def __init__(self, *, element: Element, accumulator: Accumulator, columns: int, stages: int) -> None:
         self.element = element
-        self.how = how
+        self.accumulator = accumulator
         self.columns = columns
         self.stages = stages
-        one = element(how=how, stages=stages)
+        one = element(accumulator=accumulator, stages=stages)
         self.west = one.west
         self.north = {name: width * columns for name, width in one.north.items()}
         super().__init__(
@@ -66,11 +66,11 @@ class Row(Unit):
         for column in range(self.columns):
             east = {name: Signal(width, name=f"{name}_{column + 1}") for name, width in self.west.items()}
             wires = west | {f"{name}_out": signal for name, signal in east.items()}
-            element = self.element(how=self.how, stages=self.stages)
+            element = self.element(accumulator=self.accumulator, stages=self.stages)
             for name, width in element.north.items():
                 here = slice(column * width, (column + 1) * width)
                 wires |= {name: ports[name][here], f"{name}_out": below[name][here]}
-            place(m, platform, f"pe_{column}", element, en=self.en, **wires)
+            instantiate(m, platform, f"pe_{column}", element, en=self.en, **wires)
             west = east
         return m
 
@@ -82,7 +82,7 @@ class Grid(Unit):
 
     Parameters
     ----------
-    element, how, columns, stages
+    element, accumulator, columns, stages
         As of :class:`Row`.
     rows : int
         Rows.
@@ -97,10 +97,12 @@ class Grid(Unit):
     kind = "grid"
     formula = "rows of processing elements"
 
-    def __init__(self, *, element: Element, how: Summation, rows: int, columns: int, stages: int, upward: bool) -> None:
+    def __init__(
+        self, *, element: Element, accumulator: Accumulator, rows: int, columns: int, stages: int, upward: bool
+    ) -> None:
         self.rows = rows
         self.upward = upward
-        self.like = {"element": element, "how": how, "columns": columns, "stages": stages}
+        self.like = {"element": element, "accumulator": accumulator, "columns": columns, "stages": stages}
         row = Row(**self.like)
         self.west = {name: width * rows for name, width in row.west.items()}
         self.north = row.north
@@ -126,7 +128,7 @@ class Grid(Unit):
             for name, bits in self.west.items():
                 width = bits // self.rows
                 wires[name] = west[name][lowest * width : (lowest + height) * width]
-            place(m, platform, f"{unit.kind}_{suffix}", unit, en=self.en, **wires)
+            instantiate(m, platform, f"{unit.kind}_{suffix}", unit, en=self.en, **wires)
             north = south
             above += height
         m.d.comb += [getattr(self, f"{name}_out").eq(signal) for name, signal in north.items()]

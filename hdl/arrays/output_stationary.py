@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from amaranth.hdl import Const, Module, Mux, Signal, Value
 
-from ..core.hierarchy import place
+from ..core.hierarchy import instantiate
 from ..core.pipeline import Pipeline
 from ..core.step import step
-from ..sums.accumulator import Summation
+from ..sums.accumulator import Accumulator
 from .dataflow import DataflowHost
 from .grid import Grid
 from .processing_element import ProcessingElement
@@ -25,7 +25,7 @@ class OutputElement(ProcessingElement):
 
     Parameters
     ----------
-    how : Summation
+    accumulator : Accumulator
         How products are added.
     stages : int
         Pipeline registers between operands and sum.
@@ -38,22 +38,27 @@ class OutputElement(ProcessingElement):
         Operands and the chain of drain registers, downwards.
     """
 
-    formula = "acc = (empty if first else acc) + sum over lanes of a * b; drain_out = acc after last"
+    formula = "acc = (initial_state if first else acc) + sum over lanes of a * b; drain_out = acc after last"
 
-    def __init__(self, *, how: Summation, stages: int) -> None:
-        west = {"a": how.a_bits} | dict.fromkeys(_CONTROL, 1)
-        super().__init__(how=how, stages=stages, west=west, north={"b": how.b_bits, "drain": how.state_bits})
+    def __init__(self, *, accumulator: Accumulator, stages: int) -> None:
+        west = {"a": accumulator.a_bits} | dict.fromkeys(_CONTROL, 1)
+        super().__init__(
+            accumulator=accumulator,
+            stages=stages,
+            west=west,
+            north={"b": accumulator.b_bits, "drain": accumulator.state_bits},
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        pipeline = Pipeline.at(m, self.how.feed(self.stages), self.en)
+        pipeline = Pipeline.at(m, self.accumulator.feed(self.stages), self.en)
         step(m, "The control goes along with the operands, and the sum so far or none is what they are added to")
         counts, start = Signal(name="counts"), Signal(name="start")
         m.d.comb += [counts.eq(self.valid), start.eq(self.first)]
         counts, start = pipeline.delay(self.stages, counts, start)
-        acc, before = (Signal(self.how.state_bits, name=name) for name in ("acc", "sum_before"))
-        m.d.comb += before.eq(Mux(start, self.how.empty, acc))
-        following = self.how.step(m, platform, pipeline, self.a, self.b, before)
+        acc, before = (Signal(self.accumulator.state_bits, name=name) for name in ("acc", "sum_before"))
+        m.d.comb += before.eq(Mux(start, self.accumulator.initial_state, acc))
+        following = self.accumulator.step(m, platform, pipeline, self.a, self.b, before)
         step(m, "Operands and control move on; a finished sum goes to the drain register")
         done = Signal(self.stages + 1)  # bit i: the sum is complete in stages - i cycles
         a_out, b_out, drain = (
@@ -77,7 +82,7 @@ def output_stationary(m: Module, platform: object, array: DataflowHost, advance:
 
     Row 0 of C lies at the bottom, next to the exit, since the drain chain moves down and is emptied from there.
     """
-    how, rows, cols = array.how, array.rows, array.cols
+    accumulator, rows, cols = array.accumulator, array.rows, array.cols
     step(m, "A beat of a and one of b are taken together, unless the end of a tile would come too soon")
     take, first = Signal(name="take"), Signal(name="first", init=1)
     last = array.a.payload.last
@@ -109,10 +114,15 @@ def output_stationary(m: Module, platform: object, array: DataflowHost, advance:
     with m.If(advance):
         m.d.sync += shift.eq(Mux(finished, (1 << (rows - 1)) - 1, shift & (shift >> 1)))
     step(m, "The processing elements, each row and column of operands a cycle behind the one before")
-    a_skew, b_skew = Skew(width=how.a_bits, count=rows, reverse=True), Skew(width=how.b_bits, count=cols, reverse=False)
-    drain = Signal(how.state_bits * cols, name="drain")
-    grid = Grid(element=OutputElement, how=how, rows=rows, columns=cols, stages=array.stages, upward=True)
-    place(
+    a_skew, b_skew = (
+        Skew(width=accumulator.a_bits, count=rows, reverse=True),
+        Skew(width=accumulator.b_bits, count=cols, reverse=False),
+    )
+    drain = Signal(accumulator.state_bits * cols, name="drain")
+    grid = Grid(
+        element=OutputElement, accumulator=accumulator, rows=rows, columns=cols, stages=array.stages, upward=True
+    )
+    instantiate(
         m,
         platform,
         "grid",
@@ -121,8 +131,8 @@ def output_stationary(m: Module, platform: object, array: DataflowHost, advance:
         a=skewed(m, platform, "a", array.operand(m, "a"), a_skew, advance),
         b=skewed(m, platform, "b", array.operand(m, "b"), b_skew, advance),
         shift=shift,
-        b_out=Signal(how.b_bits * cols, name="b_unused"),
-        drain=Const(0, how.state_bits * cols),
+        b_out=Signal(accumulator.b_bits * cols, name="b_unused"),
+        drain=Const(0, accumulator.state_bits * cols),
         drain_out=drain,
         **control,
     )

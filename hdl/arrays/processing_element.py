@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from amaranth.lib.wiring import In, Out
 
 from ..core.unit import Unit
-from ..sums.accumulator import Summation
+from ..sums.accumulator import Accumulator
 
 
 class ProcessingElement(Unit):
-    """One place of an array: a :class:`.summation.Summation`, and registers through which operands and sums move on.
+    """One place of an array: a :class:`.Accumulator`, and registers through which operands and sums move on.
 
     Parameters
     ----------
-    how : Summation
+    accumulator : Accumulator
         How products are added.
     stages : int
         Pipeline registers between operands and sum.
@@ -31,8 +31,10 @@ class ProcessingElement(Unit):
 
     kind = "pe"
 
-    def __init__(self, *, how: Summation, stages: int, west: Mapping[str, int], north: Mapping[str, int]) -> None:
-        self.how = how
+    def __init__(
+        self, *, accumulator: Accumulator, stages: int, west: Mapping[str, int], north: Mapping[str, int]
+    ) -> None:
+        self.accumulator = accumulator
         self.stages = stages
         self.west = dict(west)
         self.north = dict(north)
@@ -42,7 +44,7 @@ class ProcessingElement(Unit):
             {"en": In(1)}
             | {name: In(width) for name, width in bits.items()}
             | {f"{name}_out": Out(width) for name, width in bits.items()},
-            parameters=how.parameters | {"stages": stages},
+            parameters=accumulator.parameters | {"stages": stages},
             latency=stages + 2,
             clocked=True,
         )

@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import check_int
-from ..core.hierarchy import place
+from ..core.hierarchy import instantiate
 from ..core.step import step
 from ..core.unit import PortSpec, Unit
 
@@ -54,7 +54,7 @@ class Delay(Unit):
             half = self.depth // 2
             between = Signal(self.width)
             for name, depth, i, o in (("early", half, self.i, between), ("late", self.depth - half, between, self.o)):
-                place(m, platform, name, Delay(width=self.width, depth=depth), i=i, o=o, en=self.en)
+                instantiate(m, platform, name, Delay(width=self.width, depth=depth), i=i, o=o, en=self.en)
             return m
         step(m, "One register holds the whole line, the newest word in its least significant bits")
         line = Signal(self.depth * self.width, reset_less=True)
@@ -129,11 +129,11 @@ class Skew(Unit):
             source = Signal(count * self.width, name=f"{name}_in")
             if (name == "low") == self.reverse:
                 waiting = Delay(width=count * self.width, depth=self.count - count)
-                place(m, platform, f"wait_{name}", waiting, i=self.i[here], o=source, en=self.en)
+                instantiate(m, platform, f"wait_{name}", waiting, i=self.i[here], o=source, en=self.en)
             else:
                 m.d.comb += source.eq(self.i[here])
             half = Skew(width=self.width, count=count, reverse=self.reverse)
-            place(m, platform, name, half, i=source, o=self.o[here], en=self.en)
+            instantiate(m, platform, name, half, i=source, o=self.o[here], en=self.en)
 
 
 def skewed(m: Module, platform: object, name: str, vector: Value, skew: Skew, enable: Signal) -> Value:
@@ -141,7 +141,7 @@ def skewed(m: Module, platform: object, name: str, vector: Value, skew: Skew, en
     if skew.count == 1:
         return vector
     result = Signal(len(vector), name=f"{name}_skewed")
-    place(m, platform, f"skew_{name}", skew, i=vector, o=result, en=enable)
+    instantiate(m, platform, f"skew_{name}", skew, i=vector, o=result, en=enable)
     return result
 
 
@@ -150,7 +150,7 @@ def delayed(m: Module, platform: object, name: str, word: Value, cycles: int, en
     if cycles == 0:
         return word
     result = Signal(len(word), name=f"{name}_delayed")
-    place(m, platform, f"delay_{name}", Delay(width=len(word), depth=cycles), i=word, o=result, en=enable)
+    instantiate(m, platform, f"delay_{name}", Delay(width=len(word), depth=cycles), i=word, o=result, en=enable)
     return result
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
-from ..core.hierarchy import place
+from ..core.hierarchy import instantiate
 from ..core.pipeline import Pipeline
 from ..core.step import step
-from ..sums.accumulator import Summation
+from ..sums.accumulator import Accumulator
 from .dataflow import DataflowHost
 from .grid import Grid
 from .processing_element import ProcessingElement
@@ -25,7 +25,7 @@ class WeightElement(ProcessingElement):
 
     Parameters
     ----------
-    how : Summation
+    accumulator : Accumulator
         How products are added.
     stages : int
         Pipeline registers between operands and sum.
@@ -40,19 +40,24 @@ class WeightElement(ProcessingElement):
 
     formula = "sum_out = sum + sum over lanes of a * weight"
 
-    def __init__(self, *, how: Summation, stages: int) -> None:
-        west = {"a": how.a_bits} | dict.fromkeys(_CONTROL, 1)
-        super().__init__(how=how, stages=stages, west=west, north={"b": how.b_bits, "sum": how.state_bits})
+    def __init__(self, *, accumulator: Accumulator, stages: int) -> None:
+        west = {"a": accumulator.a_bits} | dict.fromkeys(_CONTROL, 1)
+        super().__init__(
+            accumulator=accumulator,
+            stages=stages,
+            west=west,
+            north={"b": accumulator.b_bits, "sum": accumulator.state_bits},
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        pipeline = Pipeline.at(m, self.how.feed(self.stages), self.en)
-        how = self.how
+        pipeline = Pipeline.at(m, self.accumulator.feed(self.stages), self.en)
+        accumulator = self.accumulator
         a_out, b_out = (Signal(len(getattr(self, name)), name=f"{name}_held", reset_less=True) for name in "ab")
-        shadow, weight = (Signal(how.b_bits, name=name, reset_less=True) for name in ("shadow", "weight"))
-        total = Signal(how.state_bits, name="total", reset_less=True)
+        shadow, weight = (Signal(accumulator.b_bits, name=name, reset_less=True) for name in ("shadow", "weight"))
+        total = Signal(accumulator.state_bits, name="total", reset_less=True)
         step(m, "The products with the weights, added to the sum from above")
-        following = how.step(m, platform, pipeline, a_out, weight, self.sum)
+        following = accumulator.step(m, platform, pipeline, a_out, weight, self.sum)
         step(m, "Operands, control and sums move on; weights pass through a shadow that a swap makes the current ones")
         with m.If(self.en):
             m.d.sync += [a_out.eq(self.a), b_out.eq(self.b), total.eq(following)]
@@ -67,13 +72,13 @@ class WeightElement(ProcessingElement):
 
 def weight_stationary(m: Module, platform: object, array: DataflowHost, advance: Signal) -> tuple[Value, Value, Value]:
     """All but the output buffer: sums of one vector side by side, valid and last."""
-    how, rows, cols, stages = array.how, array.rows, array.cols, array.stages
+    accumulator, rows, cols, stages = array.accumulator, array.rows, array.cols, array.stages
     step(m, "A beat of a is taken once its weights are loaded, one of b once the shadow plane is free")
     take, swap, load = (Signal(name=name) for name in ("take", "swap", "take_b"))
     # Whether the next beat of a is the first of a tile, and whether the shadow plane is complete.
     first, loaded = Signal(name="first", init=1), Signal(name="loaded")
     accept = Signal(name="accept")
-    adds, offered = (array.a.payload.add, array.p.valid) if how.state_is_code else (Const(0), Const(0))
+    adds, offered = (array.a.payload.add, array.p.valid) if accumulator.state_is_encoded else (Const(0), Const(0))
     m.d.comb += [
         accept.eq(advance & (~first | loaded)),
         array.a.ready.eq(accept & (~adds | offered)),
@@ -96,23 +101,23 @@ def weight_stationary(m: Module, platform: object, array: DataflowHost, advance:
         m.d.sync += loaded.eq(0)
 
     a_skew, b_skew = (
-        Skew(width=how.a_bits, count=rows, reverse=False),
-        Skew(width=how.b_bits, count=cols, reverse=False),
+        Skew(width=accumulator.a_bits, count=rows, reverse=False),
+        Skew(width=accumulator.b_bits, count=cols, reverse=False),
     )
     step(m, "The processing elements, each row and column of operands a cycle behind the one before")
-    sums = Signal(how.state_bits * cols, name="sums")
-    place(
+    sums = Signal(accumulator.state_bits * cols, name="sums")
+    instantiate(
         m,
         platform,
         "grid",
-        Grid(element=WeightElement, how=how, rows=rows, columns=cols, stages=stages, upward=False),
+        Grid(element=WeightElement, accumulator=accumulator, rows=rows, columns=cols, stages=stages, upward=False),
         en=advance,
         a=skewed(m, platform, "a", array.operand(m, "a"), a_skew, advance),
         b=skewed(m, platform, "b", array.operand(m, "b"), b_skew, advance),
         load=_captures(m, load, ends, rows, advance),
         swap=wave(m, "swap_rows", swap, rows, advance),
         sum=_partial_sums(m, platform, array, accept, adds, advance),
-        b_out=Signal(how.b_bits * cols, name="b_unused"),
+        b_out=Signal(accumulator.b_bits * cols, name="b_unused"),
         sum_out=sums,
     )
     # Past every row and column, `stages` registers and that of the operands.
@@ -143,12 +148,12 @@ def _partial_sums(
     m: Module, platform: object, array: DataflowHost, accept: Signal, adds: Value, advance: Signal
 ) -> Value:
     """What the top row adds to: for a beat with ``add`` the partial sums, else the sums of nothing."""
-    how, cols = array.how, array.cols
-    nothing = Cat(Const(how.empty, how.state_bits) for _ in range(cols))
-    if not how.state_is_code:
+    accumulator, cols = array.accumulator, array.cols
+    nothing = Cat(Const(accumulator.initial_state, accumulator.state_bits) for _ in range(cols))
+    if not accumulator.state_is_encoded:
         return nothing
     m.d.comb += array.p.ready.eq(accept & array.a.valid & adds)
-    start = Signal(how.state_bits * cols, name="start")
+    start = Signal(accumulator.state_bits * cols, name="start")
     m.d.comb += start.eq(Mux(adds, array.p.payload.data.as_value(), nothing))
     waiting = delayed(m, platform, "p", start, array.stages + 1, advance)
-    return skewed(m, platform, "p", waiting, Skew(width=how.state_bits, count=cols, reverse=False), advance)
+    return skewed(m, platform, "p", waiting, Skew(width=accumulator.state_bits, count=cols, reverse=False), advance)

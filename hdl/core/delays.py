@@ -17,22 +17,22 @@ def adder(bits: int) -> float:
 
 
 def balanced(delays: Sequence[float], stages: int) -> tuple[int, ...]:
-    """How many registers to put at each place between steps, so that the longest way between two registers is short.
+    """Numbers of registers at the cut points between steps that keep the longest delay between two registers short.
 
     Parameters
     ----------
     delays : sequence of float
         Of the steps in their order, at least two.
     stages : int
-        Registers in all. Where there are more than places, every place gets as many and the first ones the rest.
+        Registers in all. With more registers than cut points, each gets as many and the first ones the rest.
 
     Returns
     -------
     tuple of int
-        One number less than ``delays``: entry i is the place behind step i.
+        One number less than ``delays``: entry i is the cut point behind step i.
     """
-    places = len(delays) - 1
-    each, rest = divmod(stages, places)
+    cut_points = len(delays) - 1
+    each, rest = divmod(stages, cut_points)
     # The ends of the steps; a segment is as long as the limit allows, and the least limit is found by halving.
     ends = list(accumulate(delays))
     low, high = max(delays), ends[-1]
@@ -44,16 +44,16 @@ def balanced(delays: Sequence[float], stages: int) -> tuple[int, ...]:
         chosen = _cuts(ends, high)[:rest]
         # Registers that the limit does not need halve the longest segments that can still be cut.
         while len(chosen) < rest:
-            borders = [-1, *sorted(chosen), places]
+            borders = [-1, *sorted(chosen), cut_points]
             start, stop = max(
                 ((x, y) for x, y in pairwise(borders) if y - x > 1),
                 key=lambda segment: ends[segment[1]] - (ends[segment[0]] if segment[0] >= 0 else 0),
             )
             middle = (ends[stop] + (ends[start] if start >= 0 else 0)) / 2
-            chosen.append(min(range(start + 1, stop), key=lambda place: abs(ends[place] - middle)))
+            chosen.append(min(range(start + 1, stop), key=lambda cut_point: abs(ends[cut_point] - middle)))
     else:
         chosen = list(range(rest))
-    return tuple(each + (place in chosen) for place in range(places))
+    return tuple(each + (cut_point in chosen) for cut_point in range(cut_points))
 
 
 def segments(delays: Sequence[float], registers: Sequence[int]) -> list[float]:
@@ -67,11 +67,11 @@ def segments(delays: Sequence[float], registers: Sequence[int]) -> list[float]:
 
 
 def _cuts(ends: Sequence[float], limit: float) -> list[int]:
-    """The fewest places for registers that leave no segment longer than ``limit``, which no step is alone."""
+    """The fewest cut points that leave no segment longer than ``limit``, which no step is alone."""
     cuts: list[int] = []
     start = 0.0
     while ends[-1] - start > limit + 1e-9:
-        place = bisect_right(ends, start + limit + 1e-9) - 1
-        cuts.append(place)
-        start = ends[place]
+        cut_point = bisect_right(ends, start + limit + 1e-9) - 1
+        cuts.append(cut_point)
+        start = ends[cut_point]
     return cuts

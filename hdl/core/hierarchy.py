@@ -16,7 +16,7 @@ class Hierarchy:
     """The platform under which equal units become instances of one module definition.
 
     Amaranth gives every submodule a definition of its own: a 128 × 128 array would hold 16,384 copies of its processing
-    element. Elaborated under a Hierarchy, :func:`place` makes an instance of a named module instead, and
+    element. Elaborated under a Hierarchy, :func:`instantiate` makes an instance of a named module instead, and
     :func:`polymac.hdl.emit.generate` converts each distinct unit once.
     """
 
@@ -42,7 +42,7 @@ class Hierarchy:
         return self._names[unit.key]
 
 
-def place(m: Module, platform: object, name: str, unit: Unit, /, **connections: Any) -> None:
+def instantiate(m: Module, platform: object, name: str, unit: Unit, /, **connections: Any) -> None:
     """Add ``unit`` to ``m`` as submodule ``name`` with its ports connected: inputs to values, outputs to signals.
 
     Under a :class:`Hierarchy` it is an instance of the one definition of all units like it, else an ordinary Amaranth

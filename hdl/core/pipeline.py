@@ -16,7 +16,7 @@ MAX_STAGES = 64
 
 
 class Pipeline:
-    """Puts ``stages`` registers into a datapath at the places where it may be cut.
+    """Puts ``stages`` registers into a datapath at its cut points.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ class Pipeline:
     stages : int
         How many registers lie between the inputs and the outputs.
     order : sequence of int
-        The places that get a register first, by their number in the order of the datapath. Registers beyond one for
-        every place go to ``order[0]``, where a synthesizer that retimes can spread them over the longest step.
+        The cut points that get a register first, by their number in the order of the datapath. Registers beyond one for
+        each go to ``order[0]``, where a synthesizer that retimes can spread them over the longest step.
     enable : Signal
         While it is 0 no register changes.
     """
@@ -36,12 +36,12 @@ class Pipeline:
         self.enable = enable
         # By the identity of each register: itself, the value that it holds later, and how many cycles later.
         self._delayed: dict[int, tuple[Signal, str, int]] = {}
-        self._depth = {place: int(rank < stages) for rank, place in enumerate(order)}
+        self._depth = {cut_point: int(rank < stages) for rank, cut_point in enumerate(order)}
         self._depth[order[0]] += max(0, stages - len(order))
 
     @classmethod
     def at(cls, m: Module, registers: Sequence[int], enable: Signal) -> Pipeline:
-        """The pipeline with so many registers at each place."""
+        """The pipeline with ``registers[i]`` registers at cut point i."""
         pipeline = cls(m, 0, (0,), enable)
         pipeline._depth = dict(enumerate(registers))
         return pipeline
@@ -51,21 +51,21 @@ class Pipeline:
         """How many registers there are in all."""
         return sum(self._depth.values())
 
-    def depth(self, place: int) -> int:
-        """How many registers that place has."""
-        return self._depth.get(place, 0)
+    def depth(self, cut_point: int) -> int:
+        """Number of registers at a cut point."""
+        return self._depth.get(cut_point, 0)
 
-    def depths(self, place: int, count: int) -> tuple[int, ...]:
-        """How many registers each of ``count`` places has, from ``place`` on."""
-        return tuple(self.depth(place + index) for index in range(count))
+    def depths(self, cut_point: int, count: int) -> tuple[int, ...]:
+        """Numbers of registers at ``count`` cut points from ``cut_point`` on."""
+        return tuple(self.depth(cut_point + index) for index in range(count))
 
-    def cut(self, place: int, *values: Signal, reset: bool = True) -> tuple[Signal, ...]:
-        """The values as they are after the registers of that place, which a reset sets to ``init`` where ``reset``."""
-        return self.delay(self.depth(place), *values, reset=reset)
+    def cut(self, cut_point: int, *values: Signal, reset: bool = True) -> tuple[Signal, ...]:
+        """The values behind the registers of a cut point, which a reset sets to ``init`` where ``reset``."""
+        return self.delay(self.depth(cut_point), *values, reset=reset)
 
-    def cut_named(self, place: int, wires: Mapping[str, Signal]) -> dict[str, Signal]:
+    def cut_named(self, cut_point: int, wires: Mapping[str, Signal]) -> dict[str, Signal]:
         """:meth:`cut` of wires that have names."""
-        return self.delay_named(self.depth(place), wires)
+        return self.delay_named(self.depth(cut_point), wires)
 
     def delay_named(self, cycles: int, wires: Mapping[str, Signal], reset: bool = True) -> dict[str, Signal]:
         """:meth:`delay` of wires that have names."""
@@ -99,7 +99,7 @@ class PipelinedUnit(Unit):
     members, parameters
         As of :class:`.unit.Unit`. With registers there is one member more, ``en : In(1)``: while 0, none of them changes.
     registers : int or tuple of int
-        How many there are, which ``parameters`` tell; or how many at each place, which is one parameter more.
+        Number of registers, which ``parameters`` tell; or the number at each cut point, which is one parameter more.
     """
 
     def __init__(

@@ -163,7 +163,7 @@ class Unit(wiring.Component):
     kind: ClassVar[str]
     formula: str
     #: What it does where formats leave a choice, in sentences for the header of the Verilog.
-    policy: tuple[str, ...] = ()
+    description: tuple[str, ...] = ()
     throughput: ClassVar[str] = "one result per clock cycle"
     # A unit may be made for its ports or its parameters alone, and under a Hierarchy one stands for all that are equal.
     _MustUse__silence = True

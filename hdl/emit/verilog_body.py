@@ -136,14 +136,14 @@ class Body:
         self.steps: list[tuple[int, str]] = []
         order: dict[str, int] = {}
         sections: list[tuple[int, int]] = []
-        for place, statement in enumerate(self._combinational):
+        for position, statement in enumerate(self._combinational):
             if isinstance(statement, Assign) and isinstance(statement.lhs, Signal) and not len(statement.lhs):
                 attributes = statement.lhs.attrs
-                sections.append((attributes.get(CLOCKED, 0), place))
+                sections.append((attributes.get(CLOCKED, 0), position))
                 if STEP in attributes:
-                    self.steps.append((place, attributes[STEP]))
+                    self.steps.append((position, attributes[STEP]))
                 elif PART in attributes:
-                    order[attributes[PART]] = place
+                    order[attributes[PART]] = position
             for assignment in self._assignments([statement]):
                 for signal, *_ in self._targets[id(assignment)]:
                     self._signal(signal)
@@ -155,8 +155,8 @@ class Body:
         ]
         self.registers = [
             Clocked(
-                max((place for before, place in sections if before <= index), default=-1),
-                min((place for before, place in sections if before > index), default=len(self._combinational)),
+                max((position for before, position in sections if before <= index), default=-1),
+                min((position for before, position in sections if before > index), default=len(self._combinational)),
                 tuple(self._statements([statement])),
             )
             for index, statement in enumerate(self._clocked)
@@ -174,14 +174,14 @@ class Body:
         self._constant |= found
         return bool(found)
 
-    def _part(self, place: int, part: Instance, name: str) -> Part:
+    def _part(self, position: int, part: Instance, name: str) -> Part:
         inputs = tuple((port, self.value(value)) for port, (value, kind) in part.ports.items() if kind == "i")
         outputs = []
         for port, (value, kind) in part.ports.items():
             if kind == "o":
                 pieces = [self.nodes.wire(self._wire(s), low, width) for s, low, width, _ in targets(value)]
                 outputs.append((port, self.nodes.cat(pieces)))
-        return Part(place, part.type, name, inputs, tuple(outputs))
+        return Part(position, part.type, name, inputs, tuple(outputs))
 
     def _wire(self, signal: Signal) -> Wire:
         key = id(signal)
@@ -224,7 +224,7 @@ class Body:
             node = self.nodes.cat([drive.node for drive in sorted(drives, key=lambda drive: drive.low)])
             self._signals[key] = self.nodes.cast(node, shape.signed)
             if is_bundle:
-                self._bundles[key] = max(drive.place for drive in drives)
+                self._bundles[key] = max(drive.position for drive in drives)
         return self._signals[key]
 
     def _rename(self, wire: Wire, name: str) -> None:
@@ -246,19 +246,19 @@ class Body:
         found = []
         for low, high in pairwise(bounds):
             node = self.nodes.const(signal.init >> low, high - low)
-            place = -1
+            position = -1
             if not driven >> low & 1 and source.is_output_of_part:
                 continue
             for index in source.statements:
                 before, node = node, self._after(self._combinational[index], signal, low, high, node)
-                place = index if node is not before else place
+                position = index if node is not before else position
                 # A port takes the place of what it shows of a stream.
-                assignment = self._combinational[place]
-                if isinstance(assignment, Assign) and place >= 0:
+                assignment = self._combinational[position]
+                if isinstance(assignment, Assign) and position >= 0:
                     shown = assignment.rhs.value if isinstance(assignment.rhs, Slice) else assignment.rhs
-                    place = self._bundles.get(id(shown), place)
-            found.append(Drive(place, self._wire(signal), low, node))
-        return sorted(found, key=lambda drive: drive.place)
+                    position = self._bundles.get(id(shown), position)
+            found.append(Drive(position, self._wire(signal), low, node))
+        return sorted(found, key=lambda drive: drive.position)
 
     def _after(self, statement: Statement, signal: Signal, low: int, high: int, before: Node) -> Node:
         """What bits of a signal are after a statement."""

@@ -103,7 +103,7 @@ class ModuleText:
         previous: Item | None = None
         for item in self._items:
             comment = ""
-            while steps and steps[0][0] <= item.place:
+            while steps and steps[0][0] <= item.position:
                 comment = steps.pop(0)[1]
             if comment:
                 lines += ["", f"  // {comment}"]

@@ -12,7 +12,7 @@ from .verilog_nodes import Node, Wire
 class Drive:
     """Bits of a net and the expression that they are; ``place`` is a place in the order of statements."""
 
-    place: int
+    position: int
     wire: Wire
     low: int
     node: Node
@@ -47,7 +47,7 @@ class Clocked:
 class Part:
     """An instance: its module, its name, its inputs, and which bits of wires its outputs drive."""
 
-    place: int
+    position: int
     module: str
     name: str
     inputs: tuple[tuple[str, Node], ...]

@@ -90,17 +90,17 @@ class Plan:
     def _ordered(self) -> list[Item]:
         """What is written, in the order of the statements, registers behind what they keep."""
         items: list[tuple[int, int, Item]] = []
-        places: dict[Wire, int] = {}
+        positions: dict[Wire, int] = {}
         for drive in self._drives:
             if drive.wire in self.used:
-                items += [(drive.place, 0, piece) for piece in self._pieces(drive)]
-                places[drive.wire] = max(drive.place, places.get(drive.wire, -1))
+                items += [(drive.position, 0, piece) for piece in self._pieces(drive)]
+                positions[drive.wire] = max(drive.position, positions.get(drive.wire, -1))
         for part in self._body.parts:
-            items.append((part.place, 0, part))
+            items.append((part.position, 0, part))
             for _, node in part.outputs:
-                places |= dict.fromkeys(wires_of([node]), part.place)
-        for group in register_groups(self._body.registers, self.used, places):
-            items.append((group.place, 1, group))
+                positions |= dict.fromkeys(wires_of([node]), part.position)
+        for group in register_groups(self._body.registers, self.used, positions):
+            items.append((group.position, 1, group))
         found: list[Item] = []
         for *_, item in sorted(items, key=lambda entry: entry[:2]):
             before = found[-1] if found else None
@@ -115,7 +115,7 @@ class Plan:
         return found
 
     def _is_step_between(self, before: Item, after: Item) -> bool:
-        return any(before.place < place <= after.place for place, _ in self._body.steps)
+        return any(before.position < position <= after.position for position, _ in self._body.steps)
 
     def _pieces(self, drive: Drive) -> list[Drive]:
         """Of bits side by side, those of sums and the like are assigned for themselves, to as many bits as they have."""
@@ -127,10 +127,10 @@ class Plan:
         low, run = drive.low, list[Node]()
         for part, is_alone in zip((*node.nodes, None), (*alone, True), strict=True):
             if is_alone and run:
-                found.append(Drive(drive.place, drive.wire, low, self._body.nodes.cat(run)))
+                found.append(Drive(drive.position, drive.wire, low, self._body.nodes.cat(run)))
                 low, run = low + found[-1].node.width, []
             if is_alone and part is not None:
-                found.append(Drive(drive.place, drive.wire, low, part))
+                found.append(Drive(drive.position, drive.wire, low, part))
                 low += part.width
             elif part is not None:
                 run.append(part)

@@ -13,13 +13,13 @@ from .verilog_parts import Clocked, If, Set, assigned, expressions, simplified
 class Registers:
     """Registers of one ``always``; ``wires`` in the order in which they are set, ``place`` in that of all statements."""
 
-    place: int
+    position: int
     resets: bool
     wires: tuple[Wire, ...]
     statements: tuple[Set | If, ...]
 
 
-def register_groups(statements: Sequence[Clocked], used: set[Wire], places: dict[Wire, int]) -> list[Registers]:
+def register_groups(statements: Sequence[Clocked], used: set[Wire], positions: dict[Wire, int]) -> list[Registers]:
     """Divide the statements of a module by their registers.
 
     Parameters
@@ -43,14 +43,16 @@ def register_groups(statements: Sequence[Clocked], used: set[Wire], places: dict
         for each in _joined(kept):
             wires = tuple(dict.fromkeys(item.wire for item in assigned(each.statements)))
             # What is driven further below is fed back.
-            above = [place for wire in _supports(each.statements) if (place := places.get(wire, -1)) < each.last]
-            place = max((each.first, *above))
-            groups.append(Registers(place, resets, wires, each.statements))
-            places |= dict.fromkeys(wires, place)
-    by_place: dict[int, list[Registers]] = {}
+            above = [
+                position for wire in _supports(each.statements) if (position := positions.get(wire, -1)) < each.last
+            ]
+            position = max((each.first, *above))
+            groups.append(Registers(position, resets, wires, each.statements))
+            positions |= dict.fromkeys(wires, position)
+    by_position: dict[int, list[Registers]] = {}
     for group in groups:
-        by_place.setdefault(group.place, []).append(group)
-    return [group for same in by_place.values() for group in merged(same)]
+        by_position.setdefault(group.position, []).append(group)
+    return [group for same in by_position.values() for group in merged(same)]
 
 
 def _only(statements: Sequence[Set | If], wires: set[Wire]) -> tuple[Set | If, ...]:
@@ -91,7 +93,7 @@ def merged(groups: Sequence[Registers]) -> list[Registers]:
         before = found[key]
         bodies = [_body(each.statements) for each in (before, group)]
         statements = (If(((condition, (*bodies[0], *bodies[1])),)),)
-        found[key] = Registers(before.place, group.resets, (*before.wires, *group.wires), statements)
+        found[key] = Registers(before.position, group.resets, (*before.wires, *group.wires), statements)
     return list(found.values())
 
 

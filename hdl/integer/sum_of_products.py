@@ -122,16 +122,16 @@ def sums_of_pairs(values: Sequence[Value]) -> list[Value]:
 
 def sum_shape(pairs: Sequence[tuple[Value, Value]], addend: Value | None) -> Shape:
     """The narrowest shape that holds any sum."""
-    least = greatest = 0
+    min_value = max_value = 0
     for a, b in pairs:
         corners = [x * y for x, y in product(_bounds(a), _bounds(b))]
-        least, greatest = least + min(corners), greatest + max(corners)
+        min_value, max_value = min_value + min(corners), max_value + max(corners)
     if addend is not None:
         low, high = _bounds(addend)
-        least, greatest = least + low, greatest + high
+        min_value, max_value = min_value + low, max_value + high
     # Not the shape of a range, whose length Python could not say beyond 63 bits.
-    signed = least < 0
-    return Shape(max((~least if signed else least).bit_length(), greatest.bit_length()) + signed, signed)
+    signed = min_value < 0
+    return Shape(max((~min_value if signed else min_value).bit_length(), max_value.bit_length()) + signed, signed)
 
 
 def _bounds(value: Value) -> tuple[int, int]:

@@ -13,8 +13,9 @@ from .unpack import Unpack
 class CodebookUnpack(Unpack):
     """Looks up a code's value; combinational, a ROM.
 
-    A value is ``(-1)**sign * significand * 2**(exponent + least - (bits of significand - 1))``, where ``least`` is the
-    exponent of the least magnitude that is not zero. The significand's top bit is 1; zero's is 0, and its exponent 0.
+    A value is ``(-1)**sign * significand * 2**(exponent + min_exponent - (bits of significand - 1))``, where
+    ``min_exponent`` is the exponent of the least magnitude that is not zero. The significand's top bit is 1; zero's is
+    0, and its exponent 0.
 
     Parameters
     ----------
@@ -27,17 +28,17 @@ class CodebookUnpack(Unpack):
         As many bits as number the values.
     sign, zero : Out(1)
     exponent : Out
-        The exponent of the significand's top bit less ``least``; at least one bit wide.
+        The exponent of the significand's top bit less ``min_exponent``; at least one bit wide.
     significand : Out
         As long as the longest.
     """
 
-    formula = "value = (-1)**sign * significand * 2**(exponent + least - (bits of significand - 1))"
+    formula = "value = (-1)**sign * significand * 2**(exponent + min_exponent - (bits of significand - 1))"
 
     def __init__(self, *, fmt: Format, subnormals: str = "full") -> None:
         assert isinstance(fmt, CodebookFormat)
         self.parts = fmt.parts
-        self.least, bits = fmt.min_exponent, fmt.significand_bits
+        self.min_exponent, bits = fmt.min_exponent, fmt.significand_bits
         span = fmt.max_exponent - fmt.min_exponent
         super().__init__(
             fmt=fmt,
@@ -49,7 +50,7 @@ class CodebookUnpack(Unpack):
                 "exponent": Out(range(max(span + 1, 2))),
                 "significand": Out(bits),
             },
-            raw=RawShape(bits, self.least - (bits - 1), 0, span, span.bit_length()),
+            raw=RawShape(bits, self.min_exponent - (bits - 1), 0, span, span.bit_length()),
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -62,7 +63,7 @@ class CodebookUnpack(Unpack):
                         self.sign.eq(sign),
                         self.zero.eq(not significand),
                         self.significand.eq(significand << (self.raw.width - length)),
-                        self.exponent.eq(exponent + length - 1 - self.least if significand else 0),
+                        self.exponent.eq(exponent + length - 1 - self.min_exponent if significand else 0),
                     ]
         return m
 

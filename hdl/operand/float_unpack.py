@@ -45,7 +45,7 @@ class FloatUnpack(Unpack):
         self.reads_subnormals = fmt.subnormals and subnormals == "full"
         self.flush = subnormals == "flush"
         classes = ("sign", "zero", "inf", "nan", "signaling", *(("subnormal",) if self.reads_subnormals else ()))
-        least = int(self.reads_subnormals)
+        min_field = int(self.reads_subnormals)
         super().__init__(
             fmt=fmt,
             subnormals=subnormals,
@@ -58,8 +58,8 @@ class FloatUnpack(Unpack):
             raw=RawShape(
                 fmt.significand_bits,
                 -fmt.bias - fmt.frac_bits,
-                least,
-                max(fmt.max_code >> fmt.frac_bits, least),
+                min_field,
+                max(fmt.max_code >> fmt.frac_bits, min_field),
                 fmt.exp_bits,
             ),
         )

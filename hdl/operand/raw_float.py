@@ -102,10 +102,10 @@ class RawFloat:
     all_negative: Value = field(default_factory=never)
     any_negative: Value = field(default_factory=never)
 
-    def registered(self, pipeline: Pipeline, place: int) -> RawFloat:
-        """An operand behind the pipeline's registers of that place; constants stay constants."""
+    def registered(self, pipeline: Pipeline, cut_point: int) -> RawFloat:
+        """An operand behind the registers of a cut point; constants stay constants."""
         wires = self._signals("sign", "significand", "exponent", "subnormal", "zero", "inf", "nan", "signaling")
-        return replace(self, **pipeline.cut_named(place, wires))
+        return replace(self, **pipeline.cut_named(cut_point, wires))
 
     def delayed(self, pipeline: Pipeline, cycles: int) -> RawFloat:
         """A term as it was that many enabled cycles ago, in registers without reset; constants stay constants."""

@@ -9,7 +9,7 @@ from amaranth.hdl import Const, Module, Signal, Value
 from amaranth.lib.wiring import Member
 
 from ...golden.formats import Format
-from ..core.hierarchy import place
+from ..core.hierarchy import instantiate
 from ..core.unit import Unit
 from .raw_float import NEVER, RawFloat, RawShape
 
@@ -56,7 +56,7 @@ class Unpack(Unit):
     def decode(self, m: Module, platform: object, name: str, code: Value) -> RawFloat:
         """The number that a code stands for, by an instance of this unit called ``unpack_NAME``."""
         wires = {p.name: Signal(v.shape(), name=f"{name}_{p.name}") for p, v in self.flat_ports() if p.name != "code"}
-        place(m, platform, f"unpack_{name}", self, code=code, **wires)
+        instantiate(m, platform, f"unpack_{name}", self, code=code, **wires)
         return self._bundle(name, **wires)
 
     def _bundle(self, name: str, **wires: Value) -> RawFloat:

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import Format
 from ..core.delays import LUT
-from ..core.hierarchy import place
+from ..core.hierarchy import instantiate
 from ..core.pipeline import Pipeline, PipelinedUnit
 from ..core.step import step
 from ..core.unit import shape_of
@@ -151,6 +151,6 @@ def lane_product(
         if port.direction == "output"
     }
     clock = {"en": enable} if unit.latency else {}
-    place(m, platform, name, unit, a=pair[0], b=pair[1], **wires, **clock)
+    instantiate(m, platform, name, unit, a=pair[0], b=pair[1], **wires, **clock)
     present = {"exponent": NEVER, "invalid": None} | wires
     return RawFloat(unit.raw, name=name, all_negative=wires["sign"], any_negative=wires["sign"], **present)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 
-from ..core.hierarchy import place
+from ..core.hierarchy import instantiate
 from ..core.pipeline import Pipeline
 from ..core.step import step
 from ..integer.product import Product
@@ -34,7 +34,7 @@ def significand_product(m: Module, platform: object, x: RawFloat, y: RawFloat, a
         m.d.comb += product.eq(Mux(one.significand, other.significand, 0))
         return product
     unit = Product(a=unsigned(x.width), b=unsigned(y.width), architecture=architecture)
-    place(m, platform, "multiply", unit, a=x.significand, b=y.significand, y=product)
+    instantiate(m, platform, "multiply", unit, a=x.significand, b=y.significand, y=product)
     return product
 
 

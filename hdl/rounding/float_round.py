@@ -28,7 +28,7 @@ class FloatRound(PipelinedUnit):
     fmts : tuple of Format
         The float format of the result, with a sign and a zero; or several among which ``select`` chooses. The bounds are
         those over all of them.
-    least, greatest : int
+    min_exponent, max_exponent : int
         Bounds of ``exponent``.
     significand_bits : int
         Width of the significand, any.
@@ -77,8 +77,8 @@ class FloatRound(PipelinedUnit):
         self,
         *,
         fmts: tuple[Format, ...],
-        least: int,
-        greatest: int,
+        min_exponent: int,
+        max_exponent: int,
         significand_bits: int,
         most_zeros: int,
         slack: bool,
@@ -90,17 +90,17 @@ class FloatRound(PipelinedUnit):
         self.mode = policy.rounding
         self.packing = Packing(fmts, policy.overflow, policy.flushes, flags, slack, random_bits)
         self.normalizer = Normalizer(
-            least, greatest, most_zeros, self.packing.frac_bits + self.packing.cut_bits, self.packing.flush
+            min_exponent, max_exponent, most_zeros, self.packing.frac_bits + self.packing.cut_bits, self.packing.flush
         )
         members = self.packing.members(
-            range(min(least, 0), greatest + 1), significand_bits, most_zeros, policy.rounding
+            range(min(min_exponent, 0), max_exponent + 1), significand_bits, most_zeros, policy.rounding
         )
         super().__init__(
             members | {"y": Out(max(fmt.width for fmt in fmts))},
             parameters={
                 "fmts": fmts,
-                "least": least,
-                "greatest": greatest,
+                "min_exponent": min_exponent,
+                "max_exponent": max_exponent,
                 "significand_bits": significand_bits,
                 "most_zeros": most_zeros,
                 "slack": slack,
@@ -118,10 +118,10 @@ class FloatRound(PipelinedUnit):
         window, below_window = Signal(packing.window_bits, name="window"), Signal(name="below_window")
         is_normal = Signal(name="is_normal")
         zeros = self.leading_zeros if self.normalizer.most_zeros else None
-        shifted, below, base, above_least = self.normalizer.build(
+        shifted, below, base, above_min = self.normalizer.build(
             m, self.significand, self.exponent, zeros, self.zero, packing.window_bits, pipeline
         )
-        m.d.comb += [window.eq(shifted), below_window.eq(below), is_normal.eq(above_least)]
+        m.d.comb += [window.eq(shifted), below_window.eq(below), is_normal.eq(above_min)]
         # Up to behind the shift, of which only the window and what is below it are delayed already.
         before = sum(pipeline.depths(0, 2))
         base, is_normal = pipeline.delay(before, base, is_normal)

@@ -60,6 +60,11 @@ class Policy:
         return cls(given.rounding, given.overflow, given.subnormals)
 
     @property
+    def rounds_down(self) -> bool:
+        """Whether the one mode rounds toward -infinity."""
+        return self.rounding != PORT and rounds_down(self.rounding)
+
+    @property
     def flushes(self) -> bool:
         """Whether subnormal operands and results are zeros of their sign."""
         return self.subnormals == "flush"
@@ -76,6 +81,16 @@ def check_mode(mode: str) -> str:
     if mode not in _TRAITS:
         raise ParameterError(f"rounding must be a mode that hardware has ({', '.join(_TRAITS)}), not {mode}")
     return mode
+
+
+def rounds_down(mode: str) -> bool:
+    """Whether the mode rounds toward -infinity: then a zero sum of numbers of both signs is -0."""
+    return "down" in _TRAITS[check_mode(mode)]
+
+
+def rounds_toward_zero_on_a_side(mode: str) -> bool:
+    """Whether the mode rounds numbers of one sign, or both, toward zero, however close the next number is."""
+    return not _TRAITS[check_mode(mode)] & {"nearest", "stochastic", "truncates"}
 
 
 class RoundingLogic:
@@ -101,10 +116,9 @@ class RoundingLogic:
 
         def chosen(trait: str) -> Value:
             """Whether the mode has that trait."""
-            having = [name for name in RoundingMode if trait in _TRAITS[name]]
             if isinstance(mode, str):
-                return reduce(or_, [Const(int(mode == name), 1) for name in having])
-            return reduce(or_, [mode == name.port_code for name in having])
+                return Const(int(trait in _TRAITS[mode]), 1)
+            return reduce(or_, [mode == name.port_code for name in RoundingMode if trait in _TRAITS[name]])
 
         self.nearest = chosen("nearest")
         self.ties_away = chosen("ties_away")

@@ -17,7 +17,7 @@ class Normalizer:
 
     Parameters
     ----------
-    least, greatest : int
+    min_exponent, max_exponent : int
         Bounds of the exponent.
     most_zeros : int
         Bound of the leading zeros.
@@ -27,8 +27,8 @@ class Normalizer:
         Whether results below the least normal are normalised as well, since they become zeros.
     """
 
-    least: int
-    greatest: int
+    min_exponent: int
+    max_exponent: int
     most_zeros: int
     reach: int
     flush: bool
@@ -36,7 +36,7 @@ class Normalizer:
     @property
     def base(self) -> range:
         """Bounds of the exponent field of the result less its hidden bit."""
-        return range(min(self.least - self.most_zeros, 0) if self.flush else 0, self.greatest + 1)
+        return range(min(self.min_exponent - self.most_zeros, 0) if self.flush else 0, self.max_exponent + 1)
 
     def build(
         self,
@@ -57,16 +57,18 @@ class Normalizer:
         width = len(significand)
         leading = Const(0, 1) if zeros is None else zeros
         step(m, "Exponent field of a normal result, less its hidden bit")
-        normalized = Signal(range(min(self.least - self.most_zeros, 0), self.greatest + 1), name="normalized_exponent")
+        normalized = Signal(
+            range(min(self.min_exponent - self.most_zeros, 0), self.max_exponent + 1), name="normalized_exponent"
+        )
         m.d.comb += normalized.eq(exponent - leading)
-        base = Signal(normalized.shape() if self.flush else range(self.greatest + 1), name="base")
-        if self.flush or self.least >= self.most_zeros:
+        base = Signal(normalized.shape() if self.flush else range(self.max_exponent + 1), name="base")
+        if self.flush or self.min_exponent >= self.most_zeros:
             step(m, "Normalised: shifted up by the leading zeros, and the OR of what falls out below the window")
             m.d.comb += base.eq(normalized if self.flush else Mux(zero, 0, normalized))
             amount = Signal(range(self.most_zeros + 1))
             m.d.comb += amount.eq(leading)
             window, below = self._shift(m, significand, amount, width - 1, length, pipeline)
-            return window, below, base, normalized > 0 if self.least <= self.most_zeros else Const(1)
+            return window, below, base, normalized > 0 if self.min_exponent <= self.most_zeros else Const(1)
         step(
             m,
             "Shifted up by the leading zeros, or to where a subnormal's last place is; and the OR of what falls out below",
@@ -75,16 +77,16 @@ class Normalizer:
         # if the exponent is below that, by a power of two at most, so that the sum of both is a concatenation.
         subnormal = Signal(name="is_subnormal")
         m.d.comb += [subnormal.eq(normalized < 0), base.eq(Mux(subnormal | zero, 0, normalized))]
-        right_bits = (min(max(-self.least, 1), self.reach) - 1).bit_length()
+        right_bits = (min(max(-self.min_exponent, 1), self.reach) - 1).bit_length()
         while (1 << right_bits) <= self.most_zeros:
             right_bits += 1
         negative = lost = Const(0, 1)
-        if self.least < 0:
+        if self.min_exponent < 0:
             negative, lost = exponent < 0, exponent < -(1 << right_bits)
         amount = Signal(right_bits + 1)
         # A product with a fixed-point operand may have few exponents, whose bits are fewer than those of the amount.
         low_bits = exponent[:right_bits]
-        if self.least < 0 and len(exponent) < right_bits:
+        if self.min_exponent < 0 and len(exponent) < right_bits:
             low_bits = Signal(signed(right_bits), name="extended_exponent")
             m.d.comb += low_bits.eq(exponent)
         shift = Mux(lost, 0, low_bits)

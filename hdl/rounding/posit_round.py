@@ -30,7 +30,7 @@ class PositRound(PipelinedUnit):
     ----------
     fmts : tuple of Format
         The posit format of the result, alone.
-    least, greatest : int
+    min_exponent, max_exponent : int
         Bounds of ``exponent``.
     significand_bits : int
         Width of the significand, any.
@@ -70,8 +70,8 @@ class PositRound(PipelinedUnit):
         self,
         *,
         fmts: tuple[Format, ...],
-        least: int,
-        greatest: int,
+        min_exponent: int,
+        max_exponent: int,
         significand_bits: int,
         most_zeros: int,
         slack: bool,
@@ -83,17 +83,17 @@ class PositRound(PipelinedUnit):
         (fmt,) = fmts
         assert isinstance(fmt, PositFormat) and policy.rounding == "rne" and not flags and not random_bits
         self.n, self.es = fmt.width, fmt.es
-        self.least, self.greatest = least, greatest
+        self.min_exponent, self.max_exponent = min_exponent, max_exponent
         self.most_zeros, self.slack = most_zeros, slack
         members: dict[str, Member] = {name: In(1) for name in ("sign", "zero", "inf", "nan")}
-        members |= {"exponent": In(range(min(least, 0), greatest + 1)), "significand": In(significand_bits)}
+        members |= {"exponent": In(range(min(min_exponent, 0), max_exponent + 1)), "significand": In(significand_bits)}
         members |= {"leading_zeros": In(range(most_zeros + 1))} if most_zeros else {}
         super().__init__(
             members | {"y": Out(fmt.width)},
             parameters={
                 "fmts": fmts,
-                "least": least,
-                "greatest": greatest,
+                "min_exponent": min_exponent,
+                "max_exponent": max_exponent,
                 "significand_bits": significand_bits,
                 "most_zeros": most_zeros,
                 "slack": slack,
@@ -153,8 +153,8 @@ class PositRound(PipelinedUnit):
         """The first bits of the fraction, the OR of all others, and the biased exponent of the leading one."""
         bits = 1 + frac_bits + self.slack
         leading = self.leading_zeros if self.most_zeros else Const(0, 1)
-        low = self.least + 1 - self.most_zeros - self.slack
-        exponent = Signal(range(min(low, -1), self.greatest + 2), name="leading_exponent")
+        low = self.min_exponent + 1 - self.most_zeros - self.slack
+        exponent = Signal(range(min(low, -1), self.max_exponent + 2), name="leading_exponent")
         m.d.comb += exponent.eq(self.exponent + 1 - leading)
         amount = Signal(len(leading), name="normalize_by")
         m.d.comb += amount.eq(leading)

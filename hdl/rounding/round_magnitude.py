@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Signal, Value
 
 from ...golden.formats import Format
 from ..core.delays import LUT, adder
-from ..core.hierarchy import place
+from ..core.hierarchy import instantiate
 from ..core.pipeline import Pipeline
 from ..integer.shifter import count_delays, count_zeros, shift_delays
 from .encoders import rounder_of
@@ -66,10 +66,10 @@ def round_magnitude(
         significand = Signal(len(magnitude) + 1, name="significand")
         m.d.comb += significand.eq(Cat(sticky, magnitude))
     # The exponent of the second bit from the top.
-    value, least, greatest = weight
+    value, min_exponent, max_exponent = weight
     up = len(magnitude) - 2
-    least, greatest = least + up, max(greatest + up, 0)
-    exponent = Signal(range(min(least, 0), greatest + 1), name="second_exponent")
+    min_exponent, max_exponent = min_exponent + up, max(max_exponent + up, 0)
+    exponent = Signal(range(min(min_exponent, 0), max_exponent + 1), name="second_exponent")
     m.d.comb += exponent.eq(value + up)
     significand, exponent = pipeline.delay(halfway + counted, significand, exponent)
     (zeros,) = pipeline.delay(counted, zeros)
@@ -78,8 +78,8 @@ def round_magnitude(
     stages = pipeline.depths(first + 2, ROUND_PLACES - 2)
     rounder = rounder_of(fmt)(
         fmts=(fmt,),
-        least=least,
-        greatest=greatest,
+        min_exponent=min_exponent,
+        max_exponent=max_exponent,
         significand_bits=len(significand),
         most_zeros=most,
         slack=False,
@@ -91,4 +91,4 @@ def round_magnitude(
     wires |= {"rounding": mode} if mode is not None else {}
     wires |= {"flags": flags} if flags is not None else {}
     wires |= {"en": pipeline.enable} if any(stages) else {}
-    place(m, platform, "round", rounder, **wires, **classes)
+    instantiate(m, platform, "round", rounder, **wires, **classes)

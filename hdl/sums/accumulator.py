@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from amaranth.hdl import Module, Mux, Signal, Value
 
@@ -29,10 +29,10 @@ MAX_EXACT_BITS = 256
 
 
 @dataclass(frozen=True)
-class Summation(ABC):
+class Accumulator(ABC):
     """A running sum of products: its state as bits, and the step that adds one beat of ``lanes`` products.
 
-    Of every style there is a subclass; :func:`polymac.hdl.styles.summation` chooses it.
+    Of every style there is a subclass; :func:`polymac.hdl.accumulator` chooses it.
 
     Parameters
     ----------
@@ -49,9 +49,12 @@ class Summation(ABC):
 
     Examples
     --------
-    >>> hdl.summation(a="int8", b="int8", acc="int20").exact_k
+    >>> hdl.accumulator(a="int8", b="int8", acc="int20").exact_k
     31
     """
+
+    #: Which of ``max_k``, ``force_wide``, ``rounding`` and ``flags`` have a meaning for it.
+    takes: ClassVar[frozenset[str]] = frozenset()
 
     a: Format | BlockFormat
     b: Format | BlockFormat
@@ -59,6 +62,16 @@ class Summation(ABC):
     out: Format
     sparse: bool
     architecture: str
+
+    @classmethod
+    def block_of(cls, accumulation: Accumulation | None) -> int:
+        """Products that the accumulation adds at once: a beat has a multiple of them."""
+        return 1
+
+    @classmethod
+    def keywords(cls, accumulation: Accumulation, out: str) -> dict[str, str | None]:
+        """The options that ask for an accumulation with results in ``out``."""
+        return {"acc": style_name(accumulation), "out": out}
 
     @classmethod
     @abstractmethod
@@ -77,23 +90,23 @@ class Summation(ABC):
         return self.out.width
 
     @property
-    def held_bits(self) -> int:
+    def accumulator_bits(self) -> int:
         """Bits of the sum where it is widest, without what is told beside it."""
-        return self.out.width if self.state_is_code else self.state_bits
+        return self.out.width if self.state_is_encoded else self.state_bits
 
     @property
-    def empty(self) -> int:
+    def initial_state(self) -> int:
         """The state that is the sum of nothing."""
         return 0
 
     @property
-    def state_is_code(self) -> bool:
+    def state_is_encoded(self) -> bool:
         """Whether the state is a code of ``out``, from which a sum can go on."""
         return True
 
     @property
     @abstractmethod
-    def policy(self) -> str:
+    def description(self) -> str:
         """What is rounded when, in a few words."""
 
     @property
@@ -108,7 +121,7 @@ class Summation(ABC):
 
     def check_addend(self, addend: bool) -> None:
         """Raise a ParameterError if there cannot be an addend where one is wanted."""
-        if addend and not self.state_is_code:
+        if addend and not self.state_is_encoded:
             raise ParameterError(
                 f"addend must be False for acc=exact, whose sums are not codes of {self.out}: "
                 f"rounded:{self.out}:rne:{self.products} adds one exactly before it rounds"

@@ -7,14 +7,23 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal, Value
 
-from ...golden.formats import Aligned, FloatFormat, Format, ParameterError, check_choice, ieee_float, style_name
-from ..core.hierarchy import place
+from ...golden.formats import (
+    Accumulation,
+    Aligned,
+    FloatFormat,
+    Format,
+    ParameterError,
+    check_choice,
+    ieee_float,
+    style_name,
+)
+from ..core.hierarchy import instantiate
 from ..core.pipeline import Pipeline
 from ..core.step import step
 from ..integer.product import ARCHITECTURES
 from ..operand.raw_float import RawFloat
 from ..product.lane_product import LaneProduct, lane_product
-from .accumulator import Beat, Summation, check_nan, products_of
+from .accumulator import Accumulator, Beat, check_nan, products_of
 from .aligned_add import AlignedAdd, aligned_delays
 from .options import Request
 
@@ -22,10 +31,10 @@ _ADDED = "Aligned to the largest exponent and added to the sum"
 
 
 @dataclass(frozen=True)
-class AlignedSum(Summation):
+class AlignedSum(Accumulator):
     """sum = truncate(sum + Σ a·b) block by block of a beat, as tensor cores do it: :class:`polymac.golden.Aligned`.
 
-    The reference is :func:`polymac.golden.gemm` with ``accumulate=Aligned(…)``.
+    The reference is :func:`polymac.golden.gemm` with ``acc=Aligned(…)``.
 
     Parameters
     ----------
@@ -34,6 +43,11 @@ class AlignedSum(Summation):
     """
 
     aligned: Aligned
+
+    @classmethod
+    def block_of(cls, accumulation: Accumulation | None) -> int:
+        assert isinstance(accumulation, Aligned)
+        return accumulation.block
 
     @classmethod
     def make(cls, request: Request) -> AlignedSum:
@@ -59,10 +73,10 @@ class AlignedSum(Summation):
         products = products_of(lanes, sparse)
         if products % aligned.block:
             raise ParameterError(f"lanes must be a multiple of the block of {aligned.block} products, not {products}")
-        least = a.frac_bits + b.frac_bits
-        if aligned.frac_bits < least:
+        min_frac_bits = a.frac_bits + b.frac_bits
+        if aligned.frac_bits < min_frac_bits:
             raise ParameterError(
-                f"acc must have at least the {least} fraction bits of a product of {a} × {b}, "
+                f"acc must have at least the {min_frac_bits} fraction bits of a product of {a} × {b}, "
                 f"not {aligned.frac_bits} ({style_name(aligned)})"
             )
         if aligned.out_frac_bits < out.frac_bits and not (
@@ -81,11 +95,11 @@ class AlignedSum(Summation):
         return self.aligned
 
     @property
-    def policy(self) -> str:
-        how = self.aligned
+    def description(self) -> str:
+        aligned = self.aligned
         return (
-            f"blocks of {how.block} aligned and truncated at {how.frac_bits} fraction bits, "
-            f"sums truncated to {how.out_frac_bits} of {self.out}"
+            f"blocks of {aligned.block} aligned and truncated at {aligned.frac_bits} fraction bits, "
+            f"sums truncated to {aligned.out_frac_bits} of {self.out}"
         )
 
     @property
@@ -162,5 +176,5 @@ class AlignedSum(Summation):
             wires["exponents"] = Cat(*(term.exponent for term in terms))
         if unit.latency:
             wires["en"] = enable
-        place(m, platform, f"block_{index}", unit, **wires)
+        instantiate(m, platform, f"block_{index}", unit, **wires)
         return y

@@ -24,7 +24,7 @@ class AlignedAdd(PipelinedUnit):
     The terms and acc are aligned to the largest exponent among those that are not zero and truncated toward zero at
     ``frac_bits`` fraction bits of that exponent; their sum is exact and truncated toward zero. One sum per clock cycle,
     as many cycles of latency as there are registers. The reference is :func:`polymac.golden.dot` with
-    ``accumulate=Aligned(count, …)``.
+    ``acc=Aligned(count, …)``.
 
     Parameters
     ----------
@@ -105,10 +105,10 @@ class AlignedAdd(PipelinedUnit):
         acc = decode(m, platform, "acc", self.acc, self.fmt)
         # A product's exponent is that of its last bit before the point.
         point = self.point
-        least = min(self.quantum + point, acc.shape.min_exponent - acc.shape.bias)
-        greatest = max(self.quantum + point + self.span, acc.shape.max_exponent - acc.shape.bias)
+        min_exponent = min(self.quantum + point, acc.shape.min_exponent - acc.shape.bias)
+        max_exponent = max(self.quantum + point + self.span, acc.shape.max_exponent - acc.shape.bias)
         step(m, "The terms; exponents count from 1, and that of a zero is 0")
-        shape = range(greatest - least + 2)
+        shape = range(max_exponent - min_exponent + 2)
         parts = {"sign": 1, "value": self.significand_bits}
         signs, values = ([Signal(bits, name=f"{name}_{i}") for i in range(self.count)] for name, bits in parts.items())
         exponents = [Signal(shape, name=f"exponent_{i}") for i in range(self.count)]
@@ -120,17 +120,17 @@ class AlignedAdd(PipelinedUnit):
             m.d.comb += [
                 signs[i].eq(self.signs[i]),
                 values[i].eq(value),
-                exponents[i].eq(Mux(value == 0, 0, field + (self.quantum + point - least + 1))),
+                exponents[i].eq(Mux(value == 0, 0, field + (self.quantum + point - min_exponent + 1))),
             ]
         exponent, significand = Signal(shape, name="acc_offset_exponent"), Signal(acc.width, name="acc_bits")
         m.d.comb += [
-            exponent.eq(Mux(acc.significand == 0, 0, acc.exponent + (1 - acc.shape.bias - least))),
+            exponent.eq(Mux(acc.significand == 0, 0, acc.exponent + (1 - acc.shape.bias - min_exponent))),
             significand.eq(acc.significand),
         ]
         step(m, "The largest exponent, by a tournament")
-        largest, place = self._maximum(m, [*pipeline.cut(0, *exponents, exponent)], pipeline)
+        largest, cut_point = self._maximum(m, [*pipeline.cut(0, *exponents, exponent)], pipeline)
         step(m, "Class of the sum as infinities and NaN decide it")
-        passed = sum(pipeline.depths(0, place))
+        passed = sum(pipeline.depths(0, cut_point))
         sign = Signal(name="acc_signed")
         m.d.comb += sign.eq(acc.sign)
         classes = pipeline.delay_named(passed, self._classes(m, acc))
@@ -140,21 +140,21 @@ class AlignedAdd(PipelinedUnit):
         )
         points = [point] * self.count + [acc.width - 1]
         # Weight of the sum's last bit as a biased exponent; ``largest`` is 0 only where all is zero.
-        low = least - self.frac_bits + acc.shape.bias - 1
+        low = min_exponent - self.frac_bits + acc.shape.bias - 1
         weight = Signal(range(low, low + (1 << len(largest))), name="last_weight")
         m.d.comb += weight.eq(largest + low)
         step(m, "Each term shifted down to that exponent and truncated toward zero")
         addends = [
-            self._aligned(m, i, largest, *term, pipeline, place)
+            self._aligned(m, i, largest, *term, pipeline, cut_point)
             for i, term in enumerate(zip(signs, values, exponents, points, strict=True))
         ]
-        addends = pipeline.cut(place + 2, *addends)
+        addends = pipeline.cut(cut_point + 2, *addends)
         total = Signal(signed(self.frac_bits + 3 + len(addends).bit_length()), name="total")
         magnitude = Signal(len(total) - 1, name="magnitude")
         step(m, "The sum of the terms")
-        m.d.comb += total.eq(sum_in_steps(m, addends, pipeline, place + 3, "sum"))
+        m.d.comb += total.eq(sum_in_steps(m, addends, pipeline, cut_point + 3, "sum"))
         levels = (len(addends) - 1).bit_length()
-        passed = sum(pipeline.depths(place, 3 + levels))
+        passed = sum(pipeline.depths(cut_point, 3 + levels))
         classes = pipeline.delay_named(passed, classes)
         (weight,) = pipeline.delay(passed, weight)
         zero, sign = Signal(name="sum_zero"), Signal(name="sum_sign")
@@ -165,9 +165,9 @@ class AlignedAdd(PipelinedUnit):
             sign.eq(Mux(classes["inf"], classes["inf_sign"], total < 0)),
         ]
         found = {"sign": sign, "zero": zero, "nan": classes["nan"], "inf": classes["inf"]}
-        place += 3 + levels
-        found = pipeline.cut_named(place, found)
-        magnitude, weight = pipeline.cut(place, magnitude, weight)
+        cut_point += 3 + levels
+        found = pipeline.cut_named(cut_point, found)
+        magnitude, weight = pipeline.cut(cut_point, magnitude, weight)
         if self.cut_bits:
             # Bits below so many from the leading one; a subnormal result may then be truncated once more.
             kept, cut = Signal(len(magnitude), name="kept_magnitude"), 1 + self.fmt.frac_bits - self.cut_bits
@@ -178,8 +178,10 @@ class AlignedAdd(PipelinedUnit):
         code = Signal(self.fmt.width, name="truncated")
         last = (weight, low, low + (1 << len(largest)) - 1)
         policy = Policy(TRUNCATE, "ieee", "full")
-        round_magnitude(m, platform, self.fmt, policy, magnitude, None, last, found, code, pipeline, first=place + 1)
-        (code,) = pipeline.cut(place + 1 + ROUND_PLACES, code)
+        round_magnitude(
+            m, platform, self.fmt, policy, magnitude, None, last, found, code, pipeline, first=cut_point + 1
+        )
+        (code,) = pipeline.cut(cut_point + 1 + ROUND_PLACES, code)
         is_zero = Signal(name="result_is_zero")
         m.d.comb += is_zero.eq(code[:-1] == 0)
         m.d.comb += self.y.eq(Cat(code[:-1], code[-1] & ~is_zero))
@@ -199,7 +201,7 @@ class AlignedAdd(PipelinedUnit):
         return classes
 
     def _maximum(self, m: Module, values: list[Signal], pipeline: Pipeline) -> tuple[Signal, int]:
-        """By a tournament; and the place behind those that lie behind its rounds, the first of which is place 1."""
+        """Maximum by a comparison tree, a cut point behind each level from 1 on; also returns the next cut point."""
         level = 0
         while len(values) > 1:
             winners = []
@@ -223,11 +225,11 @@ class AlignedAdd(PipelinedUnit):
         exponent: Signal,
         point: int,
         pipeline: Pipeline,
-        place: int,
+        cut_point: int,
     ) -> Signal:
         """One term in units of ``2**(largest - frac_bits)``, truncated toward zero.
 
-        The pipeline's registers from ``place`` on are behind the amount of the shift, and in it.
+        The pipeline's registers from ``cut_point`` on are behind the amount of the shift, and in it.
         """
         up = self.frac_bits - point
         wide = Signal(len(value) + max(up, 0), name=f"term_{index}")
@@ -237,12 +239,12 @@ class AlignedAdd(PipelinedUnit):
         amount = Signal(reach, name=f"shift_{index}")
         m.d.comb += distance.eq(largest - exponent)
         m.d.comb += amount.eq(Mux(distance > len(wide), len(wide), distance))
-        wide, amount, sign = pipeline.cut(place, wide, amount, sign)
-        half = len(amount) // 2 if pipeline.depth(place + 1) else 0
+        wide, amount, sign = pipeline.cut(cut_point, wide, amount, sign)
+        half = len(amount) // 2 if pipeline.depth(cut_point + 1) else 0
         if half:
             coarse = Signal(len(wide), name=f"half_aligned_{index}")
             m.d.comb += coarse.eq(wide >> (amount[half:] << half))
-            wide, amount, sign = pipeline.cut(place + 1, coarse, amount, sign)
+            wide, amount, sign = pipeline.cut(cut_point + 1, coarse, amount, sign)
             amount = amount[:half]
         cut = Signal(len(wide), name=f"aligned_{index}")
         m.d.comb += cut.eq(wide >> amount)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 
@@ -15,20 +15,22 @@ from ..integer.product import ARCHITECTURES
 from ..integer.shifter import shift_delays
 from ..operand.decoders import raw_shape
 from ..rounding.encoders import Path, has_path
-from ..rounding.modes import Policy
+from ..rounding.modes import Policy, rounds_down
 from ..rounding.round_magnitude import ROUND_PLACES, round_delays, round_magnitude
-from .accumulator import MAX_EXACT_BITS, Beat, Summation, check_nan
-from .fixed import block_delays, block_term, check_scales, sum_bits
+from .accumulator import MAX_EXACT_BITS, Accumulator, Beat, check_nan
+from .block import block_delays, block_term
+from .fixed import sum_bits
 from .integer import DEFAULT_MAX_K
 from .options import Request
+from .scales import check_scales
 
 
 @dataclass(frozen=True)
-class ExactSum(Summation):
+class ExactSum(Accumulator):
     """sum = sum + Σ a·b in fixed point, exact for ``max_k`` products; the result is rounded once to ``out``.
 
     Independent of the order of the products (Kulisch 1971). NaN and infinities have bits of their own. The reference is
-    :func:`polymac.golden.gemm` with ``accumulate=Exact(…)``, for block formats :func:`polymac.golden.block_gemm`.
+    :func:`polymac.golden.gemm` with ``acc=Exact(…)``, for block formats :func:`polymac.golden.block_gemm`.
 
     Parameters
     ----------
@@ -44,6 +46,8 @@ class ExactSum(Summation):
     quantum : int
         The weight of its last bit, as a power of two.
     """
+
+    takes: ClassVar[frozenset[str]] = frozenset({"max_k", "force_wide"})
 
     exact: Exact
     max_k: int
@@ -75,13 +79,13 @@ class ExactSum(Summation):
         exact.policy(out)
         architecture = check_choice("architecture", architecture or "operator", ARCHITECTURES)
         max_k = check_int("max_k", DEFAULT_MAX_K if max_k is None else max_k, 1)
-        how = cls(a, b, lanes, out, sparse, architecture, exact, max(max_k, lanes))
-        if how.sum_bits > MAX_EXACT_BITS and not options.force_wide:
+        accumulator = cls(a, b, lanes, out, sparse, architecture, exact, max(max_k, lanes))
+        if accumulator.sum_bits > MAX_EXACT_BITS and not options.force_wide:
             raise ParameterError(
-                f"acc=exact must take at most {MAX_EXACT_BITS} bits unless force_wide is True, not {how.sum_bits} as for "
-                f"{a} × {b}"
+                f"acc=exact must take at most {MAX_EXACT_BITS} bits unless force_wide is True, not "
+                f"{accumulator.sum_bits} as for {a} × {b}"
             )
-        return how
+        return accumulator
 
     @property
     def _scales(self) -> tuple[int, int, int]:
@@ -113,7 +117,7 @@ class ExactSum(Summation):
         formats += [fmt.scale for fmt in (self.a, self.b) if isinstance(fmt, BlockFormat)]
         special = any(fmt.has_specials for fmt in formats)
         names = ("nan", "plus_inf", "minus_inf") if special else ()
-        return (*names, *(("any_negative",) if self.exact.rounding == "rdn" else ()))
+        return (*names, *(("any_negative",) if rounds_down(self.exact.rounding) else ()))
 
     @property
     def exact_k(self) -> int:
@@ -124,7 +128,7 @@ class ExactSum(Summation):
         return self.sum_bits + len(self._classes)
 
     @property
-    def state_is_code(self) -> bool:
+    def state_is_encoded(self) -> bool:
         return False
 
     @property
@@ -132,7 +136,7 @@ class ExactSum(Summation):
         return self.exact
 
     @property
-    def policy(self) -> str:
+    def description(self) -> str:
         return f"exact in {self.sum_bits} bits for K up to {self.max_k}, rounded once to {self.out} ({self.exact.rounding})"
 
     @property

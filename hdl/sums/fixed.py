@@ -1,15 +1,12 @@
-"""The exact sum of a beat's products as one fixed-point number, times the scales of its blocks."""
+"""The exact sum of a beat's products as one fixed-point number."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
-from ...golden.formats import BlockFormat, Exact, Format, ParameterError, Rounded
-from ..core.delays import LUT, MULTIPLIER
-from ..core.hierarchy import place
+from ...golden.formats import Format
+from ..core.delays import LUT
 from ..core.pipeline import Pipeline, PipelinedUnit
 from ..core.step import step
 from ..integer.bit_matrix import BitMatrix
@@ -18,10 +15,9 @@ from ..integer.product_in_steps import product_delays, sum_delays, sum_in_steps,
 from ..integer.shifter import shift_delays
 from ..integer.sum_of_products import sum_in_pairs, sum_of_products
 from ..integer.sum_of_signs import sum_of_signs
-from ..operand.decoders import decode, decoder, is_sign, raw_shape
-from ..operand.raw_float import NEVER, RawFloat, RawShape
+from ..operand.decoders import decoder, is_sign, raw_shape
+from ..operand.raw_float import RawFloat
 from ..product.lane_product import LaneProduct, lane_product
-from .accumulator import MODE, Beat, Summation
 
 
 def sum_bits(a: Format, b: Format, count: int) -> tuple[int, int]:
@@ -129,53 +125,83 @@ class FixedSum(PipelinedUnit):
             (self.a[i * a.width : (i + 1) * a.width], self.b[i * b.width : (i + 1) * b.width])
             for i in range(self.count)
         ]
-        left, right = decoder(a), decoder(b)
         pipeline = Pipeline.at(m, self.registers, self.enable)
-        steps = len(self._product_delays)
         passed = 0  # registers that what lies beside the sum has passed
-        beside: dict[str, Value] = {}
+        classes: dict[str, Value] = {}
         if is_sign(a) and is_sign(b):
-            negative = [left.is_negative(x) ^ right.is_negative(y) for x, y in pairs]
+            step(m, "The products of signs, counted")
+            negative = self._negative(pairs)
             total: Value = sum_of_signs(m, pairs, architecture=self.architecture, width=len(self.sum))
         elif _multiplies_integers(a, b):
-            negative = [left.is_negative(x) ^ right.is_negative(y) for x, y in pairs]
-            integers = [(left.integer(m, f"a_{i}", x), right.integer(m, f"b_{i}", y)) for i, (x, y) in enumerate(pairs)]
-            if self._is_cut:
-                total = sum_of_products_in_steps(m, integers, self.architecture, pipeline, steps)
-            else:
-                total = sum_of_products(m, integers, architecture=self.architecture, width=len(self.sum))
+            negative = self._negative(pairs)
+            total = self._sum_of_integers(m, pairs, pipeline)
         else:
-            inside = pipeline.depths(0, steps)
+            inside = pipeline.depths(0, len(self._product_delays))
             passed = sum(inside)
-            terms = [
-                lane_product(
-                    m, platform, f"lane_{i}", x, a, b, self.architecture, registers=inside, enable=pipeline.enable
-                )
-                for i, x in enumerate(pairs)
-            ]
+            terms = self._terms(m, platform, pairs, inside, pipeline.enable)
             negative = [term.sign for term in terms]
-            total = self._sum_of_terms(m, terms, pipeline, steps)
+            total = self._sum_of_terms(m, terms, pipeline, len(inside))
             if self.special:
-                beside |= {
+                classes = {
                     "nan": Cat(term.nan for term in terms).any(),
                     "plus_inf": Cat(term.inf & ~term.sign for term in terms).any(),
                     "minus_inf": Cat(term.inf & term.sign for term in terms).any(),
                 }
-        for name in self.signs:
-            beside[name] = Cat(*negative).all() if name == "all_negative" else Cat(*negative).any()
         later = pipeline.stages - passed
-        ports = {name: getattr(self, name) for name in beside}
-        kept = {name: Signal(name=f"beat_{name}") for name in beside} if later else ports
-        m.d.comb += [kept[name].eq(value) for name, value in beside.items()]
-        if later:
-            kept = pipeline.delay_named(later, kept, reset=False)
-            m.d.comb += [port.eq(kept[name]) for name, port in ports.items()]
+        self._put_beside(m, pipeline, later, classes, negative)
         if not self._is_cut and self.latency:
             now = Signal(self.sum.shape(), name="beat_sum")
             m.d.comb += now.eq(total)
             (total,) = pipeline.delay(later, now, reset=False)
         m.d.comb += self.sum.eq(total)
         return m
+
+    def _negative(self, pairs: list[tuple[Value, Value]]) -> list[Value]:
+        """The signs of the products."""
+        left, right = decoder(self.a_format), decoder(self.b_format)
+        return [left.is_negative(x) ^ right.is_negative(y) for x, y in pairs]
+
+    def _sum_of_integers(self, m: Module, pairs: list[tuple[Value, Value]], pipeline: Pipeline) -> Value:
+        """The products of operands as integers, added up."""
+        step(m, "The products of integers, added up")
+        left, right = decoder(self.a_format), decoder(self.b_format)
+        integers = [(left.integer(m, f"a_{i}", x), right.integer(m, f"b_{i}", y)) for i, (x, y) in enumerate(pairs)]
+        if self._is_cut:
+            return sum_of_products_in_steps(m, integers, self.architecture, pipeline, len(self._product_delays))
+        return sum_of_products(m, integers, architecture=self.architecture, width=len(self.sum))
+
+    def _terms(
+        self,
+        m: Module,
+        platform: object,
+        pairs: list[tuple[Value, Value]],
+        registers: tuple[int, ...],
+        enable: Signal,
+    ) -> list[RawFloat]:
+        """The products as sign, significand and exponent."""
+        step(m, "The exact products")
+        formats = self.a_format, self.b_format
+        return [
+            lane_product(
+                m, platform, f"lane_{i}", pair, *formats, self.architecture, registers=registers, enable=enable
+            )
+            for i, pair in enumerate(pairs)
+        ]
+
+    def _put_beside(
+        self, m: Module, pipeline: Pipeline, later: int, classes: dict[str, Value], negative: list[Value]
+    ) -> None:
+        """The ports beside the sum, ``later`` cycles behind: the classes and the signs that are wanted."""
+        step(m, "Signs and classes of the products")
+        beside = dict(classes)
+        for name in self.signs:
+            beside[name] = Cat(*negative).all() if name == "all_negative" else Cat(*negative).any()
+        ports = {name: getattr(self, name) for name in beside}
+        kept = {name: Signal(name=f"beat_{name}") for name in beside} if later else ports
+        m.d.comb += [kept[name].eq(value) for name, value in beside.items()]
+        if later:
+            kept = pipeline.delay_named(later, kept, reset=False)
+            m.d.comb += [port.eq(kept[name]) for name, port in ports.items()]
 
     @property
     def _is_cut(self) -> bool:
@@ -222,9 +248,9 @@ class FixedSum(PipelinedUnit):
                 now = Signal(name=f"negative_{lane}")
                 m.d.comb += now.eq(sign)
                 value, bits, sign = pipeline.delay(halfway, value, bits, now, reset=False)
-            bit, step = bits[level], 1 << level
-            shifted = Signal(signed(min(len(value) + step, longest)), name=f"product_{lane}_by_{step}")
-            m.d.comb += shifted.eq(Mux(bit, Cat(sign.replicate(step), value).as_signed(), value))
+            bit, places = bits[level], 1 << level
+            shifted = Signal(signed(min(len(value) + places, longest)), name=f"product_{lane}_by_{places}")
+            m.d.comb += shifted.eq(Mux(bit, Cat(sign.replicate(places), value).as_signed(), value))
             value = shifted
         if not len(bits):
             return pipeline.delay(halfway, value, reset=False)[0]
@@ -233,149 +259,6 @@ class FixedSum(PipelinedUnit):
             whole, value = value, Signal(signed(len(value) - cut), name=f"product_{lane}_in_place")
             m.d.comb += value.eq(whole[cut:].as_signed())
         return value
-
-
-def block_delays(how: Summation, count: int) -> tuple[float, ...]:
-    """Estimated delays of the steps of a :func:`block_term` of so many products."""
-    return (*_fixed_sum(how, count).delays, *scale_delays(how))
-
-
-def _fixed_sum(how: Summation, count: int, registers: tuple[int, ...] = ()) -> FixedSum:
-    a, b = how.a_element, how.b_element
-    width, _ = sum_bits(a, b, count)
-    return FixedSum(
-        a=a, b=b, count=count, width=width, signs=_signs(how), architecture=how.architecture, registers=registers
-    )
-
-
-def block_term(m: Module, platform: object, name: str, how: Summation, beat: Beat, pipeline: Pipeline) -> RawFloat:
-    """The exact sum of a beat's products, times the scales where the operands have them.
-
-    The pipeline's registers from place 1 on lie behind the steps of :func:`block_delays`; the beat comes from place 0.
-    """
-    _, quantum = sum_bits(how.a_element, how.b_element, len(beat.pairs))
-    unit = _fixed_sum(how, len(beat.pairs))
-    unit = _fixed_sum(how, len(beat.pairs), pipeline.depths(1, len(unit.delays)))
-    wires = {
-        port.name: Signal(value.shape(), name=f"{name}_{port.name}")
-        for port, value in unit.flat_ports()
-        if port.direction == "output"
-    }
-    left, right = (Cat(*side) for side in zip(*beat.pairs, strict=True))
-    clock = {"en": pipeline.enable} if unit.latency else {}
-    place(m, platform, name, unit, a=left, b=right, **wires, **clock)
-    plus, minus = wires.get("plus_inf", NEVER), wires.get("minus_inf", NEVER)
-    nan, inf = Signal(name=f"{name}_is_nan"), Signal(name=f"{name}_is_inf")
-    m.d.comb += [nan.eq(wires.get("nan", NEVER) | (plus & minus)), inf.eq((plus | minus) & ~nan)]
-    exact = RawFloat(
-        RawShape(len(wires["sum"]), quantum),
-        significand=wires["sum"],
-        exponent=NEVER,
-        sign=minus,  # of an infinity
-        nan=nan,
-        inf=inf,
-        all_negative=wires.get("all_negative", NEVER),
-        any_negative=wires.get("any_negative", NEVER),
-    )
-    return scaled(m, platform, name, how, beat, exact, pipeline, unit.latency)
-
-
-def _signs(how: Summation) -> tuple[str, ...]:
-    """What the sign of a zero sum depends on: whether all products are negative; under "rdn", whether some are; both where
-    a port chooses the mode, or a scale may change all signs."""
-    assert isinstance(how.style, Exact | Rounded)
-    down = how.style.rounding == "rdn"
-    if not (how.state_is_code or down):
-        return ()
-    chosen = any(name == MODE for name, _, _ in how.a_fields)
-    if chosen or any(isinstance(fmt, BlockFormat) and fmt.scale.signed for fmt in (how.a, how.b)):
-        return ("all_negative", "any_negative")
-    return ("any_negative",) if down else ("all_negative",)
-
-
-def scale_delays(how: Summation) -> tuple[float, ...]:
-    """Estimated delay of the multiplication by the scales' significands, if they have such."""
-    scales = [fmt.scale for fmt in (how.a, how.b) if isinstance(fmt, BlockFormat)]
-    count = sum(raw_shape(scale).width > 1 for scale in scales)
-    return (MULTIPLIER * count,) if count else ()
-
-
-def scaled(
-    m: Module, platform: object, name: str, how: Summation, beat: Beat, term: RawFloat, pipeline: Pipeline, late: int
-) -> RawFloat:
-    """The term times the scales of its blocks, if any: exponents are added, significands multiplied.
-
-    The term comes ``late`` cycles after the beat; the result has passed all registers but those of place 0.
-    """
-    last = pipeline.stages - pipeline.depth(0) - late
-    if not beat.scales:
-        return term.delayed(pipeline, last)
-    formats = {"a": how.a, "b": how.b}
-    quantum, span = term.shape.quantum, term.shape.span
-    exponents: list[Value] = [term.exponent]
-    value, sign, nan = Value.cast(term.significand), term.sign, term.nan
-    flip: Value = Const(0, 1)
-    for side, code in beat.scales.items():
-        fmt = formats[side]
-        assert isinstance(fmt, BlockFormat)
-        scale = decode(m, platform, f"{name}_{side}_scale", code, fmt.scale)
-        # Only what is used below has registers.
-        unused = {"inf": NEVER, "signaling": NEVER, "subnormal": None}
-        zero_matters = fmt.scale.has_zero and any(element.has_inf for element in (how.a_element, how.b_element))
-        unused |= {} if zero_matters else {"zero": NEVER}
-        is_power = scale.width == 1 and not fmt.scale.has_zero
-        unused |= {"significand": Const(1, 1)} if is_power else {}
-        scale = replace(scale, **unused).registered(Pipeline.at(m, (late,), pipeline.enable), 0)
-        quantum += scale.shape.quantum
-        span += scale.shape.span
-        exponents.append(scale.exponent - scale.shape.min_exponent if scale.shape.min_exponent else scale.exponent)
-        nan = nan | scale.nan
-        if zero_matters:
-            nan = nan | (term.inf & scale.zero)
-        flip = flip ^ scale.sign
-        if scale.width > 1:
-            product = Signal(Shape(len(value) + scale.width, term.is_signed), name=f"{name}_times_{side}_scale")
-            m.d.comb += product.eq(value * scale.significand)
-            value = product
-        elif not is_power:
-            gated = Signal(value.shape(), name=f"{name}_times_{side}_scale")
-            m.d.comb += gated.eq(Mux(scale.significand, value, 0))
-            value = gated
-    exponent = Signal(range(span + 1), name=f"{name}_exponent_sum")
-    scaled_nan, scaled_sign = Signal(name=f"{name}_any_nan"), Signal(name=f"{name}_scaled_sign")
-    m.d.comb += [
-        exponent.eq(sum(exponents[1:], start=exponents[0])),
-        scaled_nan.eq(nan),
-        scaled_sign.eq(sign ^ flip),
-    ]
-    all_negative, any_negative = term.all_negative, term.any_negative
-    if any(isinstance(fmt, BlockFormat) and fmt.scale.signed for fmt in formats.values()):
-        all_negative = Mux(flip, ~term.any_negative, term.all_negative)
-        any_negative = Mux(flip, ~term.all_negative, term.any_negative)
-        if term.is_signed:
-            flipped = Signal(value.shape(), name=f"{name}_signed")
-            m.d.comb += flipped.eq(Mux(flip, -value, value))
-            value = flipped
-    every, some = Signal(name=f"{name}_every_negative"), Signal(name=f"{name}_some_negative")
-    m.d.comb += [every.eq(all_negative), some.eq(any_negative)]
-    result = RawFloat(
-        RawShape(len(value), quantum, 0, span),
-        scaled_sign,
-        exponent,
-        value,
-        inf=term.inf,
-        nan=scaled_nan,
-        all_negative=every,
-        any_negative=some,
-    )
-    return result.delayed(pipeline, last)
-
-
-def check_scales(*formats: Format | BlockFormat) -> None:
-    """Raise a ParameterError where a scale can be infinite: a block would have to tell 0 · inf."""
-    for fmt in formats:
-        if isinstance(fmt, BlockFormat) and fmt.scale.has_inf:
-            raise ParameterError(f"the scale of {fmt} must be a format without infinities, not {fmt.scale}")
 
 
 def _multiplies_integers(a: Format, b: Format) -> bool:

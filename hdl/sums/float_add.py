@@ -2,20 +2,68 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
-from ...golden.formats import Format, RoundingMode
+from ...golden.formats import Format
 from ..core.delays import LUT, adder
-from ..core.hierarchy import place
+from ..core.hierarchy import instantiate
 from ..core.pipeline import Pipeline, PipelinedUnit
+from ..core.step import step
 from ..integer.shifter import shift_delays, shift_window
 from ..operand.decoders import decode
 from ..operand.raw_float import NEVER, RawFloat
-from ..rounding.modes import PORT, PORT_BITS, Policy
+from ..rounding.modes import PORT, PORT_BITS, Policy, RoundingLogic
 from ..rounding.round_magnitude import ROUND_PLACES, round_delays, round_magnitude
+
+
+@dataclass(frozen=True)
+class Window:
+    """The bits around the term to which acc is shifted.
+
+    Attributes
+    ----------
+    term_bits : int
+        Bits of the term's magnitude, except for the most negative value of a signed one.
+    signed_term : bool
+        Whether the term's value is signed.
+    offset : int
+        Weight of acc's last bit less the term's, both at exponent 0.
+    min_distance, max_distance : int
+        Bounds of the same at all exponents.
+    low : int
+        Bits of the window below the term's last one.
+    under : int
+        Bits of acc below the window that are shifted through; further below, acc is a sticky bit.
+    high : int
+        Greatest distance of acc above the term at which both are added; further above, acc dominates.
+    bits : int
+        Bits of the window.
+    """
+
+    term_bits: int
+    signed_term: bool
+    offset: int
+    min_distance: int
+    max_distance: int
+    low: int
+    under: int
+    high: int
+    bits: int
+
+    @classmethod
+    def of(cls, acc: RawFloat, term: Shape, span: int, quantum: int) -> Window:
+        """The window of terms of that shape, whose exponents reach from 0 to ``span``."""
+        term_bits = term.width - term.signed
+        offset = acc.shape.quantum - quantum
+        min_distance, max_distance = offset - span, offset + acc.shape.span
+        low = min(acc.width + 2, max(0, -min_distance))
+        under = min(acc.width, max(0, -min_distance - low))
+        high = min(term_bits + term.signed + 2, max(0, max_distance))
+        bits = acc.width + low + high
+        return cls(term_bits, term.signed, offset, min_distance, max_distance, low, under, high, bits)
 
 
 class FloatAdd(PipelinedUnit):
@@ -103,105 +151,80 @@ class FloatAdd(PipelinedUnit):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         pipeline = Pipeline.at(m, self.registers, self.enable)
+        acc, term = self._operands(m, platform, pipeline)
+        window = Window.of(acc, term["value"].shape(), self.span, self.quantum)
+        # ``beside`` is what goes along with the sum: the classes, the signs of its parts, and the mode.
+        distance, significand, *exponents, beside = self._compare(m, acc, term, window)
+        moved = pipeline.cut(1, distance, significand, term["value"], *exponents)
+        beside = pipeline.cut_named(1, beside)
+        distance, significand, value, acc_exponent, exponent = moved
+        amount, dominates = self._shift_amount(m, window, distance, beside)
+        weight, min_weight, max_weight = self._weight(m, acc, acc_exponent, exponent, window, dominates)
+        amount, significand, value, weight = pipeline.cut(2, amount, significand, value, weight)
+        beside = pipeline.cut_named(2, beside)
+        shifted, lost = self._shift(m, pipeline, window, significand, amount)
+        value, weight = pipeline.cut(3, value, weight)
+        beside = pipeline.cut_named(3, beside)
+        aligned, sticky = self._align(m, shifted, lost, beside)
+        addends = self._addends(m, window, value, aligned, sticky, beside)
+        *addends, sticky, weight = pipeline.cut(4, *addends, sticky, weight)
+        beside = pipeline.cut_named(4, beside)
+        total, sticky, weight = pipeline.cut(5, self._add(m, *addends), sticky, weight)
+        beside = pipeline.cut_named(5, beside)
+        inverted, sticky, weight = pipeline.cut(6, self._complement(m, total, beside), sticky, weight)
+        beside = pipeline.cut_named(6, beside)
+        magnitude, sticky, weight = pipeline.cut(7, self._magnitude(m, inverted, sticky, beside), sticky, weight)
+        beside = pipeline.cut_named(7, beside)
+        found = self._sign_and_class(m, magnitude, sticky, beside)
+        step(m, f"Rounded to {self.fmt}")
+        last, mode = (weight, min_weight, max_weight), beside.get("mode")
+        y, raised = Signal(self.fmt.width, name="rounded_sum"), Signal(5, name="raised") if self.with_flags else None
+        round_magnitude(
+            m, platform, self.fmt, self.policy, magnitude, sticky, last, found, y, pipeline, mode, raised, 8
+        )
+        outputs = {"y": y} | ({"flags": raised} if raised is not None else {})
+        for name, signal in pipeline.cut_named(8 + ROUND_PLACES, outputs).items():
+            m.d.comb += getattr(self, name).eq(signal)
+        return m
+
+    def _operands(self, m: Module, platform: object, pipeline: Pipeline) -> tuple[RawFloat, dict[str, Signal]]:
+        """acc, its significand 0 where it is zero, and the ports of the term, behind cut point 0."""
+        step(m, "acc as sign, exponent, significand and class")
         acc = decode(m, platform, "acc", self.acc, self.fmt, self.policy.subnormals)
         # Only what is used below has registers; with subnormals a zero is known by its significand.
         has_subnormals = acc.subnormal is not None
         unused = {"subnormal": None} | ({"zero": NEVER} if has_subnormals else {})
         unused |= {} if self.with_flags else {"signaling": NEVER}
         acc = replace(acc, **unused).registered(pipeline, 0)
+        if has_subnormals:
+            acc = replace(acc, zero=acc.significand == 0)
+        else:
+            acc = replace(acc, significand=Mux(acc.zero, 0, acc.significand))
         names = ("value", "exponent", "sign", "nan", "inf", "zero_sign", "some_negative", "mode", "invalid")
-        given = pipeline.cut_named(0, {name: getattr(self, name) for name in names if hasattr(self, name)})
-        value, exponent = given["value"], given.get("exponent", Const(0, 1))
-        signed_term = value.shape().signed
-        term_bits = len(value) - signed_term  # of its magnitude, but for the most negative value
-        # Weights of the last bits of acc and of the term, less those at their least exponents.
-        offset = acc.shape.quantum - self.quantum
-        least, greatest = offset - self.span, offset + acc.shape.span
-        # Bits of the window below the term, and of acc below the window; and the places that acc goes up at most.
-        low = min(acc.width + 2, max(0, -least))
-        under = min(acc.width, max(0, -least - low))
-        high = min(term_bits + signed_term + 2, max(0, greatest))
+        return acc, pipeline.cut_named(0, {name: getattr(self, name) for name in names if hasattr(self, name)})
+
+    def _compare(
+        self, m: Module, acc: RawFloat, term: dict[str, Signal], window: Window
+    ) -> tuple[Signal, Signal, Signal, Signal, dict[str, Signal]]:
+        """How far acc's last bit is above the term's; acc's significand; both exponents; and what goes beside."""
+        step(m, "How far acc's last bit is above the term's; signs, zeros and classes")
+        value, exponent = term["value"], term.get("exponent", Const(0, 1))
         acc_exponent, exponent = self._exponents(m, acc, exponent)
-        distance = Signal(range(least, greatest + 1), name="distance")
-        # What goes along with the sum: the classes, the signs of its parts, and the mode.
-        beside = self._classes(m, acc, given)
+        distance = Signal(range(window.min_distance, window.max_distance + 1), name="distance")
+        beside = self._classes(m, acc, term)
         beside |= {name: Signal(name=name) for name in ("subtract", "invert", "acc_zero", "term_zero")}
         significand = Signal(acc.width, name="acc_bits")
-        invert = Const(0, 1) if signed_term else given["sign"]
+        invert = Const(0, 1) if window.signed_term else term["sign"]
         m.d.comb += [
-            distance.eq(acc_exponent - exponent + (offset - acc.shape.min_exponent)),
+            distance.eq(acc_exponent - exponent + (window.offset - acc.shape.min_exponent)),
             beside["term_zero"].eq(value == 0),
-            beside["acc_zero"].eq(acc.significand == 0 if has_subnormals else acc.zero),
-            significand.eq(acc.significand if has_subnormals else Mux(acc.zero, 0, acc.significand)),
+            beside["acc_zero"].eq(acc.zero),
+            significand.eq(acc.significand),
             beside["subtract"].eq(acc.sign ^ invert),
             beside["invert"].eq(invert),
         ]
-        beside |= {"mode": given["mode"]} if "mode" in given else {}
-        distance, significand, value, acc_exponent, exponent = pipeline.cut(
-            1, distance, significand, value, acc_exponent, exponent
-        )
-        beside = pipeline.cut_named(1, beside)
-        # acc in the window; what falls out at its lower end leaves a trace.
-        dominates, amount = Signal(name="acc_dominates"), Signal(range(under + low + high + 1), name="acc_shift")
-        beside["beneath"] = beneath = Signal(name="acc_beneath")
-        acc_zero = beside["acc_zero"]
-        m.d.comb += [
-            dominates.eq(~acc_zero & (beside.pop("term_zero") | (distance > high))),
-            beneath.eq(~dominates & (distance < -(low + under))),
-            amount.eq(Mux(dominates, under + low + high, Mux(beneath, 0, distance + (low + under)))),
-        ]
-        weight, least_weight, greatest_weight = self._weight(m, acc, acc_exponent, exponent, low, low + high, dominates)
-        amount, significand, value, weight = pipeline.cut(2, amount, significand, value, weight)
-        beside = pipeline.cut_named(2, beside)
-        aligned, sticky = Signal(acc.width + low + high, name="acc_aligned"), Signal(name="sticky")
-        half = (lambda *values: pipeline.cut(3, *values)) if pipeline.depth(3) else None
-        window, lost = shift_window(m, significand, amount, len(aligned) + under - 1, len(aligned), half)
-        value, weight = pipeline.cut(3, value, weight)
-        beside = pipeline.cut_named(3, beside)
-        beneath = beside.pop("beneath")
-        m.d.comb += [aligned.eq(Mux(beneath, 0, window)), sticky.eq(Mux(beneath, ~beside.pop("acc_zero"), lost))]
-        # The sum in two's complement, its sign relative to ``invert``: -acc - fraction is ~acc + 1 - fraction.
-        width = max(term_bits + signed_term + low, len(aligned)) + 2
-        names = ("term_aligned", "acc_complemented", "total", "total_complemented")
-        term, complemented, total, inverted = (Signal(signed(width), name=name) for name in names)
-        magnitude = Signal(width - 1, name="magnitude")
-        subtract, one, negative = beside.pop("subtract"), Signal(name="plus_one"), Signal(name="total_is_negative")
-        m.d.comb += [
-            term.eq(value << low),
-            complemented.eq(aligned ^ subtract.replicate(width)),
-            one.eq(subtract & ~sticky),
-        ]
-        term, complemented, one, sticky, weight = pipeline.cut(4, term, complemented, one, sticky, weight)
-        beside = pipeline.cut_named(4, beside)
-        # By one adder, the 1 as its carry.
-        m.d.comb += total.eq((Cat(one, term).as_signed() + Cat(one, complemented).as_signed())[1:])
-        total, sticky, weight = pipeline.cut(5, total, sticky, weight)
-        beside = pipeline.cut_named(5, beside)
-        m.d.comb += [negative.eq(total[-1]), inverted.eq(total ^ negative.replicate(width))]
-        inverted, sticky, weight = pipeline.cut(6, inverted, sticky, weight)
-        beside = pipeline.cut_named(6, beside | {"negative": negative})
-        m.d.comb += magnitude.eq(inverted + (beside["negative"] & ~sticky))
-        magnitude, sticky, weight = pipeline.cut(7, magnitude, sticky, weight)
-        beside = pipeline.cut_named(7, beside)
-        zero, sign = Signal(name="sum_zero"), Signal(name="sum_sign")
-        invert = beside["invert"] ^ beside["negative"]
-        m.d.comb += [
-            zero.eq((magnitude == 0) & ~sticky & ~beside["nan"] & ~beside["inf"]),
-            sign.eq(Mux(beside["inf"], beside["inf_sign"], Mux(zero, beside["zero_sign"], invert))),
-        ]
-        found = {"sign": sign, "zero": zero} | {
-            name: beside[name] for name in ("nan", "inf", "invalid") if name in beside
-        }
-        last = (weight, least_weight, greatest_weight)
-        mode = beside.get("mode")
-        y, raised = Signal(self.fmt.width, name="rounded_sum"), Signal(5, name="raised") if self.with_flags else None
-        round_magnitude(
-            m, platform, self.fmt, self.policy, magnitude, sticky, last, found, y, pipeline, mode, raised, 8
-        )
-        outputs = {"y": y} | ({"flags": raised} if raised is not None else {})
-        for name, value in pipeline.cut_named(8 + ROUND_PLACES, outputs).items():
-            m.d.comb += getattr(self, name).eq(value)
-        return m
+        beside |= {"mode": term["mode"]} if "mode" in term else {}
+        return distance, significand, acc_exponent, exponent, beside
 
     def _exponents(self, m: Module, acc: RawFloat, exponent: Value) -> tuple[Signal, Signal]:
         """Both exponents as signals, which can be delayed."""
@@ -209,24 +232,105 @@ class FloatAdd(PipelinedUnit):
         m.d.comb += [signal.eq(value) for signal, value in zip(signals, (acc.exponent, exponent), strict=True)]
         return signals
 
+    def _shift_amount(
+        self, m: Module, window: Window, distance: Signal, beside: dict[str, Signal]
+    ) -> tuple[Signal, Signal]:
+        """By how much acc is shifted up from the lower end, and whether it dominates; ``acc_beneath`` is put beside."""
+        step(m, "Where acc lies in the window around the term: at its top if the term only says which way to round")
+        reach = window.under + window.low
+        dominates, amount = Signal(name="acc_dominates"), Signal(range(reach + window.high + 1), name="acc_shift")
+        beside["beneath"] = beneath = Signal(name="acc_beneath")
+        m.d.comb += [
+            dominates.eq(~beside["acc_zero"] & (beside.pop("term_zero") | (distance > window.high))),
+            beneath.eq(~dominates & (distance < -reach)),
+            amount.eq(Mux(dominates, reach + window.high, Mux(beneath, 0, distance + reach))),
+        ]
+        return amount, dominates
+
     def _weight(
-        self, m: Module, acc: RawFloat, acc_exponent: Value, exponent: Value, low: int, reach: int, dominates: Value
+        self, m: Module, acc: RawFloat, acc_exponent: Value, exponent: Value, window: Window, dominates: Value
     ) -> tuple[Signal, int, int]:
         """Weight of the window's last bit as a biased exponent, and its bounds: from the term, or from acc at the top."""
-        by_acc = acc.shape.min_exponent - (acc.width - 1) - reach
-        by_term = self.quantum - low + acc.shape.bias
+        by_acc = acc.shape.min_exponent - (acc.width - 1) - (window.low + window.high)
+        by_term = self.quantum - window.low + acc.shape.bias
         ends = (by_acc, by_acc + acc.shape.span, by_term, by_term + self.span)
         weight = Signal(range(min(ends), max(ends) + 1), name="last_weight")
         m.d.comb += weight.eq(Mux(dominates, acc_exponent + (by_acc - acc.shape.min_exponent), exponent + by_term))
         return weight, min(ends), max(ends)
 
+    def _shift(
+        self, m: Module, pipeline: Pipeline, window: Window, significand: Signal, amount: Signal
+    ) -> tuple[Value, Value]:
+        """acc in the window, and whether a bit fell out at its lower end; cut point 3 is halfway."""
+        step(m, "acc shifted to its place in the window")
+        half = (lambda *values: pipeline.cut(3, *values)) if pipeline.depth(3) else None
+        return shift_window(m, significand, amount, window.bits + window.under - 1, window.bits, half)
+
+    def _align(self, m: Module, shifted: Value, lost: Value, beside: dict[str, Signal]) -> tuple[Signal, Signal]:
+        """acc in the window, 0 if it lies beneath, and the sticky bit of what lies below the window."""
+        step(m, "Nothing of acc is in the window if it lies beneath; what is below the window leaves a sticky bit")
+        aligned, sticky = Signal(len(shifted), name="acc_aligned"), Signal(name="sticky")
+        beneath = beside.pop("beneath")
+        m.d.comb += [aligned.eq(Mux(beneath, 0, shifted)), sticky.eq(Mux(beneath, ~beside.pop("acc_zero"), lost))]
+        return aligned, sticky
+
+    def _addends(
+        self, m: Module, window: Window, value: Signal, aligned: Signal, sticky: Signal, beside: dict[str, Signal]
+    ) -> tuple[Signal, Signal, Signal]:
+        """The term and acc in two's complement, and a 1 to be added, their signs relative to ``invert``."""
+        step(m, "Addends in two's complement: -acc - fraction is ~acc + 1 - fraction")
+        width = max(window.term_bits + window.signed_term + window.low, len(aligned)) + 2
+        term, complemented = (Signal(signed(width), name=name) for name in ("term_aligned", "acc_complemented"))
+        subtract, one = beside.pop("subtract"), Signal(name="plus_one")
+        m.d.comb += [
+            term.eq(value << window.low),
+            complemented.eq(aligned ^ subtract.replicate(width)),
+            one.eq(subtract & ~sticky),
+        ]
+        return term, complemented, one
+
+    def _add(self, m: Module, term: Signal, complemented: Signal, one: Signal) -> Signal:
+        """The sum of the addends."""
+        step(m, "The sum, by one adder with the 1 as its carry")
+        total = Signal(term.shape(), name="total")
+        m.d.comb += total.eq((Cat(one, term).as_signed() + Cat(one, complemented).as_signed())[1:])
+        return total
+
+    def _complement(self, m: Module, total: Signal, beside: dict[str, Signal]) -> Signal:
+        """The bits of the sum, inverted if it is negative, which is put beside."""
+        step(m, "Its magnitude: bits inverted, and 1 added, if it is negative")
+        negative, inverted = Signal(name="total_is_negative"), Signal(total.shape(), name="total_complemented")
+        m.d.comb += [negative.eq(total[-1]), inverted.eq(total ^ negative.replicate(len(total)))]
+        beside["negative"] = negative
+        return inverted
+
+    def _magnitude(self, m: Module, inverted: Signal, sticky: Signal, beside: dict[str, Signal]) -> Signal:
+        """The magnitude of the sum without its sticky bit."""
+        magnitude = Signal(len(inverted) - 1, name="magnitude")
+        m.d.comb += magnitude.eq(inverted + (beside["negative"] & ~sticky))
+        return magnitude
+
+    def _sign_and_class(
+        self, m: Module, magnitude: Signal, sticky: Signal, beside: dict[str, Signal]
+    ) -> dict[str, Signal]:
+        """Sign and class of the sum, as :func:`.round_magnitude` takes them."""
+        step(m, "Sign and class of the sum")
+        zero, sign = Signal(name="sum_zero"), Signal(name="sum_sign")
+        invert = beside["invert"] ^ beside["negative"]
+        m.d.comb += [
+            zero.eq((magnitude == 0) & ~sticky & ~beside["nan"] & ~beside["inf"]),
+            sign.eq(Mux(beside["inf"], beside["inf_sign"], Mux(zero, beside["zero_sign"], invert))),
+        ]
+        given = {name: beside[name] for name in ("nan", "inf", "invalid") if name in beside}
+        return {"sign": sign, "zero": zero} | given
+
     def _classes(self, m: Module, acc: RawFloat, term: dict[str, Signal]) -> dict[str, Signal]:
         """Class of the sum, and the signs that an infinity and a zero have."""
         classes = {name: Signal(name=f"sum_{name}") for name in ("nan", "inf", "inf_sign", "zero_sign")}
         opposite = Signal(name="opposite_infinities")
-        zero_sign = term["zero_sign"] | acc.sign if self.policy.rounding == "rdn" else term["zero_sign"] & acc.sign
+        zero_sign = term["zero_sign"] | acc.sign if self.policy.rounds_down else term["zero_sign"] & acc.sign
         if self.policy.rounding == PORT:
-            zero_sign = Mux(term["mode"] == RoundingMode.RDN.port_code, term["some_negative"] | acc.sign, zero_sign)
+            zero_sign = Mux(RoundingLogic(term["mode"]).down, term["some_negative"] | acc.sign, zero_sign)
         m.d.comb += [
             opposite.eq(term["inf"] & acc.inf & (term["sign"] ^ acc.sign)),
             classes["nan"].eq(term["nan"] | acc.nan | opposite),
@@ -275,9 +379,9 @@ def float_add(
     y = Signal(fmt.width, name=f"{name}_sum")
     wires = {"acc": acc, "value": term.significand, "y": y} | ({"exponent": term.exponent} if term.shape.span else {})
     wires |= {"sign": term.sign, "nan": term.nan, "inf": term.inf}
-    wires["zero_sign"] = term.any_negative if policy.rounding == "rdn" else term.all_negative
+    wires["zero_sign"] = term.any_negative if policy.rounds_down else term.all_negative
     wires |= {"some_negative": term.any_negative, "mode": mode} if mode is not None else {}
     wires |= {"invalid": term.invalid, "flags": flags} if flags is not None else {}
     wires |= {"en": enable} if unit.latency else {}
-    place(m, platform, name, unit, **wires)
+    instantiate(m, platform, name, unit, **wires)
     return y

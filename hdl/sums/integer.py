@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from amaranth.hdl import Module, Signal, Value
 
 from ...golden.formats import (
     FIXED_OVERFLOWS,
+    Accumulation,
+    Exact,
     Format,
     ParameterError,
     check_choice,
@@ -28,7 +30,7 @@ from ..integer.sum_of_signs import sum_of_signs
 from ..operand.decoders import decoder, is_sign
 from ..rounding.encoders import Path, has_path
 from ..rounding.fixed_round import saturate
-from .accumulator import Beat, Summation
+from .accumulator import Accumulator, Beat
 from .options import Request
 
 #: The inner dimension that an accumulator is made for where nothing is said: int8 products then get 32 bits.
@@ -36,7 +38,7 @@ DEFAULT_MAX_K = 65536
 
 
 @dataclass(frozen=True)
-class IntegerSum(Summation):
+class IntegerSum(Accumulator):
     """sum = overflow(sum + Σ a·b) of fixed-point numbers, or of ±1 of one bit each; the products of a beat are exact.
 
     The reference is :func:`polymac.golden.gemm` with ``acc``, ``overflow`` and ``lanes``.
@@ -47,9 +49,16 @@ class IntegerSum(Summation):
         What becomes of a sum beyond ``out``, beat by beat.
     """
 
+    takes: ClassVar[frozenset[str]] = frozenset({"max_k"})
+
     a: Format
     b: Format
     overflow: str
+
+    @classmethod
+    def keywords(cls, accumulation: Accumulation, out: str) -> dict[str, str | None]:
+        assert isinstance(accumulation, Exact)
+        return {"acc": out, "overflow": accumulation.overflow}
 
     @classmethod
     def make(cls, request: Request) -> IntegerSum:
@@ -79,12 +88,12 @@ class IntegerSum(Summation):
             raise ParameterError(
                 f"acc must hold one product, at least {product.width} bits for {a} × {b}, not {acc} ({acc.width} bits)"
             )
-        how = cls(a, b, lanes, acc, sparse, architecture, overflow)
-        if max_k is not None and check_int("max_k", max_k, 1) > how.exact_k:
+        accumulator = cls(a, b, lanes, acc, sparse, architecture, overflow)
+        if max_k is not None and check_int("max_k", max_k, 1) > accumulator.exact_k:
             raise ParameterError(
-                f"max_k must be at most {how.exact_k}, the products of {a} × {b} that {acc} holds, not {max_k}"
+                f"max_k must be at most {accumulator.exact_k}, the products of {a} × {b} that {acc} holds, not {max_k}"
             )
-        return how
+        return accumulator
 
     @property
     def exact_k(self) -> int:
@@ -97,7 +106,7 @@ class IntegerSum(Summation):
         return None
 
     @property
-    def policy(self) -> str:
+    def description(self) -> str:
         return f"exact, then {'wrapped' if self.overflow == 'wrap' else 'saturated'} in {self.out}"
 
     @property

@@ -11,20 +11,21 @@ from ..core.delays import LUT, adder
 from ..core.pipeline import Pipeline
 from ..core.step import step
 from ..operand.decoders import raw_shape
-from ..rounding.modes import Policy
+from ..rounding.modes import Policy, rounds_down
 from ..rounding.round_magnitude import ROUND_PLACES, round_delays, round_magnitude
 from .accumulator import Beat
+from .block import block_delays, block_term
 from .exact import ExactSum
-from .fixed import block_delays, block_term, sum_bits
+from .fixed import sum_bits
 
 
 @dataclass(frozen=True)
-class BeatSum(ExactSum):
+class OneShotSum(ExactSum):
     """sum = round(Σ a·b) of one beat, whatever the sum before it was.
 
     As nothing is carried from one beat to the next, the scales of blocks need no bits of fixed point: the sum of the
     elements is exact in fixed point, the scales add an exponent to it (and multiply it, where they have significands),
-    and the product is rounded. The reference is :func:`polymac.golden.dot` with ``accumulate=Exact(…)``, for block formats
+    and the product is rounded. The reference is :func:`polymac.golden.dot` with ``acc=Exact(…)``, for block formats
     :func:`polymac.golden.block_dot`.
 
     Attributes
@@ -43,11 +44,11 @@ class BeatSum(ExactSum):
         return self.out.width
 
     @property
-    def held_bits(self) -> int:
+    def accumulator_bits(self) -> int:
         return self.sum_bits
 
     @property
-    def policy(self) -> str:
+    def description(self) -> str:
         scaled = " times the scales" * any(isinstance(fmt, BlockFormat) for fmt in (self.a, self.b))
         return f"exact in {self.sum_bits} bits{scaled}, rounded once to {self.out} ({self.exact.rounding})"
 
@@ -72,12 +73,12 @@ class BeatSum(ExactSum):
         steps = Pipeline.at(m, registers, pipeline.enable)
         magnitude = Signal(len(term.significand), name="sum_magnitude")
         classes = {name: Signal(name=f"sum_{name}") for name in ("sign", "zero", "nan", "inf")}
-        least = term.shape.quantum + raw_shape(self.out).bias
-        weight = Signal(range(min(least, 0), least + term.shape.span + 1), name="last_weight")
-        down = term.any_negative if self.exact.rounding == "rdn" else 0
+        min_weight = term.shape.quantum + raw_shape(self.out).bias
+        weight = Signal(range(min(min_weight, 0), min_weight + term.shape.span + 1), name="last_weight")
+        down = term.any_negative if rounds_down(self.exact.rounding) else 0
         m.d.comb += [
             magnitude.eq(Mux(term.significand < 0, -term.significand, term.significand)),
-            weight.eq(term.exponent + least),
+            weight.eq(term.exponent + min_weight),
             classes["nan"].eq(term.nan),
             classes["inf"].eq(term.inf & ~term.nan),
             classes["zero"].eq((term.significand == 0) & ~term.nan & ~term.inf),
@@ -88,7 +89,7 @@ class BeatSum(ExactSum):
         step(m, f"Rounded once to {self.out}")
         policy = Policy.of(self.exact, self.out)
         code = Signal(self.out.width, name="rounded_sum")
-        last = (weight, least, least + term.shape.span)
+        last = (weight, min_weight, min_weight + term.shape.span)
         round_magnitude(m, platform, self.out, policy, magnitude, None, last, classes, code, steps, first=1)
         return steps.cut(1 + ROUND_PLACES, code)[0]
 

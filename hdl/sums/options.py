@@ -27,7 +27,7 @@ class AccumulatorKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class AccumulatorOptions:
-    """What a user may say of a sum of products; :func:`.select.summation` checks it and makes the accumulator.
+    """What a user may say of a sum of products; :func:`.select.accumulator` checks it and makes the accumulator.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ UnitClass = TypeVar("UnitClass", bound=type)
 
 
 def takes_accumulator_options(*without: str) -> Callable[[UnitClass], UnitClass]:
-    """Class decorator: the signature of a unit whose ``**accumulator`` are the fields of :class:`AccumulatorOptions`,
+    """Class decorator: the signature of a unit whose ``**keywords`` are the fields of :class:`AccumulatorOptions`,
     ``without`` some of them, shows each by its name and default. The command line reads its options there."""
 
     def decorate(unit: UnitClass) -> UnitClass:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from amaranth.hdl import Cat, Module, Signal, Value
 
 from ...golden.formats import (
+    Accumulation,
     BlockFormat,
     ParameterError,
     Rounded,
@@ -22,21 +23,23 @@ from ..operand.raw_float import RawFloat
 from ..product.lane_product import LaneProduct, lane_product
 from ..rounding.encoders import Path, has_path
 from ..rounding.modes import PORT, PORT_BITS, Policy
-from .accumulator import MAX_EXACT_BITS, MODE, Beat, Field, Summation, check_nan, products_of
-from .fixed import block_delays, block_term, check_scales, scale_delays, scaled, sum_bits
+from .accumulator import MAX_EXACT_BITS, MODE, Accumulator, Beat, Field, check_nan, products_of
+from .block import block_delays, block_term
+from .fixed import sum_bits
 from .float_add import add_delays, float_add
 from .options import Request
+from .scales import check_scales, scale_delays, scaled
 
 #: Bits of :class:`formats.Flag`.
 FLAG_BITS = 5
 
 
 @dataclass(frozen=True)
-class RoundedSum(Summation):
+class RoundedSum(Accumulator):
     """sum = round(sum + Σ a·b) after every ``rounded.block`` products of a beat, in their order.
 
     With blocks of one that is a chain of fused multiply-adds. The reference is :func:`polymac.golden.gemm` with
-    ``accumulate=Rounded(…)``, for block formats :func:`polymac.golden.block_gemm`.
+    ``acc=Rounded(…)``, for block formats :func:`polymac.golden.block_gemm`.
 
     Parameters
     ----------
@@ -48,9 +51,15 @@ class RoundedSum(Summation):
         The state holds, above the code, the exceptions (:class:`formats.Flag`) of all operations so far.
     """
 
+    takes: ClassVar[frozenset[str]] = frozenset({"rounding", "flags"})
+
     rounded: Rounded
     port: bool = False
     flags: bool = False
+
+    @classmethod
+    def keywords(cls, accumulation: Accumulation, out: str) -> dict[str, str | None]:
+        return {"acc": style_name(accumulation)}
 
     @classmethod
     def make(cls, request: Request) -> RoundedSum:
@@ -100,14 +109,17 @@ class RoundedSum(Summation):
             raise ParameterError(
                 f"flags must be left out with acc={style_name(style)}, which rounds {style.block} products at once, not on"
             )
-        how = cls(a, b, lanes, out, sparse, architecture, style, port, flags)
-        if rounded.block > 1 and (bits := sum_bits(how.a_element, how.b_element, rounded.block)[0]) > MAX_EXACT_BITS:
+        accumulator = cls(a, b, lanes, out, sparse, architecture, style, port, flags)
+        if (
+            rounded.block > 1
+            and (bits := sum_bits(accumulator.a_element, accumulator.b_element, rounded.block)[0]) > MAX_EXACT_BITS
+        ):
             blocks = any(isinstance(fmt, BlockFormat) for fmt in (a, b))
             raise ParameterError(
                 f"{'lanes must be 1, to round' if blocks else 'acc must be rounded'} after each product of {a} × {b}, "
                 f"whose exact sums take {bits} bits (at most {MAX_EXACT_BITS}), not {rounded.block}"
             )
-        return how
+        return accumulator
 
     @property
     def state_bits(self) -> int:
@@ -122,7 +134,7 @@ class RoundedSum(Summation):
         return self.rounded
 
     @property
-    def policy(self) -> str:
+    def description(self) -> str:
         count = "every product" if self.rounded.block == 1 else f"every {self.rounded.block} products"
         mode = f"by {MODE}" if self.port else self.rounded.rounding
         return f"rounded to {self.out} after {count} in order ({mode})"

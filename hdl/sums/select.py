@@ -1,4 +1,4 @@
-"""From what a user says of a sum to the summation that forms it."""
+"""From what a user says of a sum to the accumulator that forms it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ from ...golden.formats import (
     format,
     preset,
     style,
-    style_name,
 )
 from ..rounding.encoders import Path, has_path
 from ..rounding.modes import PORT
-from .accumulator import GROUP, KEPT, MAX_LANES, Summation, check_lanes
+from .accumulator import GROUP, KEPT, MAX_LANES, Accumulator, check_lanes
 from .aligned import AlignedSum
 from .exact import ExactSum
 from .integer import IntegerSum
-from .one_shot import BeatSum
+from .one_shot import OneShotSum
 from .options import AccumulatorKeywords, AccumulatorOptions, Request
 from .rounded import RoundedSum
 
@@ -38,24 +37,24 @@ DEFAULT_ACC = "fp32"
 
 
 #: The accumulator of each kind of accumulation; of None, fixed point. A new accumulation needs an entry here.
-ACCUMULATORS: dict[type, type[Summation]] = {
+ACCUMULATORS: dict[type, type[Accumulator]] = {
     type(None): IntegerSum,
     Exact: ExactSum,
     Rounded: RoundedSum,
     Aligned: AlignedSum,
 }
 #: Those that serve where no sum goes on from one beat to the next.
-ONE_BEAT: dict[type, type[Summation]] = {Exact: BeatSum}
+ONE_BEAT: dict[type, type[Accumulator]] = {Exact: OneShotSum}
 
 
-def summation(
+def accumulator(
     options: AccumulatorOptions | None = None,
     *,
     one_beat: bool = False,
     rounding: str | None = None,
     flags: bool = False,
     **keywords: Unpack[AccumulatorKeywords],
-) -> Summation:
+) -> Accumulator:
     """The accumulator that the options describe.
 
     Parameters
@@ -78,7 +77,7 @@ def summation(
 
     Examples
     --------
-    >>> hdl.summation(a="fp16", b="fp16", acc="fp32").policy
+    >>> hdl.accumulator(a="fp16", b="fp16", acc="fp32").description
     'rounded to fp32 after every product in order (rne)'
     """
     options = AccumulatorOptions.of(options, keywords)
@@ -86,7 +85,7 @@ def summation(
     a, b = any_format(options.a), any_format(options.b)
     check_bool("sparse", sparse)
     fixed = _fixed(acc)
-    lanes = _least_lanes(None if fixed else acc, sparse) if lanes is None else check_int("lanes", lanes, 1, MAX_LANES)
+    lanes = _min_lanes(None if fixed else acc, sparse) if lanes is None else check_int("lanes", lanes, 1, MAX_LANES)
     check_bool("flags", flags)
     if rounding is not None:
         check_choice("rounding", rounding, (PORT,))
@@ -96,43 +95,43 @@ def summation(
         for name, value in (("out", out), ("force_wide", options.force_wide or None)):
             if value is not None:
                 raise ParameterError(f"{name} must be left out for a fixed-point accumulator, not {value}")
-        _only_rounded(acc, rounding, flags)
         accumulation, result = None, fixed
+        _check_rounding(IntegerSum, acc, rounding, flags)
     elif fixed is not None:
         raise ParameterError(f"acc must be exact, rounded or aligned for {a} × {b}, not the fixed-point format {acc}")
     else:
         accumulation = style(DEFAULT_ACC if acc is None else acc)
-        if options.max_k is not None and not isinstance(accumulation, Exact):
+        chosen = ACCUMULATORS[type(accumulation)]
+        if options.max_k is not None and "max_k" not in chosen.takes:
             raise ParameterError(
                 f"max_k must be left out with acc={acc or DEFAULT_ACC}, not {options.max_k}: it has no bound"
             )
-        if options.force_wide and not isinstance(accumulation, Exact):
+        if options.force_wide and "force_wide" not in chosen.takes:
             raise ParameterError(f"force_wide must be left out with acc={acc or DEFAULT_ACC}: only exact sums are wide")
         accumulation, result = check_accumulation(accumulation, out)
-        if not isinstance(accumulation, Rounded):
-            _only_rounded(acc, rounding, flags)
+        _check_rounding(chosen, acc, rounding, flags)
     registered = ACCUMULATORS | (ONE_BEAT if one_beat else {})
     request = Request(options, a, b, lanes, accumulation, result, one_beat, rounding is not None, flags)
     return registered[type(accumulation)].make(request)
 
 
-def _least_lanes(acc: str | None, sparse: bool) -> int:
+def _min_lanes(acc: str | None, sparse: bool) -> int:
     """The fewest lanes that an accumulator takes, in a style or, without one, in fixed point."""
-    how = None if acc is None else style(acc)
-    block = how.block if isinstance(how, Aligned) else 1
+    accumulation = None if acc is None else style(acc)
+    block = ACCUMULATORS[type(accumulation)].block_of(accumulation)
     lanes = lcm(block * GROUP // KEPT, GROUP) if sparse else block
     if lanes > MAX_LANES:
         raise ParameterError(f"acc must have blocks that {MAX_LANES} lanes can fill, not {block} products ({acc})")
     return lanes
 
 
-def _only_rounded(acc: str | None, rounding: str | None, flags: bool) -> None:
-    """Raise a ParameterError if there is what only rounded sums have."""
-    how = "a fixed-point accumulator" if acc is None else f"acc={acc}"
+def _check_rounding(chosen: type[Accumulator], acc: str | None, rounding: str | None, flags: bool) -> None:
+    """Raise a ParameterError if a mode or flags are asked for that the accumulator does not have."""
+    given = "a fixed-point accumulator" if acc is None else f"acc={acc}"
     for name, value in (("rounding", rounding), ("flags", "on" if flags else None)):
-        if value is not None:
+        if value is not None and name not in chosen.takes:
             raise ParameterError(
-                f"{name} must be left out with {how}, which is not rounded product by product, not {value}"
+                f"{name} must be left out with {given}, which is not rounded product by product, not {value}"
             )
 
 
@@ -168,7 +167,7 @@ def with_preset(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def preset_parameters(name: str) -> dict[str, Any]:
-    """The parameters of :func:`summation` that make the inner product of a known accelerator.
+    """The parameters of :func:`accumulator` that make the inner product of a known accelerator.
 
     Raises
     ------
@@ -181,9 +180,6 @@ def preset_parameters(name: str) -> dict[str, Any]:
     {'a': 'fp16', 'b': 'fp16', 'lanes': 4, 'acc': 'aligned:4:23', 'out': 'fp32'}
     """
     known = preset(name)
-    given: dict[str, Any] = {"a": known.a, "b": known.b, "lanes": known.lanes}
-    how = known.accumulate
-    if has_path(format(known.out), Path.FIXED_POINT):
-        assert isinstance(how, Exact)
-        return given | {"acc": known.out, "overflow": how.overflow}
-    return given | {"acc": style_name(how)} | ({} if isinstance(how, Rounded) else {"out": known.out})
+    in_fixed_point = has_path(format(known.out), Path.FIXED_POINT)
+    chosen = ACCUMULATORS[type(None if in_fixed_point else known.acc)]
+    return {"a": known.a, "b": known.b, "lanes": known.lanes} | chosen.keywords(known.acc, known.out)

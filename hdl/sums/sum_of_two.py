@@ -9,7 +9,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from ..core.pipeline import Pipeline
 from ..core.step import step
 from ..integer.shifter import count_zeros
-from ..operand.raw_float import RawFloat, RawShape
+from ..operand.raw_float import NEVER, RawFloat, RawShape
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def ordered(m: Module, x: RawFloat, y: RawFloat) -> tuple[RawFloat, RawFloat]:
     significand: by magnitude where no significand but those of the least exponent begins with a zero."""
     less = Signal(name="a_is_less")
     m.d.comb += less.eq(Cat(x.significand, x.exponent) < Cat(y.significand, y.exponent))
-    names = ("sign", "exponent", "significand", "zero", "inf", "nan", "signaling")
+    names = ("sign", "exponent", "significand", "inf", "nan", "signaling")
     results = []
     for name, first, second in (("greater", x, y), ("lesser", y, x)):
         wires: dict[str, Value] = {}
@@ -179,7 +179,8 @@ def sum_of_two(
     Parameters
     ----------
     greater, lesser : RawFloat
-        The numbers on the common scale, in the order of :func:`ordered`.
+        The numbers on the common scale, in the order of :func:`ordered`. A zero's significand is 0, but where ``zero`` of
+        the greater one is set both are.
     round_down : Value
         Whether the sum of x and -x is -0, as in IEEE 754 where results are rounded down.
     pipeline : Pipeline
@@ -200,6 +201,9 @@ def sum_of_two(
     down, significand = Signal(name="zero_sign"), Signal(shape.width, name="greater_bits")
     m.d.comb += [down.eq(Mux(subtract, round_down, greater.sign)), significand.eq(greater.significand)]
     beside = classes | {"subtract": subtract, "exponent": exponent, "zero_sign": down}
+    if isinstance(greater.zero, Signal):
+        beside["both_zero"] = Signal(name="both_zero")
+        m.d.comb += beside["both_zero"].eq(greater.zero)
     aligned, significand = pipeline.cut(places[0], aligned, significand)
     beside = pipeline.cut_named(places[0], beside)
     step(m, "The sum of the magnitudes, or their difference, by one adder")
@@ -222,7 +226,7 @@ def sum_of_two(
     zero, sign = Signal(name="sum_zero"), Signal(name="sum_sign")
     m.d.comb += [
         zeros.eq(count_zeros(m, counted, "zeros")),
-        zero.eq(~counted.any()),
+        zero.eq(~counted.any() | beside.pop("both_zero", NEVER)),
         sign.eq(Mux(zero, beside["zero_sign"], beside.pop("sign") ^ negative)),
     ]
     if not greater_is_special:

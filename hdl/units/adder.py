@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import Flag, FloatFormat, Format, RoundingMode
-from ..core.hierarchy import place
+from ..core.hierarchy import instantiate
 from ..core.pipeline import Pipeline, PipelinedUnit
 from ..core.step import step
 from ..core.unit import PortSpec, control, number, shape_of
 from ..operand.decoders import decode, decoder, raw_shape
-from ..operand.raw_float import RawFloat
+from ..operand.raw_float import NEVER, RawFloat
 from ..rounding.encoders import Path, encoder, has_path, rounder_of
 from ..rounding.fixed_round import round_fixed
 from ..rounding.modes import PORT, PORT_BITS, STOCHASTIC, Policy
 from ..sums.sum_of_two import SumShape, as_fixed, fixed_sum, on_common_scale, ordered, sum_of_two, sum_shape
-from .description import policy as describe
+from .description import describe
 from .multiplier_options import Formats, choose_float_options, choose_rounding, choose_stages
 
 #: Bounds of the default number of random bits.
@@ -126,7 +127,7 @@ class Adder(PipelinedUnit):
             "y = a + b, exact" if exact else f"y = a + b, rounded once ({self.rounding}), overflow: {self.overflow}"
         )
         how = (self.rounding, self.random_bits, self.overflow, self.subnormals, self.with_flags)
-        self.policy = tuple(describe(self.choices, *how))
+        self.description = tuple(describe(self.choices, *how))
         super().__init__(self._ports(), parameters=self._parameters(), registers=stages)
 
     @property
@@ -271,7 +272,9 @@ class Adder(PipelinedUnit):
         results = {"y": Signal(len(self.y), name="result")}
         raised = {"flags": Signal(5, name="raised")} if self.with_flags else {}
         given = {port.name for port, _ in rounder.flat_ports()}
-        place(m, platform, "round", rounder, **{n: w for n, w in (wires | results | raised).items() if n in given})
+        instantiate(
+            m, platform, "round", rounder, **{n: w for n, w in (wires | results | raised).items() if n in given}
+        )
         if self.with_flags:
             results["flags"] = Signal(5, name="result_flags")
             # Tiny sums of numbers that are no finer than the result are exact: what else would detect it is left out.
@@ -305,9 +308,9 @@ class Adder(PipelinedUnit):
                 for name, code in (("greater", greater), ("lesser", lesser))
             )
             shape = sum_shape(first.shape, second.shape, (False, False), visible)
-            if flushes[0]:
-                first, second = _without_flushed(m, first), _without_flushed(m, second)
-            return first, second, shape, True
+            # Of the greater one only a flushed zero, below which there are only zeros, has a significand other than 0.
+            first = first if flushes[0] else replace(first, zero=NEVER)
+            return first, _without_flushed(m, second) if flushes[0] else second, shape, True
         step(m, "The operands as sign, exponent, significand and class")
         x, y = (decode(m, platform, name, getattr(self, name), fmt, subnormals) for name, fmt in (("a", a), ("b", b)))
         has_subnormals = (x.subnormal is not None, y.subnormal is not None)
@@ -322,4 +325,4 @@ def _without_flushed(m: Module, x: RawFloat) -> RawFloat:
     """The number with the significand 0 where it is flushed to zero."""
     significand: Value = Signal(x.width, name=f"{x.name}_kept")
     m.d.comb += significand.eq(x.significand & Cat((~x.zero).replicate(x.width)))
-    return RawFloat(x.shape, x.sign, x.exponent, significand, x.zero, x.inf, x.nan, x.name, x.subnormal, x.signaling)
+    return replace(x, significand=significand)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ...golden.formats import Format, RoundingMode
 from ..rounding.encoders import Path, has_path
-from ..rounding.modes import PORT, STOCHASTIC, UNASSIGNED
+from ..rounding.modes import PORT, STOCHASTIC, UNASSIGNED, rounds_toward_zero_on_a_side
 from .multiplier_options import Formats
 
 
-def policy(
+def describe(
     formats: Formats, rounding: str | None, random_bits: int, overflow: str | None, subnormals: str, flags: bool
 ) -> list[str]:
     """One sentence each on rounding, overflow, subnormals, NaN and flags, as far as there is something to say.
@@ -58,7 +58,7 @@ def _overflow(out: Format, overflow: str, rounding: str) -> str:
     if not out.has_specials:
         return "the largest number"
     text = f"infinity ({out.inf_code:#x})" if out.has_inf else f"NaN ({out.nan_code:#x}), as there is no infinity"
-    directed = rounding in (PORT, RoundingMode.RTZ, RoundingMode.RUP, RoundingMode.RDN)
+    directed = rounding == PORT or rounds_toward_zero_on_a_side(rounding)
     return f"{text}; the largest number where rounded toward zero" if directed else text
 
 

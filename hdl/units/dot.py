@@ -12,10 +12,10 @@ from ..core.delays import ROUTE, balanced
 from ..core.pipeline import MAX_STAGES, Pipeline, PipelinedUnit
 from ..core.step import step
 from ..core.unit import PortSpec, number, numbers
-from ..sums.accumulator import MODE, Field, Summation
+from ..sums import select
+from ..sums.accumulator import MODE, Accumulator, Field
 from ..sums.options import AccumulatorKeywords, AccumulatorOptions, takes_accumulator_options
 from ..sums.rounded import FLAG_BITS
-from ..sums.select import summation
 
 
 @takes_accumulator_options()
@@ -63,7 +63,7 @@ class Dot(PipelinedUnit):
     Raises
     ------
     TypeError, ParameterError
-        See :func:`.select.summation`.
+        See :func:`.select.accumulator`.
 
     Examples
     --------
@@ -83,60 +83,67 @@ class Dot(PipelinedUnit):
         flags: bool = False,
         addend: bool | None = None,
         stages: int = 0,
-        **accumulator: Unpack[AccumulatorKeywords],
+        **keywords: Unpack[AccumulatorKeywords],
     ) -> None:
-        self.how = how = summation(
-            AccumulatorOptions.of(options, accumulator), one_beat=True, rounding=rounding, flags=flags
+        self.accumulator = accumulator = select.accumulator(
+            AccumulatorOptions.of(options, keywords), one_beat=True, rounding=rounding, flags=flags
         )
         self.stages = check_int("stages", stages, 0, MAX_STAGES)
-        self.addend = how.state_is_code if addend is None else check_bool("addend", addend)
-        how.check_addend(self.addend)
-        self.formula = f"d = {'c + ' * self.addend}{how.formula}, {how.policy}"
-        ports = operand_ports(how) | ({"c": number(In, how.out)} if self.addend else {}) | {"d": number(Out, how.out)}
+        self.addend = accumulator.state_is_encoded if addend is None else check_bool("addend", addend)
+        accumulator.check_addend(self.addend)
+        self.formula = f"d = {'c + ' * self.addend}{accumulator.formula}, {accumulator.description}"
+        ports = (
+            operand_ports(accumulator)
+            | ({"c": number(In, accumulator.out)} if self.addend else {})
+            | {"d": number(Out, accumulator.out)}
+        )
         ports |= {"flags": PortSpec(Out(FLAG_BITS), "flags")} if flags else {}
         self.with_flags = flags
         super().__init__(
             ports,
-            parameters=how.parameters | {"addend": self.addend, "stages": stages},
+            parameters=accumulator.parameters | {"addend": self.addend, "stages": stages},
             registers=stages,
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        how = self.how
-        feed = len(how.feed_delays) + 1
-        registers = balanced((ROUTE, *how.feed_delays, *how.add_delays, ROUTE), self.stages)
+        accumulator = self.accumulator
+        feed = len(accumulator.feed_delays) + 1
+        registers = balanced((ROUTE, *accumulator.feed_delays, *accumulator.add_delays, ROUTE), self.stages)
         pipeline = Pipeline.at(m, registers[:feed], self.enable)
-        state: Value = Const(how.empty, how.state_bits)
+        state: Value = Const(accumulator.initial_state, accumulator.state_bits)
         if self.addend:
             step(m, "The addend waits for the products")
-            addend = Signal(how.state_bits, name="addend")
+            addend = Signal(accumulator.state_bits, name="addend")
             m.d.comb += addend.eq(self.c)
             (state,) = pipeline.delay(pipeline.stages, addend, reset=False)
-        a, b = (operand_bits(self, side, fields) for side, fields in (("a", how.a_fields), ("b", how.b_fields)))
-        state = how.step(m, platform, pipeline, a, b, state, registers[feed:])
-        if not how.state_is_code:
+        a, b = (
+            operand_bits(self, side, fields)
+            for side, fields in (("a", accumulator.a_fields), ("b", accumulator.b_fields))
+        )
+        state = accumulator.step(m, platform, pipeline, a, b, state, registers[feed:])
+        if not accumulator.state_is_encoded:
             step(m, "The sum as a code of the result's format")
-        m.d.comb += self.d.eq(how.result(m, platform, state))
+        m.d.comb += self.d.eq(accumulator.result(m, platform, state))
         if self.with_flags:
-            m.d.comb += self.flags.eq(state[how.out.width :])
+            m.d.comb += self.flags.eq(state[accumulator.out.width :])
         return m
 
 
-def operand_ports(how: Summation) -> dict[str, PortSpec]:
+def operand_ports(accumulator: Accumulator) -> dict[str, PortSpec]:
     """The ports of both operands: ``a`` and ``b`` for their data, ``a_scale`` and so on for what else they have."""
     return {
         _port(side, name): numbers(In, fmt, count) if name != "scale" else number(In, fmt)
-        for side, fields in (("a", how.a_fields), ("b", how.b_fields))
+        for side, fields in (("a", accumulator.a_fields), ("b", accumulator.b_fields))
         for name, fmt, count in fields
     }
 
 
-def operand_formats(how: Summation) -> dict[str, tuple[Format, int]]:
+def operand_formats(accumulator: Accumulator) -> dict[str, tuple[Format, int]]:
     """Formats and numbers of elements of those ports."""
     return {
         _port(side, name): (fmt, count)
-        for side, fields in (("a", how.a_fields), ("b", how.b_fields))
+        for side, fields in (("a", accumulator.a_fields), ("b", accumulator.b_fields))
         for name, fmt, count in fields
     }
 

@@ -12,8 +12,8 @@ from ..core.delays import ROUTE, balanced, segments
 from ..core.pipeline import MAX_STAGES, Pipeline
 from ..core.step import step
 from ..core.unit import PortSpec, Unit, clock_enable, control, number
+from ..sums import select
 from ..sums.options import AccumulatorKeywords, AccumulatorOptions, takes_accumulator_options
-from ..sums.select import summation
 from .dot import operand_bits, operand_ports
 
 
@@ -55,7 +55,7 @@ class Mac(Unit):
     Raises
     ------
     TypeError, ParameterError
-        See :func:`.select.summation`.
+        See :func:`.select.accumulator`.
 
     Examples
     --------
@@ -73,41 +73,44 @@ class Mac(Unit):
         *,
         stages: int = 0,
         interleave: int = 1,
-        **accumulator: Unpack[AccumulatorKeywords],
+        **keywords: Unpack[AccumulatorKeywords],
     ) -> None:
-        self.how = how = summation(AccumulatorOptions.of(options, accumulator))
+        self.accumulator = accumulator = select.accumulator(AccumulatorOptions.of(options, keywords))
         self.stages = check_int("stages", stages, 0, MAX_STAGES)
         self.interleave = check_int("interleave", interleave, 1, MAX_STAGES)
-        self.formula = f"acc = (0 if clear else acc) + {how.formula}, {how.policy}"
+        self.formula = f"acc = (0 if clear else acc) + {accumulator.formula}, {accumulator.description}"
         super().__init__(
             {
-                **operand_ports(how),
+                **operand_ports(accumulator),
                 "valid": PortSpec(In(1), "valid"),
                 "clear": control(1),
                 "en": clock_enable(),
-                "acc": number(Out, how.out),
+                "acc": number(Out, accumulator.out),
             },
-            parameters=how.parameters | {"stages": stages, "interleave": interleave},
+            parameters=accumulator.parameters | {"stages": stages, "interleave": interleave},
             latency=stages + interleave,
             clocked=True,
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        how = self.how
+        accumulator = self.accumulator
         before, behind = self._split()
         pipeline = Pipeline.at(m, before, self.en)
-        loop = balanced((*how.add_delays, 0), self.interleave - 1)
+        loop = balanced((*accumulator.add_delays, 0), self.interleave - 1)
         step(m, "The control goes along with the operands")
         valid, clear = Signal(name="step"), Signal(name="start")
         m.d.comb += [valid.eq(self.valid), clear.eq(self.clear)]
         valid, clear = pipeline.delay(pipeline.stages, valid, clear)
         step(m, "The sum so far, or none: what the products are added to")
-        register = Signal(how.state_bits, name="state", init=how.empty)
-        total = Signal(how.state_bits, name="total")
-        m.d.comb += total.eq(Mux(clear, Const(how.empty, how.state_bits), register))
-        a, b = (operand_bits(self, side, fields) for side, fields in (("a", how.a_fields), ("b", how.b_fields)))
-        following: Value = how.step(m, platform, pipeline, a, b, total, loop)
+        register = Signal(accumulator.state_bits, name="state", init=accumulator.initial_state)
+        total = Signal(accumulator.state_bits, name="total")
+        m.d.comb += total.eq(Mux(clear, Const(accumulator.initial_state, accumulator.state_bits), register))
+        a, b = (
+            operand_bits(self, side, fields)
+            for side, fields in (("a", accumulator.a_fields), ("b", accumulator.b_fields))
+        )
+        following: Value = accumulator.step(m, platform, pipeline, a, b, total, loop)
         # Where nothing is added, a sum that takes its turn goes round as it is.
         valid, kept = pipeline.delay(self.interleave - 1, valid, register)
         with m.If(self.en):
@@ -116,19 +119,19 @@ class Mac(Unit):
                     m.d.sync += register.eq(following)
             else:
                 m.d.sync += register.eq(Mux(valid, following, kept))
-        if not how.state_is_code:
+        if not accumulator.state_is_encoded:
             step(m, "The sum as a code of the result's format")
-        m.d.comb += self.acc.eq(how.result(m, platform, register, behind, self.en))
+        m.d.comb += self.acc.eq(accumulator.result(m, platform, register, behind, self.en))
         return m
 
     def _split(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The registers before the addition and, in the exact style, in the rounding behind it: those ``stages`` that
         leave the shortest longest way."""
-        how, behind = self.how, (*self.how.result_delays, ROUTE)
-        if not how.result_delays:
-            return how.feed(self.stages), ()
-        choices = [(how.feed(self.stages - late), balanced(behind, late)) for late in range(self.stages + 1)]
-        feed = (ROUTE, *how.feed_delays, how.add_delays[0])
+        accumulator, behind = self.accumulator, (*self.accumulator.result_delays, ROUTE)
+        if not accumulator.result_delays:
+            return accumulator.feed(self.stages), ()
+        choices = [(accumulator.feed(self.stages - late), balanced(behind, late)) for late in range(self.stages + 1)]
+        feed = (ROUTE, *accumulator.feed_delays, accumulator.add_delays[0])
         # Of those with the same longest way the one with the shorter second, and so on.
         return min(
             choices,

@@ -9,7 +9,7 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import Format, product_format, unpacked_product
-from ..core.hierarchy import place
+from ..core.hierarchy import instantiate
 from ..core.pipeline import Pipeline, PipelinedUnit
 from ..core.step import step
 from ..core.unit import PortSpec, control, number, shape_of
@@ -20,7 +20,7 @@ from ..product.significand import add_one, count_leading_zeros, exact_product, p
 from ..rounding.encoders import Path, encoder, rounder_of
 from ..rounding.fixed_round import round_fixed
 from ..rounding.modes import PORT, PORT_BITS, Policy
-from .description import policy as describe
+from .description import describe
 from .multiplier_options import (
     EXACT,
     UNPACKED,
@@ -143,8 +143,8 @@ class Multiplier(PipelinedUnit):
         self.subnormals, self.with_flags = choose_float_options(self.choices, subnormals, flags)
         self.with_valid = bool(valid)
         self.formula = self._formula()
-        how = (self.rounding, self.random_bits, self.overflow, self.subnormals, self.with_flags)
-        self.policy = tuple(describe(self.choices, *how))
+        options = (self.rounding, self.random_bits, self.overflow, self.subnormals, self.with_flags)
+        self.description = tuple(describe(self.choices, *options))
         super().__init__(
             self._ports(),
             parameters=self._parameters(given_out=out is not None),
@@ -308,7 +308,7 @@ class Multiplier(PipelinedUnit):
             if not any(signs):
                 product = Signal(shape_of(product_format(self.a_format, self.b_format)), name="product")
                 unit = Product(a=a.shape(), b=b.shape(), architecture=self.architecture)
-                place(m, platform, "multiply", unit, a=a, b=b, y=product)
+                instantiate(m, platform, "multiply", unit, a=a, b=b, y=product)
                 return product, frac_bits
             # One bit is +1 or -1.
             one, other = (a, b) if signs[0] else (b, a)
@@ -350,10 +350,10 @@ class Multiplier(PipelinedUnit):
         # The significands' product may have its leading one in either of two places, unless one of them is a single bit.
         slack = 1 not in (x.width, y.width)
         ranges = self._exponent_ranges(x, y, slack)
-        zeros, most_zeros = count_leading_zeros(m, x, y, all(least <= 0 for _, least, _ in ranges))
-        least, greatest = min(item[1] for item in ranges), max(item[2] for item in ranges)
+        zeros, most_zeros = count_leading_zeros(m, x, y, all(min_exponent <= 0 for _, min_exponent, _ in ranges))
+        min_exponent, max_exponent = min(item[1] for item in ranges), max(item[2] for item in ranges)
         step(m, f"Its exponent, biased as in {'the result' if self.is_selected else self.out_format}")
-        exponent = Signal(range(min(least, 0), max(greatest, 0) + 1), name="exponent")
+        exponent = Signal(range(min(min_exponent, 0), max(max_exponent, 0) + 1), name="exponent")
         offsets = [offset - 1 for offset, _, _ in ranges]
         offset = chosen(side["select"], offsets) if self.is_selected and len(set(offsets)) > 1 else offsets[0]
         m.d.comb += exponent.eq(add_one(x.exponent, y.exponent) + offset)
@@ -366,8 +366,8 @@ class Multiplier(PipelinedUnit):
         # Where the product is exact the rounder only packs.
         policy = Policy(self.rounding or "rne", self.overflow or "ieee", self.subnormals)
         options: dict[str, Any] = {
-            "least": least,
-            "greatest": max(greatest, 0),
+            "min_exponent": min_exponent,
+            "max_exponent": max(max_exponent, 0),
             "significand_bits": len(significand),
             "most_zeros": most_zeros,
             "slack": slack,
@@ -383,7 +383,7 @@ class Multiplier(PipelinedUnit):
         results = {"y": Signal(len(self.y), name="result")}
         results |= {"flags": Signal(5, name="result_flags")} if self.with_flags else {}
         given = {port.name for port, _ in rounder.flat_ports()}
-        place(m, platform, "round", rounder, **{n: w for n, w in (wires | results).items() if n in given})
+        instantiate(m, platform, "round", rounder, **{n: w for n, w in (wires | results).items() if n in given})
         return results
 
     def _exponent_ranges(self, x: RawFloat, y: RawFloat, slack: bool) -> list[tuple[int, int, int]]:

@@ -199,8 +199,8 @@ def _default_random_bits(formats: Formats) -> int:
             cut = max(cut, a.significand_bits + b.significand_bits - out.significand_bits)
         else:
             cut = max(cut, out.lsb_exponent - a.lsb_exponent - b.lsb_exponent)
-    least, most = _RANDOM_BITS
-    return min(max(cut, least), most)
+    min_bits, max_bits = _RANDOM_BITS
+    return min(max(cut, min_bits), max_bits)
 
 
 def choose_float_options(formats: Formats, subnormals: str | None, flags: bool | None) -> tuple[str, bool]:
@@ -223,10 +223,10 @@ def choose_stages(formats: Formats, stages: int, valid: bool) -> int:
     """Pipeline stages, no more than a datapath of those operands can spread over its gates."""
     check_int("stages", stages, 0, MAX_STAGES)
     a, b = (max(items, key=lambda fmt: fmt.width) for items in (formats.a, formats.b))
-    most = a.width + b.width + _OTHER_STAGES
-    if stages > most:
+    max_bits = a.width + b.width + _OTHER_STAGES
+    if stages > max_bits:
         raise ParameterError(
-            f"stages must be at most {most}, as many as can be balanced with a={a} and b={b}, not {stages}"
+            f"stages must be at most {max_bits}, as many as can be balanced with a={a} and b={b}, not {stages}"
         )
     if valid and not stages:
         raise ParameterError("valid must be left out with stages=0, not True")

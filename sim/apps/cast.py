@@ -1,7 +1,7 @@
 """A multilayer perceptron whose weights and activations are cast to a format, and whose matrix products any GEMM forms.
 
-The products' sums are decoded; bias, ReLU and scales are float64. Integers that a :class:`hdl.Requantizer` takes have a
-network of their own, :func:`polymac.golden.quantize_mlp`, in which these are integers as well.
+The products' sums are decoded; bias, ReLU and scales are float64. For integers that a :class:`hdl.Requantizer` takes
+there is :func:`polymac.golden.quantize_mlp`, in which these are integers as well.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Affine:
 class CastLayer:
     """A layer: the operands that stand for its weights, whose products are added with these factors, and its bias.
 
-    ``weights`` holds one matrix or, in a format without negative numbers, two: those of the positive and of the negative
+    ``weights`` holds one matrix or, in a format without negative numbers, two: the positive and the negative
     weights. ``columns`` are the sums of each matrix' columns, for the offset of the activations.
     """
 
@@ -92,6 +92,11 @@ def forward(mlp: CastMlp, x: Reals, gemm: Gemm) -> Reals:
     return x
 
 
+def decoded_gemm(fmt: Format | BlockFormat) -> Gemm:
+    """The products of operands in a format, decoded and summed in float64: what an accumulator without error gives."""
+    return lambda a, b: _decode(a, fmt, axis=1) @ _decode(b, fmt, axis=0)
+
+
 def _signed(fmt: Format | BlockFormat) -> bool:
     element = fmt.element if isinstance(fmt, BlockFormat) else fmt
     return element.signed or element.kind == "binary"
@@ -117,7 +122,7 @@ def _affine(x: Reals, fmt: Format | BlockFormat, columns: bool = False) -> Affin
 
 
 def _encode(x: Reals, fmt: Format | BlockFormat, scaling: Affine, axis: int) -> Operand:
-    """The operand of an array that stands for ``x``, ``axis`` being that of K."""
+    """The operand of an array that stands for ``x``, K along ``axis``."""
     if isinstance(fmt, BlockFormat):
         x = _padded(x, fmt, axis)
         if fmt.tensor_scale is None:
@@ -139,6 +144,6 @@ def _decode(operand: Operand, fmt: Format | BlockFormat, axis: int) -> Reals:
 
 
 def _padded(x: Reals, fmt: BlockFormat, axis: int) -> Reals:
-    """Filled with zeros to whole blocks."""
+    """Zero-padded to whole blocks."""
     missing = -x.shape[axis] % fmt.block_size
     return np.pad(x, [(0, missing if here == axis else 0) for here in (0, 1)])

@@ -116,7 +116,7 @@ def run(
     force : bool
         Replace files of those names that hold other bytes.
     progress : callable, optional
-        Told of each stage.
+        Called with the name of each stage.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def run(
         results_compared=network.compared,
         mismatches=network.mismatches,
         cycles=network.cycles,
-        utilization=network.products / (network.cycles * rows * cols * unit.how.lanes),
+        utilization=network.products / (network.cycles * rows * cols * unit.accumulator.lanes),
         seconds=time.perf_counter() - started,
         simulator=f"{models[0].simulator}, native",
         seed=seed,
@@ -196,9 +196,9 @@ class _Network:
         self.unit, self.models = unit, models
         self.compared = self.mismatches = self.cycles = self.products = 0
         self._expected: deque[NDArray[Any]] = deque()
-        element = unit.how.a_element
+        element = unit.accumulator.a_element
         self.integers = golden.quantize_mlp(mlp, calibration, element, element) if len(models) > 1 else None
-        self.cast = None if self.integers else cast_mlp(mlp, calibration, unit.how.a)
+        self.cast = None if self.integers else cast_mlp(mlp, calibration, unit.accumulator.a)
 
     def golden(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Logits by the golden model, whose every result is kept."""
@@ -214,7 +214,7 @@ class _Network:
         return golden.forward(
             self.integers,
             x,
-            gemm=lambda a, b: golden.to_int(keep(golden_gemm(self.unit, a, b)), self.unit.how.out),
+            gemm=lambda a, b: golden.to_int(keep(golden_gemm(self.unit, a, b)), self.unit.accumulator.out),
             requantize=lambda acc, bias, multiplier, shift, zero_point, relu: keep(
                 golden.rescale(acc + bias, multiplier, shift, zero_point, fmt, relu=relu)
             ),
@@ -228,12 +228,12 @@ class _Network:
         return golden.forward(
             self.integers,
             x,
-            gemm=lambda a, b: golden.to_int(self._gemm(a, b), self.unit.how.out),
+            gemm=lambda a, b: golden.to_int(self._gemm(a, b), self.unit.accumulator.out),
             requantize=self._requantize,
         )
 
     def _decoded(self, codes: NDArray[Any]) -> NDArray[np.float64]:
-        return golden.decode(codes, self.unit.how.out)
+        return golden.decode(codes, self.unit.accumulator.out)
 
     def _compare(self, codes: NDArray[Any]) -> NDArray[Any]:
         self.compared += codes.size
@@ -243,7 +243,9 @@ class _Network:
     def _gemm(self, a: Any, b: Any) -> NDArray[Any]:
         done = gemm(self.unit, a, b, model=self.models[0])
         self.cycles += done.cycles
-        self.products += round(done.utilization * done.cycles * self.unit.rows * self.unit.cols * self.unit.how.lanes)
+        self.products += round(
+            done.utilization * done.cycles * self.unit.rows * self.unit.cols * self.unit.accumulator.lanes
+        )
         return self._compare(done.c)
 
     def _requantize(

@@ -13,7 +13,7 @@ from ... import hdl
 from ...golden.arrays.beat_arithmetic import Operand
 from ...golden.codec.codes import as_codes, code_dtype
 from ...golden.formats import BlockFormat, Format, ParameterError, Rounded
-from ...hdl.sums.accumulator import Summation
+from ...hdl.sums.accumulator import Accumulator
 from ...hdl.sums.exact import ExactSum
 from ..engine.native import Model
 from ..engine.packing import Bytes, pack, unpack
@@ -60,8 +60,8 @@ def gemm(
     """C = A · B of codes (M, K) and (K, N), tile by tile, as the golden GEMM of the whole matrices gives it.
 
     Output stationary: tiles of rows × cols results, each over the whole of K. Weight stationary: for each rows × lanes
-    of K all columns, M vectors each; the results are the partial sums of the next. What is missing to whole tiles and
-    beats is filled with zeros.
+    of K all columns, M vectors each; the results are the partial sums of the next. Partial tiles and beats are
+    zero-padded.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def gemm(
     ------
     ParameterError
         Shapes that do not fit, a code out of range, more products than an exact sum holds, or a sum that goes on in a
-        second plane where that cannot be, or needs zeros where the format has none.
+        second plane where that is not possible, or needs zeros where the format has none.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def gemm(
     >>> run.c
     array([[32]], dtype=uint32)
     """
-    accumulator = unit.how
+    accumulator = unit.accumulator
     zeros = _zeros(accumulator)
     left, right = _Matrix.of("a", a, accumulator, 1, zeros[0]), _Matrix.of("b", b, accumulator, 0, zeros[1])
     if left.depth != right.depth:
@@ -107,7 +107,7 @@ def golden_gemm(unit: hdl.Array, a: ArrayLike | Sequence[ArrayLike], b: ArrayLik
     """What :func:`gemm` must give, by the arithmetic of the golden array."""
     operands = []
     for argument, given, axis in (("a", a, 1), ("b", b, 0)):
-        fields = _Matrix.of(argument, given, unit.how, axis, 0).fields
+        fields = _Matrix.of(argument, given, unit.accumulator, axis, 0).fields
         operands.append(Operand(*(field.codes for field in fields)))
     return model_of(unit).arithmetic.product(*operands)
 
@@ -131,7 +131,7 @@ class _Matrix:
     fields: tuple[_Field, ...]
 
     @classmethod
-    def of(cls, argument: str, given: Any, accumulator: Summation, axis: int, zero: int) -> _Matrix:
+    def of(cls, argument: str, given: Any, accumulator: Accumulator, axis: int, zero: int) -> _Matrix:
         """Checked codes, with scales repeated for every beat of their block."""
         fmt, lanes = accumulator.a if argument == "a" else accumulator.b, accumulator.lanes
         if not isinstance(fmt, BlockFormat):
@@ -174,10 +174,10 @@ def _matrix(argument: str, given: Any, fmt: Format) -> Codes:
 
 
 def _check_depth(unit: hdl.Array, depth: int) -> None:
-    """Whether the array can add up that many products, filled with zeros to whole beats or planes."""
-    accumulator = unit.how
+    """Whether the array can add up that many products, zero-padded to whole beats or planes."""
+    accumulator = unit.accumulator
     plane = unit.rows * accumulator.lanes
-    if unit.dataflow == "ws" and depth > plane and not accumulator.state_is_code:
+    if unit.dataflow == "ws" and depth > plane and not accumulator.state_is_encoded:
         raise ParameterError(
             f"a and b must have a K of at most rows × lanes = {plane} for exact weight-stationary sums, not {depth}"
         )
@@ -193,7 +193,7 @@ def _check_depth(unit: hdl.Array, depth: int) -> None:
         )
 
 
-def _zeros(accumulator: Summation) -> tuple[int, int]:
+def _zeros(accumulator: Accumulator) -> tuple[int, int]:
     """Codes of a and b whose product changes no sum, not even the sign of a zero: -0 unless sums round downwards.
 
     The sums of other styles never are -0 before their last beat.
@@ -209,7 +209,7 @@ def _zeros(accumulator: Summation) -> tuple[int, int]:
 def _output_stationary(
     unit: hdl.Array, model: Model, left: _Matrix, right: _Matrix, progress: Callable[[int, int], None]
 ) -> tuple[Codes, int]:
-    accumulator, rows, cols = unit.how, unit.rows, unit.cols
+    accumulator, rows, cols = unit.accumulator, unit.rows, unit.cols
     down, across, beats = -(-left.shape[0] // rows), -(-right.shape[1] // cols), -(-left.depth // accumulator.lanes)
     a = left.beats(
         lambda group: (down * rows, beats * group),
@@ -234,7 +234,7 @@ def _output_stationary(
 def _weight_stationary(
     unit: hdl.Array, model: Model, left: _Matrix, right: _Matrix, progress: Callable[[int, int], None]
 ) -> tuple[Codes, int]:
-    accumulator, rows, cols = unit.how, unit.rows, unit.cols
+    accumulator, rows, cols = unit.accumulator, unit.rows, unit.cols
     vectors, across, planes = left.shape[0], -(-right.shape[1] // cols), -(-left.depth // (rows * accumulator.lanes))
     a = left.beats(
         lambda group: (vectors, planes * rows * group),
@@ -282,4 +282,4 @@ def _run(unit: hdl.Array, model: Model, streams: dict[str, Source], results: int
     per_beat, least = _PATIENCE
     beats = results + sum(len(source.data) for source in streams.values())
     run = run_streams(model, streams, {"c": Sink(results)}, max_cycles=least + per_beat * beats, reset=first)
-    return unpack(run.streams["c"].data, unit.how.out.width, unit.cols), run.cycles
+    return unpack(run.streams["c"].data, unit.accumulator.out.width, unit.cols), run.cycles

@@ -42,7 +42,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass
 class Exhaustion:
-    """What was compared so far, and what came of it.
+    """What was compared so far, and the outcome.
 
     Attributes
     ----------

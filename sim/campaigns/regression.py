@@ -1,7 +1,7 @@
-"""What the regression of a unit drives and what must come of it, item by item or cycle by cycle, for the native simulator.
+"""What the regression of a unit drives and expects, item by item or cycle by cycle, for the native simulator.
 
-The stimulus is that of :func:`polymac.sim.verify` and of the cocotb benches; here a design may be run through it many
-times, as when it is broken on purpose and each fault has to show.
+The stimulus is the same as in :func:`polymac.sim.verify` and the cocotb benches; here a design may be run through it many
+times, for example once for each fault that was put into it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .verify import EXHAUSTIVE_BITS
 Codes = NDArray[Any]
 Bools = NDArray[np.bool_]
 
-#: Of operands that are too many to try all, products to form; cycles of a unit with an enable.
+#: Products to form where there are too many operands to try all; cycles of a unit with an enable.
 PRODUCTS = 4_000_000
 CYCLES = 6_000
 #: The first trace of many operands has this many; they show most of what is wrong.
@@ -148,7 +148,7 @@ def _array_trace(unit: hdl.Array, model: Model, seed: int) -> Trace:
     expected = Scoreboard(job, streams, resets).expected
     ports = ports_of(unit)
     inputs = {name: _column(values, ports[name].width) for name, values in joined.items()}
-    outputs: dict[str, Codes] = {"c_data": to_bus(expected.c_data, unit.how.out)}
+    outputs: dict[str, Codes] = {"c_data": to_bus(expected.c_data, unit.accumulator.out)}
     for name in ("a_ready", "b_ready", "p_ready", "c_valid", "c_last"):
         if name in ports:
             outputs[name] = getattr(expected, name).astype(np.uint8)

@@ -27,7 +27,7 @@ class Replay:
     cycles, beats : int
         Clock cycles, and beats of a that were taken in them.
     mismatches : list of str
-        By what the array differs from its model; empty where it does not.
+        How the array differs from its model; empty where it does not.
     """
 
     cycles: int
@@ -108,10 +108,10 @@ def _bits(trace: Any, name: str) -> Bools:
 
 
 def _differences(unit: hdl.Array, got: Transfers, crossing: NDArray[np.intp], trace: Any) -> list[str]:
-    """How the beats of C differ from those of the model."""
+    """How the beats of C differ from the model's."""
     if not np.array_equal(crossing, got.cycles):
         return ["c is delivered in other cycles than by the model"]
-    codes = unpack(got.data, unit.how.out.width, unit.cols)
+    codes = unpack(got.data, unit.accumulator.out.width, unit.cols)
     wrong = (codes != trace.c_data[crossing]).any(axis=1)
     found = (
         [f"{int(wrong.sum())} beats of c differ, the first in cycle {int(got.cycles[wrong][0])}"] if wrong.any() else []

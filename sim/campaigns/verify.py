@@ -26,7 +26,7 @@ from ..units.operands import operand_bits, operand_names, ports_of
 
 Progress = Callable[[int, int], None]
 
-#: Two operands of together at most this many bits are checked exhaustively unless a number of vectors is asked for.
+#: Operands of at most this many bits together are checked exhaustively, unless a number of vectors is given.
 EXHAUSTIVE_BITS = 20
 #: The most that ``exhaustive`` is meant for: 2^36 pairs take the better part of an hour.
 MOST_EXHAUSTIVE_BITS = 36
@@ -37,7 +37,7 @@ DEFAULT_CYCLES = 6_000
 
 @dataclass(frozen=True)
 class Verification:
-    """What was checked, and what came of it.
+    """What was checked, and the outcome.
 
     Attributes
     ----------
@@ -93,8 +93,8 @@ def verify(
 
     Units with a golden reference run in the native batch simulator: with all operands where the unit's entry in
     :data:`polymac.sim.UNITS` has them and they total at most ``EXHAUSTIVE_BITS`` bits, else with seeded random ones biased
-    to corner values. With ``simulator`` or
-    ``waves`` they, and arrays always, run under cocotb with random stalls, every cycle compared.
+    to corner values. With ``simulator`` or ``waves`` they, and arrays always, run under cocotb with random stalls, every
+    cycle compared.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def verify(
     Raises
     ------
     TypeError, ParameterError
-        Options that the unit has no meaning for, or no simulator.
+        An option that has no meaning for the unit, or no simulator.
     SimulationError
         The simulator fails, or exceeds the limit.
 

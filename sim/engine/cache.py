@@ -2,7 +2,7 @@
 
 A folder gets its name by a rename once it is complete and on the disk, and loses it by a rename before it is removed. Both
 are atomic: no process sees a part of a folder, even if another one was killed or the machine lost power. There are no
-checksums: they would guard against damage by others alone, to which the installed package is just as open.
+checksums: they would only detect damage by other programs, to which the installed package is just as open.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class CocotbRun:
     failure : str
         The message of the first that did not, else empty.
     results : bytes
-        What the bench wrote into the file ``results``; empty if it did not come that far.
+        What the bench wrote into the file ``results``; empty if it ended before.
     folder : Path
         Where the files of this run are, and of no other.
     log, junit : Path
@@ -90,12 +90,12 @@ def run(
     waves: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> CocotbRun:
-    """Run the tests of module ``bench`` on a design, as the arguments say, whatever the caller's environment says.
+    """Run the tests of module ``bench`` on a design; the arguments decide, not the caller's environment variables.
 
     The tests find ``job`` in the file of that name in the folder that the variable POLYMAC_BENCH names, and leave the
-    cycles done and their results there as :class:`.link.Link` does. That folder is one of ``folder`` for these
-    very arguments, and locked: runs side by side, of the same design or of others, each have their own files. The
-    simulator and whatever it starts are ended with the call, however it ends.
+    cycles done and their results there as :class:`.link.Link` does. That folder lies in ``folder``, is
+    named after these arguments, and is locked: runs side by side, of the same design or of others, each have their own
+    files. The simulator and all that it starts end with the call, also when an exception ends it.
 
     A Verilated executable is kept in the user's cache: the same design again starts at once.
 
@@ -157,7 +157,7 @@ def run(
             "COCOTB_TOPLEVEL": design.name,
             "COCOTB_TEST_MODULES": bench,
             # cocotb has pytest rewrite the assertions of every module that is imported later, NumPy's and Amaranth's too,
-            # by default: two seconds of each run. Those of the bench are enough.
+            # by default: two seconds of each run. Only the bench's need it.
             "COCOTB_REWRITE_ASSERTION_FILES": f"{bench.rpartition('.')[2]}.py",
             "COCOTB_RANDOM_SEED": str(seed),
             "COCOTB_RESULTS_FILE": str(result.junit),
@@ -236,7 +236,7 @@ def _environment(simulator: Simulator) -> dict[str, str]:
         "PYGPI_PYTHON_BIN": sys.executable,
         # The bench runs in another folder than this process.
         "PYTHONPATH": os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path),
-        # Python's warnings are the simulator's log's business.
+        # Python's warnings go into the simulator's log.
         "PYTHONWARNINGS": "default",
         "TOPLEVEL_LANG": "verilog",
         "COCOTB_ANSI_OUTPUT": "0",

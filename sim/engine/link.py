@@ -39,7 +39,7 @@ class Link:
             self._write(cycles)
 
     def finish(self, cycles: int, results: object) -> None:
-        """The bench is at its end; ``results`` go to whoever started it."""
+        """The bench is at its end; ``results`` go to the process that started it."""
         self._write(cycles)
         self.file.close()
         (self.folder / RESULTS).write_bytes(pickle.dumps(results))

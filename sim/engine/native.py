@@ -38,7 +38,7 @@ class Model:
 
     Made by :meth:`build`. Values of a port of up to 64 bits are an array of the least unsigned dtype that holds them,
     of shape (n,); those of a wider port an array of bytes of shape (n, ceil(width / 8)), least significant byte first,
-    as :func:`polymac.sim.packing.pack` makes them.
+    as :func:`polymac.sim.engine.packing.pack` makes them.
 
     Attributes
     ----------

@@ -60,7 +60,7 @@ def top_verilog(members: Sequence[Member]) -> str:
 
 
 def wrapper(members: Sequence[Member]) -> str:
-    """The C++ functions of the library; see :mod:`polymac.sim.native` for who calls them."""
+    """The C++ functions of the library; see :mod:`polymac.sim.engine.native` for who calls them."""
     clocked = any(member.has_clock for member in members)
     settle = "top.clk = 0; top.eval();" if clocked else "top.eval();"
     edge = "top.clk = 1; top.eval();" if clocked else ""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-#: How often the program is looked at, in seconds.
+#: Seconds between two looks at the program.
 _PERIOD = 0.02
 
 
@@ -26,8 +26,8 @@ def run_group(
 ) -> int:
     """Run a program in a process group of its own; returns its exit status, or minus the signal that ended it.
 
-    Whatever of the group is left is killed when the program ends, at the time limit, and on any exception, Ctrl-C
-    among them.
+    What is left of the group is killed when the program ends, at the time limit, and on any exception, Ctrl-C
+    included.
 
     Parameters
     ----------

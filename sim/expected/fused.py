@@ -18,12 +18,12 @@ from .sums import Codes, from_ports, met, sums
 
 def is_fused(unit: hdl.Dot) -> bool:
     """Whether the unit has a rounding port or flags."""
-    return isinstance(unit.how, RoundedSum) and (unit.how.port or unit.how.flags)
+    return isinstance(unit.accumulator, RoundedSum) and (unit.accumulator.port or unit.accumulator.flags)
 
 
 def fused_reference(unit: hdl.Dot, inputs: dict[str, Codes]) -> dict[str, Codes]:
-    """Codes by output port; the flags are those that any of the additions raises (:func:`polymac.golden.fma`)."""
-    accumulator = unit.how
+    """Codes by output port; flags are set that any addition raises (:func:`polymac.golden.fma`)."""
+    accumulator = unit.accumulator
     assert isinstance(accumulator, RoundedSum)
     fields = from_ports(accumulator, inputs)
     count = len(fields["a"])

@@ -12,7 +12,7 @@ def modes_by_code(*, stochastic: bool) -> dict[int, RoundingMode]:
     Parameters
     ----------
     stochastic : bool
-        Whether the unit takes random bits: without, the code of stochastic rounding is one of no mode.
+        Whether the unit takes random bits; without them no mode has the code of stochastic rounding.
     """
     known = {mode.port_code: mode for mode in RoundingMode if stochastic or mode is not RoundingMode.STOCHASTIC}
     codes = range(1 << PORT_BITS)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ... import golden, hdl
 from ...golden.codec.codes import code_dtype
 from ...golden.formats import BlockFormat, Exact, Format
-from ...hdl.sums.accumulator import GROUP, KEPT, Summation
+from ...hdl.sums.accumulator import GROUP, KEPT, Accumulator
 from ...hdl.units.dot import operand_formats
 from ..engine.packing import pack, packed_bytes, port_format, unpack
 
@@ -47,39 +47,39 @@ def bus_values(values: Codes) -> list[int]:
     return [int.from_bytes(row.tobytes(), "little") for row in values]
 
 
-def from_ports(accumulator: Summation, inputs: dict[str, Codes]) -> dict[str, Codes]:
+def from_ports(accumulator: Accumulator, inputs: dict[str, Codes]) -> dict[str, Codes]:
     """The codes of every field of the operands by port, (n, elements)."""
     return {port: from_bus(inputs[port], fmt, count) for port, (fmt, count) in operand_formats(accumulator).items()}
 
 
-def sums(accumulator: Summation, fields: dict[str, Codes], c: Codes | None = None) -> Codes:
+def sums(accumulator: Accumulator, fields: dict[str, Codes], c: Codes | None = None) -> Codes:
     """c + the products of all beats: codes of ``accumulator.out``.
 
     Parameters
     ----------
-    accumulator : Summation
+    accumulator : Accumulator
         Formats and style.
     fields : dict of str to ndarray
         By port of the unit, codes (n, beats, elements); a single beat in the styles other than exact.
     c : ndarray, optional
-        Codes (n,) that the sums start from; without, from the sum of nothing.
+        Codes (n,) that the sums start from; default: the empty sum.
     """
     (a, fa), (b, fb) = _scalars(accumulator, "a", fields), _scalars(accumulator, "b", met(accumulator, fields))
     # Integers are exact within a beat, and wrap or saturate in their own format.
     style = Exact(overflow=accumulator.parameters["overflow"]) if accumulator.style is None else accumulator.style
     rows, columns = (codes.reshape(len(codes), -1) for codes in (a, b))
-    return golden.dot(rows, columns, fa, fb, c, accumulate=style, out=accumulator.out)
+    return golden.dot(rows, columns, fa, fb, c, acc=style, out=accumulator.out)
 
 
-def met(accumulator: Summation, fields: dict[str, Codes]) -> dict[str, Codes]:
-    """The fields with those elements of b only that meet one of a."""
+def met(accumulator: Accumulator, fields: dict[str, Codes]) -> dict[str, Codes]:
+    """The fields, with only those elements of b that meet one of a."""
     if not accumulator.sparse:
         return fields
     groups = GROUP * (np.arange(accumulator.products) // KEPT)
     return fields | {"b": np.take_along_axis(fields["b"], groups + fields["a_position"].astype(np.int64), axis=-1)}
 
 
-def _scalars(accumulator: Summation, side: str, fields: dict[str, Codes]) -> tuple[Codes, Format]:
+def _scalars(accumulator: Accumulator, side: str, fields: dict[str, Codes]) -> tuple[Codes, Format]:
     """Codes of one operand in a scalar format: fp64, which holds every value of a block format, where it has scales."""
     fmt, codes = getattr(accumulator, side), fields[side]
     if not isinstance(fmt, BlockFormat):
@@ -90,8 +90,8 @@ def _scalars(accumulator: Summation, side: str, fields: dict[str, Codes]) -> tup
 
 def dot_reference(unit: hdl.Dot, inputs: dict[str, Codes]) -> dict[str, Codes]:
     """What a dot product must answer: codes by output port."""
-    fields = {port: codes[:, None] for port, codes in from_ports(unit.how, inputs).items()}
-    return {"d": sums(unit.how, fields, inputs.get("c"))}
+    fields = {port: codes[:, None] for port, codes in from_ports(unit.accumulator, inputs).items()}
+    return {"d": sums(unit.accumulator, fields, inputs.get("c"))}
 
 
 @dataclass(frozen=True)
@@ -119,11 +119,11 @@ def mac_reference(unit: hdl.Mac, inputs: dict[str, Codes], runs: NDArray[np.int6
     unit : Mac
         Formats, style and ``interleave``.
     inputs : dict of str to ndarray
-        What the ports but ``en`` and ``rst`` carry in each step.
+        What the ports other than ``en`` and ``rst`` carry in each step.
     runs : ndarray of int, optional
         How many more resets came before each step; they end all sums.
     """
-    accumulator, valid = unit.how, inputs["valid"] != 0
+    accumulator, valid = unit.accumulator, inputs["valid"] != 0
     runs = np.zeros(len(valid), np.int64) if runs is None else runs
     fields = from_ports(accumulator, inputs)
     before, after = np.zeros((2, len(valid)), code_dtype(accumulator.out))
@@ -137,7 +137,7 @@ def mac_reference(unit: hdl.Mac, inputs: dict[str, Codes], runs: NDArray[np.int6
         here = place[place - first == rank]
         if rank:
             before[order[here]] = after[order[here - 1]]
-        if accumulator.state_is_code:
+        if accumulator.state_is_encoded:
             taken, c = order[here, None], before[order[here]] if rank else None
         else:
             taken, c = order[first[here, None] + np.arange(rank + 1)], None

@@ -9,7 +9,7 @@ import numpy as np
 from ... import golden, hdl
 from ...golden.codec.codes import code_dtype
 from ...golden.formats import Aligned
-from ...hdl.sums.accumulator import Summation
+from ...hdl.sums.accumulator import Accumulator
 from ...hdl.units.dot import operand_formats
 from ..expected.sums import Codes, sums, to_bus
 from .sum_elements import KINDS, Generator, largest, near, negated, powers, wild, zeros
@@ -21,23 +21,23 @@ CHUNK_PRODUCTS = 1 << 19
 def random_dots(unit: hdl.Dot, total: int, seed: int) -> Iterator[dict[str, Codes]]:
     """``total`` sets of operands of a dot product, in chunks: what its ports carry."""
     generator = np.random.default_rng(seed)
-    for count in chunks(unit.how, total):
-        fields = beats(unit.how, count, generator)
-        addend = {"c": addends(unit.how, fields, generator)} if unit.addend else {}
-        yield to_ports(unit.how, fields) | addend
+    for count in chunks(unit.accumulator, total):
+        fields = beats(unit.accumulator, count, generator)
+        addend = {"c": addends(unit.accumulator, fields, generator)} if unit.addend else {}
+        yield to_ports(unit.accumulator, fields) | addend
 
 
-def chunks(accumulator: Summation, total: int) -> Iterator[int]:
+def chunks(accumulator: Accumulator, total: int) -> Iterator[int]:
     """The sizes of chunks."""
     step = max(1, CHUNK_PRODUCTS // accumulator.products)
     return (min(step, total - start) for start in range(0, total, step))
 
 
-def to_ports(accumulator: Summation, fields: dict[str, Codes]) -> dict[str, Codes]:
+def to_ports(accumulator: Accumulator, fields: dict[str, Codes]) -> dict[str, Codes]:
     return {port: to_bus(fields[port], fmt) for port, (fmt, _) in operand_formats(accumulator).items()}
 
 
-def beats(accumulator: Summation, count: int, generator: Generator) -> dict[str, Codes]:
+def beats(accumulator: Accumulator, count: int, generator: Generator) -> dict[str, Codes]:
     """Operands of ``count`` beats: codes (count, elements) by port; what the elements of a beat have in common varies."""
     kinds = generator.choice(list(KINDS), count, p=[share for _, share in KINDS.values()])
     fields = {}
@@ -61,7 +61,7 @@ def beats(accumulator: Summation, count: int, generator: Generator) -> dict[str,
     return fields
 
 
-def addends(accumulator: Summation, fields: dict[str, Codes], generator: Generator) -> Codes:
+def addends(accumulator: Accumulator, fields: dict[str, Codes], generator: Generator) -> Codes:
     """For each beat a code of the result's format to add: often what nearly cancels, overflows or lies at the edge."""
     out, dtype = accumulator.out, code_dtype(accumulator.out)
     total = sums(accumulator, {port: codes[:, None] for port, codes in fields.items()})
@@ -83,7 +83,7 @@ def addends(accumulator: Summation, fields: dict[str, Codes], generator: Generat
     return np.choose(generator.integers(0, len(choices), count), choices).astype(dtype)
 
 
-def _beside(accumulator: Summation, total: Codes, generator: Generator) -> Codes:
+def _beside(accumulator: Accumulator, total: Codes, generator: Generator) -> Codes:
     """Numbers of the sum's sign and of exponents like its largest products', all fraction bits set."""
     out, dtype = accumulator.out, total.dtype.type
     field = (total & dtype(out.code_mask ^ out.sign_mask)) >> dtype(out.frac_bits)
@@ -92,7 +92,7 @@ def _beside(accumulator: Summation, total: Codes, generator: Generator) -> Codes
     return np.minimum(code, dtype(out.max_code)) | (total & dtype(out.sign_mask))
 
 
-def _apart(accumulator: Summation, total: Codes, generator: Generator) -> Codes:
+def _apart(accumulator: Accumulator, total: Codes, generator: Generator) -> Codes:
     """Numbers of the result's format as far above or below the sum as bits begin to count or cease to."""
     out = accumulator.out
     distance = generator.choice(edges(accumulator), len(total))
@@ -104,7 +104,7 @@ def _apart(accumulator: Summation, total: Codes, generator: Generator) -> Codes:
     return golden.encode(np.ldexp(signs * fraction, reach.astype(np.int32)), out, rounding="rtz", overflow="saturate")
 
 
-def edges(accumulator: Summation) -> list[int]:
+def edges(accumulator: Accumulator) -> list[int]:
     """How many places two terms are apart where bits of the lesser begin to count or cease to, either way."""
     digits = accumulator.a_element.significand_bits + accumulator.b_element.significand_bits
     places = {*range(4), *range(digits, digits + 4)}

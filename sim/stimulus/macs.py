@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ... import golden, hdl
 from ...golden.formats import Format
-from ...hdl.sums.accumulator import Summation
+from ...hdl.sums.accumulator import Accumulator
 from ...hdl.sums.exact import ExactSum
 from ...hdl.units.dot import operand_formats
 from ..expected.sums import Codes, mac_reference, met
@@ -35,23 +35,23 @@ _ONE_SIGN, _EXTREME, _LEAST = 0.5, 0.5, 0.3
 def random_steps(unit: hdl.Mac, total: int, seed: int) -> Iterator[dict[str, Codes]]:
     """``total`` steps of a MAC, in chunks that each begin after a reset: the values of all its ports except ``en``."""
     generator = np.random.default_rng(seed)
-    return (steps(unit, count, generator) for count in chunks(unit.how, total))
+    return (steps(unit, count, generator) for count in chunks(unit.accumulator, total))
 
 
 def steps(unit: hdl.Mac, count: int, generator: Generator) -> dict[str, Codes]:
     """``count`` steps of a MAC after a reset."""
     valid = generator.random(count) < _VALID_SHARE
     clear = _clear(unit, valid, generator)
-    fields = beats(unit.how, count, generator)
+    fields = beats(unit.accumulator, count, generator)
     numbers = _sum_numbers(unit, valid & clear)
-    _level(unit.how, fields, numbers, generator)
+    _level(unit.accumulator, fields, numbers, generator)
     _cancel_steps(unit, fields, generator)
-    _drift(unit.how, fields, numbers, generator)
+    _drift(unit.accumulator, fields, numbers, generator)
     flags = {name: flag.astype(np.uint8) for name, flag in (("valid", valid), ("clear", clear))}
-    if _opposable(unit.how):
-        before = mac_reference(unit, to_ports(unit.how, fields) | flags).before
-        _oppose(unit.how, fields, before, generator)
-    return to_ports(unit.how, fields) | flags
+    if _opposable(unit.accumulator):
+        before = mac_reference(unit, to_ports(unit.accumulator, fields) | flags).before
+        _oppose(unit.accumulator, fields, before, generator)
+    return to_ports(unit.accumulator, fields) | flags
 
 
 def _clear(unit: hdl.Mac, valid: NDArray[np.bool_], generator: Generator) -> NDArray[np.bool_]:
@@ -59,8 +59,8 @@ def _clear(unit: hdl.Mac, valid: NDArray[np.bool_], generator: Generator) -> NDA
     mean = generator.choice(_MEAN_STEPS, len(valid) // _SPELL + 1).repeat(_SPELL)[: len(valid)]
     clear = generator.random(len(valid)) < 1 / mean
     most = _MOST_STEPS
-    if isinstance(unit.how, ExactSum):
-        most = min(most, unit.how.max_k // unit.how.products)
+    if isinstance(unit.accumulator, ExactSum):
+        most = min(most, unit.accumulator.max_k // unit.accumulator.products)
     for slot in range(unit.interleave):
         length = 0
         for step in range(slot, len(valid), unit.interleave):
@@ -79,7 +79,7 @@ def _sum_numbers(unit: hdl.Mac, begins: NDArray[np.bool_]) -> Ints:
     return numbers
 
 
-def _level(accumulator: Summation, fields: dict[str, Codes], numbers: Ints, generator: Generator) -> None:
+def _level(accumulator: Accumulator, fields: dict[str, Codes], numbers: Ints, generator: Generator) -> None:
     """Give the products of some sums exponents near each other, anywhere in the range: no later one hides what was lost.
 
     Without that sums whose products are all among the least, so that their last bits count, are never seen. Other sums are
@@ -105,7 +105,7 @@ def _any_exponent(fmt: Format, count: int, generator: Generator) -> Ints:
 
 def _cancel_steps(unit: hdl.Mac, fields: dict[str, Codes], generator: Generator) -> None:
     """Make some steps the negatives of others shortly before in their sum, and half of these other powers of two."""
-    accumulator = unit.how
+    accumulator = unit.accumulator
     (steps,) = np.nonzero(generator.random(len(fields["a"])) < _AGAIN)
     first = steps - unit.interleave * generator.integers(1, 4, len(steps))
     steps, first = steps[first >= 0], first[first >= 0]
@@ -129,7 +129,7 @@ def _scaled(fmt: Format, codes: Codes, exponent: Ints) -> Codes:
     return np.where(here, moved.astype(codes.dtype) | sign, codes)
 
 
-def _opposable(accumulator: Summation) -> bool:
+def _opposable(accumulator: Accumulator) -> bool:
     """Whether operands are floats that meet without scales or positions."""
     return (
         set(operand_formats(accumulator)) == {"a", "b"}
@@ -138,10 +138,10 @@ def _opposable(accumulator: Summation) -> bool:
     )
 
 
-def _oppose(accumulator: Summation, fields: dict[str, Codes], before: Codes, generator: Generator) -> None:
+def _oppose(accumulator: Accumulator, fields: dict[str, Codes], before: Codes, generator: Generator) -> None:
     """Let the first products of some steps be near the sum so far times a power of two, mostly of the other sign.
 
-    Of such a sum often the last bits alone remain, of which those of the products before are some.
+    Often only the last bits of such a sum remain, some of which come from earlier products.
     """
     totals, fmt = golden.decode(before, accumulator.out), accumulator.b_element
     (rows,) = np.nonzero((generator.random(len(before)) < _OPPOSED) & np.isfinite(totals) & (totals != 0))
@@ -165,7 +165,7 @@ def _oppose(accumulator: Summation, fields: dict[str, Codes], before: Codes, gen
         fields["a"][rows, 1:] *= generator.integers(0, 2, (len(rows), 1)).astype(fields["a"].dtype)
 
 
-def _drift(accumulator: Summation, fields: dict[str, Codes], numbers: Ints, generator: Generator) -> None:
+def _drift(accumulator: Accumulator, fields: dict[str, Codes], numbers: Ints, generator: Generator) -> None:
     """Give the products of some sums one sign, and make some of these as large as can be: those sums overflow.
 
     Without that sums wander around 0, and of a wide accumulator the ends are never seen. Some steps there add the least
@@ -181,7 +181,7 @@ def _drift(accumulator: Summation, fields: dict[str, Codes], numbers: Ints, gene
         for here, make in ((extreme, next_to_largest), (tiny, least)):
             fields[port][here] = make(fmt, fields[port][here].shape, generator)
     fields["a"][tiny] *= one_lane(fields["a"][tiny].shape, generator)
-    # The operand that has a sign makes that of the product.
+    # The operand that has a sign decides the product's.
     side = "a" if accumulator.a_element.signed else "b"
     fmt = accumulator.a_element if side == "a" else accumulator.b_element
     negative = golden.decode(fields[side], fmt) < 0

@@ -1,4 +1,4 @@
-"""Operands and tile sizes for verification: random, with the values at which arithmetic goes wrong far more often."""
+"""Operands and tile sizes for verification: random, with many of the values at which arithmetic goes wrong."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CORNER_SHARE = 0.3
 
 
 def corners(fmt: Format | None, width: int) -> list[int]:
-    """Codes at which a format's arithmetic changes its ways, and their neighbours."""
+    """Codes at which a format's arithmetic behaves differently, and their neighbours."""
     ends = {0, (1 << width) - 1, (1 << (width - 1)) - 1, 1 << (width - 1), 1}
     if fmt is not None and fmt.kind == "float":
         least = 1 << fmt.frac_bits

@@ -17,7 +17,7 @@ Generator = np.random.Generator
 Shape = tuple[int, int]
 Ints = NDArray[np.int64]
 
-#: Exponents of elements that are near each other differ from that of their set by one of these at most.
+#: Elements that are near each other have exponents that differ from their set's by one of these at most.
 SPREADS = (0, 1, 2, 4, 8, 16, 64)
 #: Operands beyond this magnitude are wild: they make sums infinite or NaN.
 _WILD = 2.0**30

@@ -63,8 +63,8 @@ class StreamJob(Job):
 
 def model_of(unit: hdl.Array) -> ArrayModel:
     """The golden model that an array must match cycle by cycle."""
-    accumulator = unit.how
-    arithmetic: dict[str, Any] = {"accumulate": accumulator.style, "out": accumulator.out}
+    accumulator = unit.accumulator
+    arithmetic: dict[str, Any] = {"acc": accumulator.style, "out": accumulator.out}
     if accumulator.style is None:
         arithmetic = {"acc": accumulator.out, "overflow": unit.parameters["overflow"]}
     model = golden.OutputStationary if unit.dataflow == "os" else golden.WeightStationary
@@ -104,7 +104,7 @@ def array_job(unit: hdl.Array, cycles: int, seed: int, reproduce: str, sizes: li
     reset[: cycles - third] = False
     return StreamJob(
         cycles=cycles,
-        products=unit.rows * unit.cols * unit.how.lanes,
+        products=unit.rows * unit.cols * unit.accumulator.lanes,
         coverage=f"{cycles:,} cycles with tiles of {min(sizes)} to {max(sizes)} beats, seed {seed}",
         reproduce=reproduce,
         model=model,
@@ -156,10 +156,10 @@ def buses(codes: NDArray[Any], fmt: Format) -> list[int]:
 
 ARRAY = UnitEntry(
     hdl.Array,
-    products=lambda unit: unit.rows * unit.cols * unit.how.lanes,
+    products=lambda unit: unit.rows * unit.cols * unit.accumulator.lanes,
     job=array_job,
     resets_show=lambda unit: True,
-    accumulator=lambda unit: unit.how,
+    accumulator=lambda unit: unit.accumulator,
     options={
         "rows": Option("Rows of processing elements.", "N"),
         "cols": Option("Columns of processing elements.", "N"),

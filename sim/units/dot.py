@@ -20,8 +20,8 @@ DOT = UnitEntry(
     reference,
     random_inputs=random_dots,
     all_inputs=all_operands,
-    products=lambda unit: unit.how.products,
-    accumulator=lambda unit: unit.how,
+    products=lambda unit: unit.accumulator.products,
+    accumulator=lambda unit: unit.accumulator,
     options={
         "addend": Option("Input port c that is added to the sum.  [default: on; with --acc exact: off]", "on|off")
     },

@@ -88,7 +88,7 @@ class UnitEntry(Generic[AnyUnit]):
     products: Callable[[AnyUnit], int] = lambda unit: 1
     job: Callable[[AnyUnit, int, int, str], Job] | None = None
     resets_show: Callable[[AnyUnit], bool] = lambda unit: False
-    accumulator: Callable[[AnyUnit], hdl.Summation] | None = None
+    accumulator: Callable[[AnyUnit], hdl.Accumulator] | None = None
     partial_products: Callable[[AnyUnit], int] | None = None
     result_text: str = "product"
     options: Mapping[str, Option] = field(default_factory=dict)

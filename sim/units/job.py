@@ -70,7 +70,7 @@ class VectorJob(Job):
     Attributes
     ----------
     ports : dict of str to Port
-        Those of the unit.
+        The unit's ports.
     inputs : dict of str to list
         By port, the bus in each cycle.
     outputs : dict of str to list
@@ -122,7 +122,7 @@ class Motion:
 
     @classmethod
     def random(cls, latency: int, cycles: int, share: float, generator: np.random.Generator, *, resets: bool) -> Motion:
-        """``cycles`` of which that share is enabled, with ``resets`` some in the last third, and ``latency`` more cycles.
+        """``cycles`` cycles, a share of them enabled, with ``resets`` some resets in the last third; then ``latency`` more.
 
         Neither the first operands nor the last results are lost.
         """
@@ -157,7 +157,7 @@ class Motion:
     def arrived(self, latency: int) -> NDArray[np.int64]:
         """The step whose operands have arrived at the outputs in each cycle; -1 if there is none since the last reset."""
         done = self.done
-        # Of a reset the cycles after it know.
+        # A reset takes effect in the cycles after it.
         lost = np.maximum.accumulate(np.where(self.reset, done, 0))
         lost = np.concatenate([[0], lost[:-1]])
         return np.where(done - latency >= lost, done - latency, -1)

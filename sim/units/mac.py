@@ -24,7 +24,7 @@ def mac_job(unit: hdl.Mac, cycles: int, seed: int, reproduce: str) -> VectorJob:
     total, step_cycles = len(motion.enable), motion.cycles
     given = steps(unit, len(step_cycles), generator)
     found = mac_reference(unit, given, np.cumsum(motion.reset, dtype=np.int64)[step_cycles])
-    # While nothing moves, operands that are there do not count.
+    # Operands are ignored in cycles without a step.
     shown = np.where(motion.moves, motion.done, generator.integers(0, len(step_cycles), total))
     inputs = {name: bus_values(values[shown]) for name, values in given.items()} | motion.ports
     # In every cycle, the step whose sum is there, and the last one that counts of those that made it.
@@ -34,7 +34,9 @@ def mac_job(unit: hdl.Mac, cycles: int, seed: int, reproduce: str) -> VectorJob:
     outputs: dict[str, list[int | None]] = {"acc": np.where(last >= 0, found.after[last], 0).tolist()}
     coverage = f"the accumulator in {total:,} cycles, seed {seed}"
     before = found.before[motion.done].tolist()
-    return VectorJob(total, unit.how.products, coverage, reproduce, ports_of(unit), inputs, outputs, items, before)
+    return VectorJob(
+        total, unit.accumulator.products, coverage, reproduce, ports_of(unit), inputs, outputs, items, before
+    )
 
 
 MAC = UnitEntry(
@@ -43,10 +45,10 @@ MAC = UnitEntry(
     random_inputs=random_steps,
     ordered=True,
     operands_text="steps",
-    products=lambda unit: unit.how.products,
+    products=lambda unit: unit.accumulator.products,
     job=mac_job,
     resets_show=lambda unit: True,
-    accumulator=lambda unit: unit.how,
+    accumulator=lambda unit: unit.accumulator,
     options={
         "interleave": Option(
             "Number of independent sums that take turns; as many registers go into the accumulator's loop.  [default: 1]",

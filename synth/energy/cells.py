@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
-import numpy as np
-
 from ...golden.formats import ParameterError
 from ..liberty.boolean import BooleanFunction, boolean_function
 from ..liberty.groups import Group, read_library
@@ -87,14 +85,12 @@ class Pin:
 
 @dataclass(frozen=True)
 class Register:
-    """A flip-flop: the names of its state and of the inverse, its next state, clock pin, whether the clock's rising edge
-    is the active one, asynchronous clear and preset."""
+    """A flip-flop: the names of its state and of the inverse, its next state, clock pin, asynchronous clear and preset."""
 
     state: str
     inverse: str
     next_state: BooleanFunction
     clock: str
-    rising: bool
     clear: BooleanFunction | None
     preset: BooleanFunction | None
 
@@ -229,8 +225,7 @@ def _register(group: Group, cell: str) -> Register:
     if clock is None or len(clock.names) != 1 or next_state is None:
         raise ParameterError(f"the netlist must hold flip-flops of one clock, not {cell}")
     clear, preset = (_function(group.values.get(key)) for key in ("clear", "preset"))
-    rising = bool(clock({clock.names[0]: np.array(True)}))
-    return Register(state, inverse, next_state, clock.names[0], rising, clear, preset)
+    return Register(state, inverse, next_state, clock.names[0], clear, preset)
 
 
 def _pin(group: Group, cell: str, root: Group, templates: dict[str, Group]) -> Pin | None:

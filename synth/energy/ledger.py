@@ -95,16 +95,15 @@ class Ledger:
         return float(energies @ count) * self.library.energy
 
     def clock(self, rows: Ints) -> float:
-        """The clock's net and pins; a flip-flop is in the state before its active edge, and in the one after at the
-        other edge."""
+        """The clock's net and pins. One edge meets the state after a step and the other the state before the next one,
+        which is the same."""
         total = self.network.clock_load * self.library.capacitance * self.voltage**2 * self.cycles
-        for kind, _, before, after, count in self._by_kind(rows):
+        for kind, _, _, after, count in self._by_kind(rows):
             register = kind.cell.register
             if register is None or kind.pin is not None or not len(count):
                 continue
             arcs = kind.cell.pins[register.clock].power
-            rising, falling = (before, after) if register.rising else (after, before)
-            shares = clock_shares(kind, rising)[0], clock_shares(kind, falling)[1]
+            shares = clock_shares(kind, after)
             total += self._sum(
                 arcs, np.zeros((1, len(arcs))), np.zeros(1), np.zeros(len(count), np.intp), shares, count
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,10 @@ def write_saif(
 ) -> None:
     """Write what the nets of a netlist did while its energy was measured.
 
-    Each named bit gets T0 and T1, the time that it is 0 and 1 (as at the ends of cycles), TX = 0, TC, its toggles, and
+    The nets of the netlist are written by their names, and each cell as an instance whose nets are its pins. Tools find
+    them by these names, which Yosys' ``rename -enumerate`` makes the same in the JSON and in Verilog.
+
+    Each gets T0 and T1, the time that it is 0 and 1 (as at the ends of cycles), TX = 0, TC, its toggles, and
     IG, those that glitches add (0 without). The clock has a high and a low phase in each cycle.
 
     Parameters
@@ -59,9 +63,15 @@ def write_saif(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "inverter.saif")
     ...     synth.write_saif(path, netlist, energy, top="inverter", period_ns=2)
-    ...     print(*(line for line in path.read_text().splitlines() if "TC" in line), sep="\\n")
+    ...     print(*path.read_text().splitlines()[2:10], sep="\\n")
+    (INSTANCE inverter
+      (NET
         (a (T0 2000) (T1 6000) (TX 0) (TC 2) (IG 0))
         (y (T0 6000) (T1 2000) (TX 0) (TC 2) (IG 0))
+      )
+      (INSTANCE gate
+        (NET
+          (A (T0 2000) (T1 6000) (TX 0) (TC 2) (IG 0))
     """
     if isinstance(period_ns, bool) or not isinstance(period_ns, int | float):
         raise TypeError(f"period_ns must be a number of nanoseconds, not {period_ns!r}")
@@ -71,41 +81,61 @@ def write_saif(
     activity = energy.activity
     if glitches and activity.events is None:
         raise ParameterError("energy must be measured with glitches for a SAIF file with glitches, not without")
-    cycles = energy.cycles
-    nets: dict[str, str] = {}
-    named = {**{name: item["bits"] for name, item in netlist["netnames"].items()}}
-    named.update({name: item["bits"] for name, item in netlist["ports"].items()})
-    for name, bits in named.items():
-        for place, bit in enumerate(bits):
-            if bit in activity.clock:
-                t1, toggles, extra = cycles * period // 2, 2 * cycles, 0
-            elif bit in activity.toggles:
-                t1 = activity.ones[bit] * period
-                toggles = activity.toggles[bit]
-                extra = 0
-                if glitches and activity.events is not None:
-                    extra = activity.events[bit] - toggles
-                    toggles = activity.events[bit]
-            else:  # a constant, or a net that neither an input nor a cell drives
-                continue
-            label = _escaped(name if len(bits) == 1 else f"{name}[{place}]")
-            nets[label] = f"(T0 {cycles * period - t1}) (T1 {t1}) (TX 0) (TC {toggles}) (IG {extra})"
+    named = {name: item["bits"] for name, item in (*netlist["netnames"].items(), *netlist["ports"].items())}
+    nets = {
+        name if len(bits) == 1 else f"{name}[{place}]": bit
+        for name, bits in named.items()
+        for place, bit in enumerate(bits)
+    }
+    text = _Text(energy, period, glitches)
     lines = [
         '(SAIFILE (SAIFVERSION "2.0") (DIRECTION "backward") (DESIGN) (VENDOR "polymac") (PROGRAM_NAME "polymac")',
-        f"(DIVIDER / ) (TIMESCALE 1 ps) (DURATION {cycles * period})",
+        f"(DIVIDER / ) (TIMESCALE 1 ps) (DURATION {energy.cycles * period})",
         f"(INSTANCE {_escaped(top)}",
-        "  (NET",
-        *(f"    ({label} {text})" for label, text in nets.items()),
-        "  )",
-        "))",
-        "",
+        *text.nets("  ", nets),
     ]
+    for name, cell in netlist["cells"].items():
+        pins = {pin: bit for pin, bits in cell["connections"].items() for bit in bits}
+        lines += [f"  (INSTANCE {_escaped(name)}", *text.nets("    ", pins), "  )"]
+    lines += ["))", ""]
     try:
         Path(path).write_text("\n".join(lines), encoding="utf-8")
     except OSError as error:
         raise ParameterError(
             f"path must be a file that can be written, not {fspath(path)!r}: {error.strerror}"
         ) from None
+
+
+@dataclass(frozen=True)
+class _Text:
+    """The entries of nets, with a clock of a period in ps."""
+
+    energy: Energy
+    period: int
+    glitches: bool
+
+    def nets(self, indent: str, bits: Mapping[str, int | str]) -> list[str]:
+        """The entries of names and their bits; constants, and what neither an input nor a cell drives, have none."""
+        entries = ((name, self._entry(bit)) for name, bit in bits.items())
+        return [
+            f"{indent}(NET",
+            *(f"{indent}  ({_escaped(name)} {entry})" for name, entry in entries if entry),
+            f"{indent})",
+        ]
+
+    def _entry(self, bit: int | str) -> str:
+        activity, cycles = self.energy.activity, self.energy.cycles
+        if not isinstance(bit, int) or (bit not in activity.toggles and bit not in activity.clock):
+            return ""
+        extra = 0
+        if bit in activity.clock:
+            high, toggles = cycles * self.period // 2, 2 * cycles
+        else:
+            high, toggles = activity.ones[bit] * self.period, activity.toggles[bit]
+            if self.glitches and activity.events is not None:
+                extra = activity.events[bit] - toggles
+        low = cycles * self.period - high
+        return f"(T0 {low}) (T1 {high}) (TX 0) (TC {toggles + extra}) (IG {extra})"
 
 
 def _escaped(name: str) -> str:

@@ -73,12 +73,12 @@ def faults_of(design: Design, netlist: Netlist) -> list[Fault]:
 
 
 def _place(lines: Sequence[str], cell: Cell) -> tuple[int, str]:
-    """The line of Verilog that a cell comes from, and not those of the instances that hold it."""
+    """The line of Verilog that a cell comes from, not the lines of the instances that hold it."""
     line, text = 0, cell["type"]
     for number in re.findall(r":(\d+)\.", cell["attributes"].get("src", "")):
         found = lines[int(number) - 1].strip()
         if found.startswith(("assign", "wire", "always", "if")):
-            # A register is at its "always"; what it is follows.
+            # A register is at its "always"; what it is assigned follows.
             line = int(number) + found.startswith("always")
             text = lines[line - 1].strip().rstrip(";").removeprefix("assign ")
     return line, text

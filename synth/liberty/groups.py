@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 
 from ...golden.formats import ParameterError
 
-_TOKEN = re.compile(
-    r"\s+|/\*.*?\*/|//[^\n]*|\\\r?\n|(\"(?:[^\"\\]|\\.)*\"|[{}();:,]|[^\s{}();:,\"\\/]+|[\\/])", re.DOTALL
-)
-_BRACE = re.compile(r"/\*.*?\*/|\"(?:[^\"\\]|\\.)*\"|[{}]", re.DOTALL)
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_TOKEN = re.compile(rf"\s+|/\*.*?\*/|//[^\n]*|\\\r?\n|({_STRING}|[{{}}();:,]|[^\s{{}}();:,\"\\/]+|[\\/])", re.DOTALL)
+# All up to the next brace at once, since what is passed over is most of a library.
+_BRACE = re.compile(rf"(?:[^{{}}\"/]++|{_STRING}|/\*.*?\*/|//[^\n]*|/(?![*/]))*+([{{}}])", re.DOTALL)
 _FOLD = re.compile(r"\s*\\\r?\n\s*")
 
 
@@ -59,11 +59,11 @@ class _Reader:
         """Go behind the brace that ends the group."""
         depth = 1
         while depth:
-            match = _BRACE.search(self.text, self.place)
+            match = _BRACE.match(self.text, self.place)
             if match is None:
                 raise _CutError
             self.place = match.end()
-            depth += {"{": 1, "}": -1}.get(match[0], 0)
+            depth += 1 if match[1] == "{" else -1
 
     def group(self, kind: str, name: str) -> Group:
         """The group that begins here, up to its end."""

@@ -30,7 +30,7 @@ _CONTROL = ("clk", "rst", "en")
 
 @dataclass(frozen=True)
 class Proof:
-    """What came of a proof.
+    """The outcome of a proof.
 
     Attributes
     ----------
@@ -82,8 +82,8 @@ def prove_product(design: Design, a: Shape, b: Shape, *, timeout: float = TIMEOU
     """Whether ``y`` is the product of ``a`` and ``b``, by induction over the bits of b.
 
     Proven are a · 0 = 0 and, for each bit j of b and all numbers b below 2**j, that setting the bit adds a · 2**j to y (the
-    sign bit: subtracts it). Every b is reached from 0 so. Each of these questions is about one addition, whose operands are
-    numbers that both sides compute alike, and so much easier than whether two multipliers are equal.
+    sign bit: subtracts it). Every b is reached from 0 in this way. Each question is about one addition, whose operands both
+    sides compute alike, and is therefore much easier than whether two multipliers are equal.
 
     Parameters
     ----------
@@ -124,8 +124,8 @@ def prove_pipeline(pipelined: Design, combinational: Design, *, timeout: float =
     """Whether a pipeline gives, ``latency`` enabled cycles later, what its combinational unit gives; from any state.
 
     Proven are that with en = 0 no register changes, and that for any contents of the registers ``latency`` cycles with
-    en = 1 give the combinational result of the inputs of the first, whatever the inputs of the others. The first makes the
-    cycles with en = 0 of no consequence, so that the second holds for every pattern of stalls. Reset is 0 in both.
+    en = 1 give the combinational result of the inputs of the first, for any inputs of the others. By the first, cycles
+    with en = 0 change nothing, so that the second holds for every pattern of stalls. Reset is 0 in both.
 
     Raises
     ------
@@ -319,12 +319,12 @@ def _ask(jobs: Sequence[Job], inputs: Mapping[str, int], method: str, timeout: f
 
 
 def _verdict(job: Job, outcome: Outcome) -> int | None:
-    """None where ABC says that both are equal, else the inputs at which they differ.
+    """None where ABC finds both equal, else the inputs at which they differ.
 
     Raises
     ------
     SynthesisError
-        ABC says neither.
+        ABC gave neither answer.
     """
     if different := _DIFFERENT.search(outcome.log):
         return int(different[1], 16)

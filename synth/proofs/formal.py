@@ -36,7 +36,7 @@ _BIT = re.compile(r"^(\w+)(?:\[(\d+)\])?@(\d+)=([01])$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Monitor:
-    """A design, and what is watched of it.
+    """A design, and the properties that are watched.
 
     Parameters
     ----------
@@ -91,14 +91,14 @@ class Verdict:
     method : str
         "induction", "invariant", "search" or "structure".
     depth : int or None
-        None: in every cycle of every run, or as the design's structure shows. Else it holds in the first so many cycles,
-        and nothing is known of later ones; or it fails in the last of so many.
+        None: the verdict is for every cycle of every run, or follows from the design's structure. Else the property holds
+        in the first ``depth`` cycles, and nothing is known of later ones; or it fails in the last of ``depth`` cycles.
     seconds : float
         Time of the proof itself.
     trace : tuple of dict
         Where it fails: the inputs from the first cycle to the one in which it does not hold.
     reason : str
-        More of it in words, where there is more.
+        Further explanation, where there is any.
     """
 
     claim: str
@@ -148,7 +148,7 @@ def prove(
     check_int("depth", depth, 1)
     questions = sum(len(monitor.properties) for monitor in given)
     workers = Workers(jobs, timeout)
-    # The limit of a process is for the worst case; ABC keeps that of each question itself.
+    # The process's limit is for the worst case; ABC keeps each question's limit itself.
     workers.timeout = 4 * questions * timeout + 60
     verdicts = []
     for monitor, outcome in zip(given, workers.run([_job(m, timeout, depth) for m in given]), strict=True):
@@ -173,8 +173,8 @@ def _job(monitor: Monitor, timeout: float, depth: int) -> Job:
         "write_aiger -zinit -symbols model.aig",
     )
     limit = max(1, round(timeout))
-    # Where the base fails, what follows is of no account. What is 0 whatever the inputs are is for ``sat`` to say, which
-    # leaves all else as it is.
+    # Where the base fails, what follows does not matter. ``sat`` decides outputs that are 0 for all inputs, and changes
+    # nothing else.
     script = "".join(
         f"echo {_MARK} {index}; read model.aig; cone -O {index} -R 1; scleanup; "
         f"bmc3 -F {_INDUCTION} -T {limit}; print_status; write_cex -n /dev/stdout; echo {_STEP_MARK}; "
@@ -193,7 +193,7 @@ def _verdicts(monitor: Monitor, outcome: Outcome) -> Iterator[Verdict]:
         seconds = round(sum(map(float, _SECONDS.findall(answer))), 3)
         base, _, rest = answer.partition(_STEP_MARK)
         failing = next((part for part in (base, rest) if STATUS.findall(part) == ["0"]), None)
-        # In so many cycles nothing fails; the last search goes furthest.
+        # Nothing fails in this many cycles; the last search goes furthest.
         searched = [int(cycles) for cycles in _SEARCHED.findall(answer)]
         if failing is not None:
             trace = _trace(monitor, failing)

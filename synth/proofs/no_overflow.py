@@ -31,7 +31,7 @@ def prove_no_overflow(
       :meth:`polymac.golden.Format.fraction` gives them), in a register wide enough for ``max_k`` of the greatest;
     * no addition, subtraction, multiplication or shift on the way from the operands to the register loses a bit: what is
       read of its result, extended by its sign if it has one (of a difference: with or without), is the result at the
-      operation's full width. This is of what is written as an operation; adders made of gates (``architecture`` booth and
+      operation's full width. This covers what is written as an operation; adders made of gates (``architecture`` booth and
       tree) are modulo 2**width by intention.
 
     Both are inductive with the bound max_k · greatest product on the sum, which is proven with the first. A product with a
@@ -43,7 +43,7 @@ def prove_no_overflow(
         With an integer accumulator that wraps, or an exact one; of scalar formats of up to 8 bits, dense, without pipeline
         registers.
     design : Design, optional
-        What is generated of it, unless that is to be something else.
+        What is proven instead of the design generated from it.
     max_k : int, optional
         Products; the guarantee of the accumulator unless given.
     timeout, depth
@@ -56,25 +56,27 @@ def prove_no_overflow(
     SynthesisError
         As :func:`.formal.prove`.
     """
-    how = mac.how
-    exact = isinstance(how, ExactSum) or (isinstance(how, IntegerSum) and how.overflow == "wrap")
+    accumulator = mac.accumulator
+    exact = isinstance(accumulator, ExactSum) or (
+        isinstance(accumulator, IntegerSum) and accumulator.overflow == "wrap"
+    )
     if not exact:
         raise ParameterError(
-            f"mac must have an exact sum or one that wraps, not acc={mac.parameters['acc']}: {how.policy}"
+            f"mac must have an exact sum or one that wraps, not acc={mac.parameters['acc']}: {accumulator.description}"
         )
-    for fmt in (how.a, how.b):
+    for fmt in (accumulator.a, accumulator.b):
         if not isinstance(fmt, Format) or fmt.width > MAX_OPERAND_BITS:
             raise ParameterError(f"mac must have scalar operands of at most {MAX_OPERAND_BITS} bits, not {fmt}")
     for name, value, wanted in (
         ("stages", mac.stages, 0),
         ("interleave", mac.interleave, 1),
-        ("sparse", how.sparse, False),
+        ("sparse", accumulator.sparse, False),
     ):
         if value != wanted:
             raise ParameterError(f"{name} must be {wanted} for a proof of the sum, not {value}")
-    guarantee = how.exact_k
+    guarantee = accumulator.exact_k
     assert guarantee is not None
-    max_k = check_int("max_k", guarantee if max_k is None else max_k, how.products)
+    max_k = check_int("max_k", guarantee if max_k is None else max_k, accumulator.products)
     observed = _observed(mac, generate(mac, "mac") if design is None else design)
     return prove(_monitor(mac, observed, max_k), timeout=timeout, depth=depth)
 
@@ -120,9 +122,9 @@ class _Values:
 def _observed(mac: Mac, design: Design) -> Design:
     """The MAC with its running sum and the operations that lose bits as outputs."""
     net = Netlist.of(design)
-    how = mac.how
-    register = net.module["netnames"]["acc" if how.state_is_code else "state"]["bits"]
-    total = register[: how.sum_bits] if isinstance(how, ExactSum) else register
+    accumulator = mac.accumulator
+    register = net.module["netnames"]["acc" if accumulator.state_is_encoded else "state"]["bits"]
+    total = register[: accumulator.sum_bits] if isinstance(accumulator, ExactSum) else register
     lost = [bit for cell in _operations(net, register) for bit in _loses(net, cell)]
     outputs = {_SUM: total} | ({_LOST: lost} if lost else {})
     ports = list(design.metadata["ports"])
@@ -153,7 +155,7 @@ def _operations(net: Netlist, register: list[Bit]) -> Iterator[Cell]:
             yield cell
 
 
-#: Bits that hold any result of operands of so many bits.
+#: Bits that hold any result of operands of the given widths.
 _FULL_WIDTH = {
     "$add": lambda a, b: max(a, b) + 1,
     "$sub": lambda a, b: max(a, b) + 1,
@@ -189,7 +191,7 @@ def _loses(net: Netlist, cell: Cell) -> list[Bit]:
 
 
 def _differs(net: Netlist, whole: list[Bit], kept: list[Bit], *, signed: int) -> list[Bit]:
-    """A bit that is 1 where a number is another one than its lowest bits are, read with or without a sign."""
+    """A bit that is 1 where a number differs from its lowest bits, read with or without a sign."""
     differs = net.fresh(1)
     parameters = {"A_SIGNED": signed, "A_WIDTH": len(whole), "B_SIGNED": signed, "B_WIDTH": len(kept), "Y_WIDTH": 1}
     net.add("$ne", parameters, {"A": whole, "B": kept, "Y": differs}, "Y")
@@ -198,18 +200,22 @@ def _differs(net: Netlist, whole: list[Bit], kept: list[Bit], *, signed: int) ->
 
 def _monitor(mac: Mac, design: Design, max_k: int) -> Monitor:
     """The same products added up beside the MAC, and how many they are."""
-    how = mac.how
-    assert isinstance(how.a, Format) and isinstance(how.b, Format)
-    a, b = _Values.of(how.a), _Values.of(how.b)
-    unit = Fraction(2) ** how.quantum if isinstance(how, ExactSum) else Fraction(1, 1 << how.out.frac_bits)
+    accumulator = mac.accumulator
+    assert isinstance(accumulator.a, Format) and isinstance(accumulator.b, Format)
+    a, b = _Values.of(accumulator.a), _Values.of(accumulator.b)
+    unit = (
+        Fraction(2) ** accumulator.quantum
+        if isinstance(accumulator, ExactSum)
+        else Fraction(1, 1 << accumulator.out.frac_bits)
+    )
     weight = a.unit * b.unit / unit
     assert weight.denominator == 1
     greatest = a.greatest * b.greatest * int(weight)
-    bits = (greatest * (max_k + how.products)).bit_length() + 2
-    count_bits = (max_k + how.products).bit_length()
+    bits = (greatest * (max_k + accumulator.products)).bit_length() + 2
+    count_bits = (max_k + accumulator.products).bit_length()
     body = a.function("value_of_a") + b.function("value_of_b")
     terms, special = [], []
-    for lane in range(how.products):
+    for lane in range(accumulator.products):
         for side, values in (("a", a), ("b", b)):
             code = f"{side}[{lane * values.fmt.width} +: {values.fmt.width}]"
             body += f"  wire [{values.bits}:0] {side}_{lane} = value_of_{side}({code});\n"
@@ -222,7 +228,7 @@ def _monitor(mac: Mac, design: Design, max_k: int) -> Monitor:
   reg [{count_bits - 1}:0] count = 0;
   reg outside = 0;
   wire step = en & valid;
-  wire [{count_bits - 1}:0] next_count = (clear ? {count_bits}'d0 : count) + {how.products};
+  wire [{count_bits - 1}:0] next_count = (clear ? {count_bits}'d0 : count) + {accumulator.products};
   wire next_outside = special | !clear & outside | next_count > {max_k};
   always @(posedge clk) if (rst) begin
     total <= 0;
@@ -236,7 +242,7 @@ def _monitor(mac: Mac, design: Design, max_k: int) -> Monitor:
   wire signed [{bits - 1}:0] bound = count * $signed({bits}'d{greatest});
   wire known = outside | ($signed({_SUM}) == total & count <= {max_k} & total <= bound & total >= -bound);
 """
-    if not how.out.signed and isinstance(how, IntegerSum):
+    if not accumulator.out.signed and isinstance(accumulator, IntegerSum):
         body = body.replace(f"$signed({_SUM})", f"$signed({{1'b0, {_SUM}}})")
     properties = {f"the accumulator is the sum of up to {max_k} products": "known"}
     if any(port["name"] == _LOST for port in design.metadata["ports"]):

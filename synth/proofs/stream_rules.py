@@ -31,7 +31,7 @@ def prove_streams(
 
     Of each output stream:
 
-    * ``valid`` that met no ``ready`` stays (but for a reset, which ends it);
+    * ``valid`` that met no ``ready`` stays, unless there is a reset;
     * the payload stays meanwhile;
     * no combinational path leads from the ``ready`` of any stream to ``valid`` or to the payload: neither waits for a
       ``ready``, so that a sink may wait for ``valid`` without a combinational loop.
@@ -63,7 +63,7 @@ def prove_streams(
     assumed = [stream for stream in streams if stream.is_input] if lawful_inputs else []
     lines = [_memory(design.metadata, stream) for stream in (*sources, *assumed)]
     broken = " || ".join(f"!{stream.name}_stays || !{stream.name}_stable" for stream in assumed) or "1'b0"
-    # Whatever follows an input that breaks the rules is of no account.
+    # What follows an input that breaks the rules does not matter.
     lines += [
         "  reg lawful = 1;",
         f"  wire lawful_now = lawful & !({broken});",

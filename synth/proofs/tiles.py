@@ -3,7 +3,7 @@ its results, and counts all others.
 
 Sums modulo 2**bits depend on no higher bits of operands and accumulators: with one bit most of the datapath drops out of
 the proof. It is enough, since a product that is missing, is added twice or is of another tile changes the sum's last bit
-for some operands; more bits take longer and tell three times from once.
+for some operands; more bits take longer and distinguish a product added three times from one added once.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ def prove_tiles(
 ) -> list[Verdict]:
     """Whether each tile of an array gives its own results, each once and in order, under any stalls and resets.
 
-    Output stationary, proven are: there is no beat of ``c`` but of a tile whose operands were all taken; the tiles in
+    Output stationary, proven are: each beat of ``c`` is of a tile whose operands were all taken; the tiles in
     flight are at most ⌈latency / rows⌉ + 1; every row that is last, and no other, has ``last``; and for each element of C,
     that the one of any tile is the sum of the products of that tile's operands, modulo 2**bits.
 
-    Weight stationary: there is no beat of ``c`` but of a beat of ``a``; those in flight are at most latency + 1; no tile
+    Weight stationary: each beat of ``c`` is of a beat of ``a``; those in flight are at most latency + 1; no tile
     starts before its plane is complete, and at most one complete plane waits; a beat of ``p`` is taken with each beat of
     ``a`` that asks for one, and with no other; and for each column, that the beat of ``c`` of any beat of ``a`` is, modulo
     2**bits, what it makes of the weights of its tile's plane, and is ``last`` where it was.
 
     Both: with something in flight ``c`` is valid at the latest after as many cycles as the latency, and with all inputs
-    valid and ``c`` ready, operands are taken at the latest after rows + 1. Nothing gets stuck so.
+    valid and ``c`` ready, operands are taken at the latest after rows + 1. So nothing gets stuck.
 
     Parameters
     ----------
     array : Array
         Of fixed-point operands, with an accumulator that wraps.
     design : Design, optional
-        What is generated of it, unless that is to be something else.
+        What is proven instead of the design generated from it.
     bits : int
         Bits of the results that are compared.
     results : bool
-        Whether the values of the results are proven, too: what takes long.
+        Whether the values of the results are proven, too, which takes long.
     timeout, depth, jobs
         As of :func:`.formal.prove`.
 
@@ -59,12 +59,17 @@ def prove_tiles(
     SynthesisError
         As :func:`.formal.prove`.
     """
-    how = array.how
-    if not (isinstance(how, IntegerSum) and how.overflow == "wrap" and how.a.kind == how.b.kind == "fixed"):
+    accumulator = array.accumulator
+    if not (
+        isinstance(accumulator, IntegerSum)
+        and accumulator.overflow == "wrap"
+        and accumulator.a.kind == accumulator.b.kind == "fixed"
+    ):
         raise ParameterError(
-            f"array must be of fixed-point operands with a sum that wraps, not of {how.a} × {how.b}: {how.policy}"
+            f"array must be of fixed-point operands with a sum that wraps, not of {accumulator.a} × {accumulator.b}: "
+            f"{accumulator.description}"
         )
-    check_int("bits", bits, 1, how.out.width)
+    check_int("bits", bits, 1, accumulator.out.width)
     design = generate(array, "array") if design is None else design
     if array.dataflow == "os":
         monitors = [_output_stationary(array, design)]
@@ -78,12 +83,16 @@ def prove_tiles(
 
 def _products(array: Array, row: int, column: int, weights: str = "") -> list[str]:
     """The products of one processing element and beat; ``weights`` names what stands for ``b_data``."""
-    how = array.how
+    accumulator = array.accumulator
     terms = []
-    for lane in range(how.lanes):
-        a = _element("a_data", how.a_element.width, row * how.lanes + lane, how.a_element.signed)
-        place = lane if weights else column * how.lanes + lane
-        terms.append(f"{a} * {_element(weights or 'b_data', how.b_element.width, place, how.b_element.signed)}")
+    for lane in range(accumulator.lanes):
+        a = _element(
+            "a_data", accumulator.a_element.width, row * accumulator.lanes + lane, accumulator.a_element.signed
+        )
+        index = lane if weights else column * accumulator.lanes + lane
+        terms.append(
+            f"{a} * {_element(weights or 'b_data', accumulator.b_element.width, index, accumulator.b_element.signed)}"
+        )
     return terms
 
 
@@ -149,7 +158,7 @@ def _output_element(array: Array, design: Design, row: int, column: int, bits: i
     """Of a tile that ``choose`` picks at its first beat, one element of C is added up beside the array. It is to leave in
     its row when the results of all tiles before it have left, and not before its operands are complete."""
     body, most = _tiles_in_flight(array)
-    code = f"c_data[{column * array.how.out.width} +: {bits}]"
+    code = f"c_data[{column * array.accumulator.out.width} +: {bits}]"
     body += (
         _row_counter(array)
         + _count("before", most)
@@ -209,18 +218,18 @@ def _weight_stationary(array: Array, design: Design) -> Monitor:
 def _weight_column(array: Array, design: Design, column: int, bits: int) -> Monitor:
     """The weights of a plane that ``choose`` picks at its first beat are kept beside the array, and of the tile that is to
     use it, a vector that ``choose_vector`` picks: the result of this one is to leave when all before it have left."""
-    how = array.how
+    accumulator = array.accumulator
     body, most = _beats_in_flight(array)
-    width = how.b_element.width * how.lanes
+    width = accumulator.b_element.width * accumulator.lanes
     weights = f"b_data[{column * width} +: {width}]"
-    sums = [f"a_add ? $signed(p_data[{column * how.out.width} +: {bits}]) : {bits}'sd0"]
+    sums = [f"a_add ? $signed(p_data[{column * accumulator.out.width} +: {bits}]) : {bits}'sd0"]
     for row in range(array.rows):
         body += f"  reg [{width - 1}:0] weights_{row} = 0;\n"
         body += (
             f"  always @(posedge clk) if (load & plane_row == {row} & (chosen | filling)) weights_{row} <= {weights};\n"
         )
         sums += _products(array, row, column, f"weights_{row}")
-    code = f"c_data[{column * how.out.width} +: {bits}]"
+    code = f"c_data[{column * accumulator.out.width} +: {bits}]"
     body += (
         _count("before", most)
         + _count("planes_before", 1)

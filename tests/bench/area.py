@@ -15,11 +15,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from history import History, add_option
+
 from polymac import hdl, synth
 from polymac.cli.output import json_text, print_table, progress
 from polymac.hdl.integer.product import ARCHITECTURES
 from polymac.synth import Record, Result
 
+HISTORY = History("area")
 FULL = {"rounding": "port"}
 FLUSH = {"subnormals": "flush", "flags": False}
 UNPACKED = {"out": "unpacked"}
@@ -182,16 +185,26 @@ def main() -> None:
     parser.add_argument("--fpga", action="store_true", help="the FPGAs instead of nangate45")
     parser.add_argument("--only", metavar="TEXT", default="", help="only the rows whose work contains this")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all records there")
+    add_option(parser)
     arguments = parser.parse_args()
+    HISTORY.file = arguments.history
     plain: list[dict[str, Any]] = []
     if arguments.fpga:
         for target in FPGAS:
             on_fpga = [measure_fpga(fmt, target) for fmt in FPGA_FORMATS if arguments.only in fmt]
             print_fpga(target, on_fpga)
+            for item in on_fpga:
+                luts = item.result.best_area.area_luts
+                assert luts is not None
+                HISTORY.add(f"{item.fmt} on {target}", luts, "LUT")
             plain += [{"format": item.fmt, "plain": asdict(item.plain)} | asdict(item.result) for item in on_fpga]
     else:
         measured = [measure(row) for row in ROWS if arguments.only in row.work]
         print_asic(measured)
+        for item in measured:
+            for name, record in (("least", item.least), ("fast", item.fast)):
+                if record is not None and record.area_um2 is not None:
+                    HISTORY.add(f"{item.row.work}, {name}", record.area_um2, "µm²")
         plain = [item.plain() for item in measured]
     if arguments.json:
         arguments.json.write_text(json_text(plain), encoding="utf-8")

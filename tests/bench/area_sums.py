@@ -28,17 +28,19 @@ from typing import Any, Literal
 
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib.wiring import In, Out
+from history import History, add_option
 
 from polymac import golden, hdl, synth
 from polymac.cli.output import json_text, print_table, progress
 from polymac.hdl.arrays.output_stationary import OutputElement
 from polymac.hdl.integer.sum_of_products import sum_of_products
 from polymac.hdl.sums.fixed import FixedSum, sum_bits
-from polymac.hdl.sums.select import summation
+from polymac.hdl.sums.select import accumulator
 from polymac.synth import Record, Target
 from polymac.synth.area.recipes import CARRY_CHAIN_RECIPES, FULL_ADDER_RECIPES, TWO_INPUT_RECIPES
 from polymac.synth.area.targets import Count
 
+HISTORY = History("area_sums")
 Figure = Literal["gates", "area_um2", "luts"]
 
 #: Gates of two inputs, as others count them.
@@ -125,7 +127,7 @@ def fused(fmt: str, architecture: str) -> hdl.Dot:
 
 def processing_element(architecture: str) -> OutputElement:
     """What an output-stationary array of int8 with sums of 32 bits is made of."""
-    return OutputElement(how=summation(a="int8", b="int8", acc="int32", architecture=architecture), stages=0)
+    return OutputElement(accumulator=accumulator(a="int8", b="int8", acc="int32", architecture=architecture), stages=0)
 
 
 _GATES = ("booth", "baugh_wooley")
@@ -294,9 +296,14 @@ def main() -> None:
     parser.add_argument("--only", metavar="TEXT", default="", help="only the rows whose work contains this")
     parser.add_argument("--jobs", metavar="N", type=int, default=2, help="recipes at a time")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all records there")
+    add_option(parser)
     arguments = parser.parse_args()
+    HISTORY.file = arguments.history
     measured = [measure(row, arguments.jobs) for row in ROWS if arguments.only in row.work]
     print_rows(measured)
+    for item in measured:
+        unit = {"gates": "gates", "area_um2": "µm²", "luts": "LUT"}[item.row.figure]
+        HISTORY.add(f"{item.row.work} on {item.row.target.name}", item.value, unit)
     if arguments.json:
         plain: list[dict[str, Any]] = [
             {

@@ -11,6 +11,7 @@ import os
 # Before NumPy starts the BLAS's threads.
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
 
+import argparse
 import importlib.util
 import statistics
 import time
@@ -18,12 +19,14 @@ import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
+from history import History, add_option
 
 from polymac import golden
 from polymac.golden.formats.accumulation import Aligned, Exact, Rounded
 from polymac.golden.sums.gemm import gemm
 from polymac.golden.sums.xnor import pack_bits, xnor_gemm
 
+HISTORY = History("gemm")
 ROUNDS = 7
 
 
@@ -45,6 +48,8 @@ def compare(name: str, ours: Callable[[], object], theirs: Callable[[], object],
         f"{name:60} {mine * 1e3:9.1f} ms, other {other * 1e3:11.1f} ms, ratio {other / mine:7.3g} "
         f"({min(ratios):.3g} … {max(ratios):.3g})"
     )
+    HISTORY.add(name.partition(" / ")[0], mine * 1e3, "ms")
+    HISTORY.add(name, other / mine, "ratio")
 
 
 def fields(code: int) -> tuple[int, int, int]:
@@ -92,6 +97,9 @@ def plain_gemm(a: list[list[int]], columns: list[list[int]]) -> list[list[float]
 
 def main() -> None:
     """Print the comparisons, then the peak memory of a large product."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_option(parser)
+    HISTORY.file = parser.parse_args().history
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     generator = np.random.default_rng(1)
     print(f"one core, NumPy {np.__version__}, {ROUNDS} rounds")
@@ -118,11 +126,11 @@ def main() -> None:
     x, y = golden.encode(generator.standard_normal((2, 256, 256)), fp16)
     h100 = Aligned(16, 25)
     rows, columns = x[:2].tolist(), y.T.tolist()
-    found = golden.decode(gemm(x, y, "fp16", "fp16", accumulate=h100), "fp32")
+    found = golden.decode(gemm(x, y, "fp16", "fp16", acc=h100), "fp32")
     np.testing.assert_array_equal(found[:2], plain_gemm(rows, columns))
     compare(
         "fp16 256³, aligned (H100) / plain Python loop (2 rows, × 128)",
-        lambda: gemm(x, y, "fp16", "fp16", accumulate=h100),
+        lambda: gemm(x, y, "fp16", "fp16", acc=h100),
         lambda: plain_gemm(rows, columns),
         128,
     )
@@ -134,7 +142,7 @@ def main() -> None:
             if (name, style) != ("fp32", Rounded("fp32")):
                 compare(
                     f"{name} 256³, {style.__class__.__name__} / float64 matmul",
-                    lambda left=left, right=right, fmt=fmt, style=style: gemm(left, right, fmt, fmt, accumulate=style),
+                    lambda left=left, right=right, fmt=fmt, style=style: gemm(left, right, fmt, fmt, acc=style),
                     lambda reals=reals: reals[0] @ reals[1],
                 )
     if importlib.util.find_spec("torch"):
@@ -144,7 +152,7 @@ def main() -> None:
         tensors = torch.from_numpy(x.view(np.float16)), torch.from_numpy(y.view(np.float16))
         compare(
             f"fp16 256³, aligned (H100) / torch {torch.__version__} fp16 matmul",
-            lambda: gemm(x, y, "fp16", "fp16", accumulate=h100),
+            lambda: gemm(x, y, "fp16", "fp16", acc=h100),
             lambda: tensors[0] @ tensors[1],
         )
 
@@ -158,6 +166,8 @@ def main() -> None:
         f"int8 4096³ in {elapsed:.1f} s, peak memory beyond the operands {peak / 2**20:.0f} MiB, "
         f"of which the int64 result is {result.nbytes / 2**20:.0f} MiB"
     )
+    HISTORY.add("int8 4096³, exact", elapsed * 1e3, "ms")
+    HISTORY.add("int8 4096³, exact, memory", peak / 2**20, "MiB")
 
 
 if __name__ == "__main__":

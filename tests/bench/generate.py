@@ -15,8 +15,12 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from history import History, add_option
+
 from polymac import golden, hdl
 from polymac.cli.output import json_text, print_table, progress
+
+HISTORY = History("generate")
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,18 @@ def main() -> None:
     parser.add_argument("--dataflow", choices=("os", "ws"), default="os")
     parser.add_argument("--only", metavar="TEXT", default="", help="only the formats whose name contains this")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures there")
+    add_option(parser)
     given = parser.parse_args()
+    HISTORY.file = given.history
     names = [name for name in (*golden.FORMATS, *golden.BLOCK_FORMATS) if given.only in name and is_operand(name)]
     rows: list[Generated] = []
     with progress("generating") as report:
         for name in names:
             rows.append(generate(name, given.side, given.dataflow))
+            work = f"{name} {given.side} × {given.side} {given.dataflow}"
+            HISTORY.add(work, rows[-1].processor_seconds, "s")
+            HISTORY.add(f"{work}, Verilog", rows[-1].verilog_mb, "MB")
+            HISTORY.add(f"{work}, memory", rows[-1].memory_mb, "MB")
             if report is not None:
                 report(len(rows), len(names), name)
     figures = [[r.seconds, r.processor_seconds, r.verilog_mb, r.memory_mb] for r in rows]

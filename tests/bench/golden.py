@@ -9,6 +9,7 @@ compiles some of our loops; POLYMAC_NUMBA=0 shows NumPy's speed.
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import importlib.metadata
 import os
@@ -19,10 +20,12 @@ from types import ModuleType
 
 import ml_dtypes
 import numpy as np
+from history import History, add_option
 
 from polymac import golden
 from polymac.golden.arithmetic.operations import add, fma, multiply
 
+HISTORY = History("golden")
 COUNT = 1 << 21
 ROUNDS = 9
 #: Ours; numpy's or ml_dtypes' type; gfloat's name.
@@ -73,6 +76,8 @@ def compare(work: str, ours: Callable[[], object], peer: str, theirs: Callable[[
         f"{work:28} {speed:7.1f} M/s   {peer:10} {peer_speed:7.1f} M/s   ratio {ratio:6.2f} ({low:.2f} … {high:.2f})",
         flush=True,
     )
+    HISTORY.add(work, speed, "M/s")
+    HISTORY.add(f"{work} / {peer}", ratio, "ratio")
 
 
 def alone(work: str, ours: Callable[[], object]) -> None:
@@ -81,6 +86,7 @@ def alone(work: str, ours: Callable[[], object]) -> None:
     speeds = COUNT / np.array([seconds(ours) for _ in range(ROUNDS)]) / 1e6
     low, median, high = np.percentile(speeds, (25, 50, 75))
     print(f"{work:28} {median:7.1f} M/s   ({low:.1f} … {high:.1f})", flush=True)
+    HISTORY.add(work, median, "M/s")
 
 
 def products(generator: np.random.Generator) -> None:
@@ -180,6 +186,9 @@ def steps(generator: np.random.Generator) -> None:
 
 def main() -> None:
     """Print every comparison."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_option(parser)
+    HISTORY.file = parser.parse_args().history
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     versions = [f"Python {sys.version.split()[0]}"]

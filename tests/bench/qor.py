@@ -17,13 +17,17 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from history import History, add_option
 
 from polymac import hdl, synth
 from polymac.cli.output import json_text, print_table, progress
 from polymac.synth import Record
 
+HISTORY = History("qor")
 BASELINE = Path(__file__).with_name("qor_baseline.json")
 #: How many percent a unit may grow before that is an error.
 TOLERANCE = 3.0
@@ -77,6 +81,8 @@ def _cases() -> list[Case]:
     for name, fmt, options in trees:
         tree: dict[str, Any] = {"a": fmt, "b": fmt, "architecture": "tree"}
         cases.append(_multiplier(f"{name}, speed", "nangate45", speed, **tree, **options))
+    for name, recipe in (("int8", "plain area"), ("fp8_e4m3", area), ("fp16", area), ("fp32", area)):
+        cases.append(Case(f"{name} adder, area", partial(hdl.Adder, a=name), "nangate45", recipe, name != "fp32"))
     mac = hdl.Mac(a="int8", b="int8", acc="int32", architecture="booth")
     cases.append(Case("int8 MAC, area", lambda: mac, "nangate45", area))
     for target in ("xc7", "ice40", "ecp5"):
@@ -210,12 +216,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--baseline", metavar="FILE", type=Path, default=BASELINE, help="another baseline")
     parser.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count() or 1, help="worker processes")
     parser.add_argument("--json", action="store_true", help="print what was measured as JSON")
+    add_option(parser)
     given = parser.parse_args(arguments)
+    HISTORY.file = given.history
     cases = [case for case in CASES.values() if case.is_quick or given.all]
     if given.only is not None:
         cases = [case for case in CASES.values() if given.only in case.name]
     baseline = json.loads(given.baseline.read_text(encoding="utf-8")) if given.baseline.exists() else {}
     measured = measure(cases, given.jobs, None if given.fresh else baseline)
+    for name, item in measured.items():
+        unit, value = cost(item)
+        HISTORY.add(name, value, unit)
     if given.json:
         print(json_text(measured), end="")
     else:

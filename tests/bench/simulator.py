@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import resource
 import tempfile
 import time
 from collections.abc import Callable
 
 import numpy as np
+from history import History, add_option
 
 from polymac import golden, hdl, sim
+
+HISTORY = History("simulator")
 
 
 def main() -> None:
     """Print one line per multiplier: native simulator, golden model, and their ratio; then the arrays."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_option(parser)
+    HISTORY.file = parser.parse_args().history
     generator = np.random.default_rng(1)
     for name in ("int8", "fp8_e5m2", "int16", "fp16", "bf16"):
         fmt = golden.format(name)
@@ -26,6 +33,8 @@ def main() -> None:
             f"{name:9} native {million / native:6.1f} M/s, golden {million / reference:6.1f} M/s, "
             f"ratio {reference / native:5.2f}"
         )
+        HISTORY.add(f"{name} multiplier, native", million / native, "M/s")
+        HISTORY.add(f"{name} multiplier, native / golden", reference / native, "ratio")
 
     arrays()
 
@@ -43,10 +52,12 @@ def arrays() -> None:
             cycles = sim.gemm(unit, a, b, model=model).cycles
             runs.append(cycles / (time.process_time() - started))
         print(f"{side} × {side} int8 array: native {max(runs):,.0f} cycles/s")
+        HISTORY.add(f"{side} × {side} int8 array, native", max(runs), "cycles/s")
     unit = hdl.Array(a="int8", b="int8", rows=16, cols=16)
     with tempfile.TemporaryDirectory() as folder:
         short, long = (_children(unit, cycles, folder) for cycles in (1_000, 31_000))
     print(f"16 × 16 int8 array: cocotb {30_000 / (long - short):,.0f} cycles/s, every cycle checked")
+    HISTORY.add("16 × 16 int8 array, cocotb", 30_000 / (long - short), "cycles/s")
 
 
 def _children(unit: hdl.Array, cycles: int, folder: str) -> float:

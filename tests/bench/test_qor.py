@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 
@@ -14,6 +15,14 @@ from polymac import hdl
 @pytest.fixture(scope="module")
 def qor(script) -> ModuleType:
     return script("bench/qor")
+
+
+@pytest.fixture(autouse=True)
+def history(qor, tmp_path, monkeypatch):
+    """Where the figures of these tests go, and not to those of the benchmarks."""
+    file = tmp_path / "history.jsonl"
+    monkeypatch.setattr(sys.modules["history"], "DEFAULT", file)
+    return file
 
 
 def test_no_quick_unit_has_grown(qor, capsys):
@@ -52,9 +61,12 @@ def test_only_what_has_changed_is_synthesized(qor, monkeypatch):
     assert qor.inputs_sha256(changed, cases[1]) != measured["int8, area"]["inputs_sha256"]
 
 
-def test_two_units_against_the_committed_baseline(qor, capsys, tmp_path):
+def test_two_units_against_the_committed_baseline(qor, history, capsys, tmp_path):
     name = "fp4_e2m1 exact, area"
     assert qor.main(["--only", name, "--fresh"]) == 0
+    (figure,) = map(json.loads, history.read_text().splitlines())
+    assert (figure["bench"], figure["name"], figure["unit"]) == ("qor", name, "µm²")
+    assert figure["value"] == json.loads(qor.BASELINE.read_text())[name]["area_um2"]
     out, err = capsys.readouterr()
     assert (out.count("fp4_e2m1"), err) == (1, "")
     # The same unit against a baseline in which it was smaller.

@@ -61,6 +61,6 @@ def test_the_full_depth_has_a_register_at_every_place(bench: ModuleType) -> None
     for row in bench.rows():
         unit, deeper = row.make(row.most), row.make(row.most + 1)
         assert unit.latency + 1 == deeper.latency
-        how, registers = unit.how, (unit.stages if row.knob == "stages" else unit.interleave)
+        accumulator, registers = unit.accumulator, (unit.stages if row.knob == "stages" else unit.interleave)
         assert registers == row.most
-        assert row.most >= len(how.add_delays)
+        assert row.most >= len(accumulator.add_delays)

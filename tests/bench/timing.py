@@ -18,18 +18,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from history import History, add_option
+
 from polymac import hdl
 from polymac.cli.output import json_text, print_table, progress
 from polymac.synth.area.place_and_route import Timing, place_and_route
 
+HISTORY = History("timing")
 GOALS = (100, 150, 200)
-#: Measures a unit of that depth with so many seeds.
+#: ``measure(depth, seeds)``: a unit of that depth, by that many runs.
 Measure = Callable[[int, int], Timing]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One unit: how to make it with so many registers, and the number with which each of its places has one."""
+    """One unit: how to make it with a number of registers, and the number with which each of its places has one."""
 
     name: str
     knob: str
@@ -112,20 +115,22 @@ def dot(a: str, acc: str | None, lanes: int = 1, architecture: str = "operator")
 def mac(a: str, acc: str | None, architecture: str = "operator") -> Row:
     """A row of a Mac: by ``stages``, or by ``interleave`` where the addition has places for registers."""
     options: dict[str, Any] = {"a": a, "b": a, "acc": acc, "architecture": architecture}
-    how = hdl.Mac(**options).how
+    accumulator = hdl.Mac(**options).accumulator
     name = _name("mac", a, acc, 1, architecture)
-    if how.result_delays:
+    if accumulator.result_delays:
         return Row(name, "stages", 0, places(hdl.Mac(**options)) - 1, lambda n: hdl.Mac(**options, stages=n))
-    before = len(how.feed_delays) + 1
-    if len(how.add_delays) == 1:
+    before = len(accumulator.feed_delays) + 1
+    if len(accumulator.add_delays) == 1:
         return Row(name, "stages", 0, before, lambda n: hdl.Mac(**options, stages=n))
-    return Row(name, "interleave", 1, len(how.add_delays), lambda n: hdl.Mac(**options, stages=before, interleave=n))
+    return Row(
+        name, "interleave", 1, len(accumulator.add_delays), lambda n: hdl.Mac(**options, stages=before, interleave=n)
+    )
 
 
 def places(unit: hdl.Dot | hdl.Mac) -> int:
     """Places for registers: behind the operands, and behind each step."""
-    how = unit.how
-    return 1 + len(how.feed_delays) + len(how.add_delays) + len(how.result_delays)
+    accumulator = unit.accumulator
+    return 1 + len(accumulator.feed_delays) + len(accumulator.add_delays) + len(accumulator.result_delays)
 
 
 def _name(kind: str, a: str, acc: str | None, lanes: int, architecture: str) -> str:
@@ -194,7 +199,9 @@ def main() -> None:
     parser.add_argument("--seeds", metavar="N", type=int, default=5, help="runs of nextpnr to confirm (default: 5)")
     parser.add_argument("--recipe", default="dsp", help='"dsp" (default), "plain" or "booth"')
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all timings there")
+    add_option(parser)
     arguments = parser.parse_args()
+    HISTORY.file = arguments.history
     chosen = [row for row in rows() if arguments.units in row.name]
     if not chosen:
         parser.error(f"--units must be part of the name of a unit, not {arguments.units!r}")
@@ -202,6 +209,8 @@ def main() -> None:
     for row in chosen:
         measured.append(measure(row, arguments.recipe, arguments.seeds))
         print_measured(measured[-1])
+        for depth, timing in sorted(measured[-1].confirmed.items()):
+            HISTORY.add(f"{row.name}, {row.knob}={depth}", timing.fmax_mhz, "MHz")
     if arguments.json:
         arguments.json.write_text(json_text([item.plain() for item in measured]), encoding="utf-8")
 

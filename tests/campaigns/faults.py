@@ -42,6 +42,10 @@ UNITS: dict[str, Callable[[], hdl.Unit]] = {
     "fp8_e4m3_stages": lambda: hdl.Multiplier(a="fp8_e4m3", b="fp8_e4m3", stages=2),
     "fp16_stages": lambda: hdl.Multiplier(a="fp16", b="fp16", stages=3),
     "fp8_e5m2_valid": lambda: hdl.Multiplier(a="fp8_e5m2", b="fp8_e5m2", stages=3, valid=True),
+    "adder_fixed": lambda: hdl.Adder(a="q2.6", b="int8", out="q6.2", rounding="rna"),
+    "adder_fp8_e4m3": lambda: hdl.Adder(a="fp8_e4m3"),
+    "adder_fp16": lambda: hdl.Adder(a="fp16", rounding="port", stages=2),
+    "adder_mixed": lambda: hdl.Adder(a="bf16", b="fp8_e5m2", out="fp16", subnormals="flush"),
     "dot": lambda: hdl.Dot(a="int4", b="int4", lanes=4, acc="int9", overflow="saturate"),
     "dot_aligned": lambda: hdl.Dot(a="fp8_e4m3", b="fp8_e4m3", lanes=4, acc="aligned:4:13"),
     "mac": lambda: hdl.Mac(a="int8", b="int8", acc="int18", overflow="saturate", stages=1),
@@ -51,7 +55,7 @@ UNITS: dict[str, Callable[[], hdl.Unit]] = {
     "array": lambda: hdl.Array(a="int4", b="int4", rows=3, cols=2, acc="int8", overflow="saturate", stages=1),
     "array_ws": lambda: hdl.Array(a="int4", b="int4", rows=3, cols=2, acc="int8", dataflow="ws"),
 }
-#: Seconds for the proof that something is no fault: at first, and where nothing else has told.
+#: Seconds for the proof that a mutation is no fault: at first, and where it is still undecided at the end.
 QUICK, THOROUGH = 10.0, 300.0
 
 

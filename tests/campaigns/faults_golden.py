@@ -99,7 +99,7 @@ class Mutant:
 
 
 def mutants(module: str, text: str) -> Iterator[Mutant]:
-    """Every mutant of a module but those of types, headers of functions, what an error says, and what only takes time."""
+    """Every mutant of a module except in types, headers of functions, texts of errors, and what only changes the time."""
     tree = ast.parse(text)
     lines = text.splitlines()
     skipped = set(_without_arithmetic(tree))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -226,6 +228,16 @@ def test_a_bad_file_in_the_environment_is_an_error_everywhere(polymac, monkeypat
         result = polymac(*command.split())
         expected = f"polymac: {FORMATS_VARIABLE}: bad.toml: x must be the table of a format, not 1\n"
         assert (result.status, result.err) == (2, expected)
+
+
+def test_a_bad_file_in_the_environment_of_a_new_process(tmp_path):
+    """Names are looked up, and so the file is read, before there is a command."""
+    environment = {**os.environ, FORMATS_VARIABLE: str(tmp_path / "none.toml")}
+    command = [sys.executable, "-m", "polymac.cli.main", "formats", "int8"]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    text = f"formats file must be a file that can be read, not {tmp_path / 'none.toml'}: No such file or directory"
+    assert done.stderr == f"polymac: {FORMATS_VARIABLE}: {text}\n"
 
 
 def test_without_matplotlib(polymac, monkeypatch):

@@ -1,4 +1,7 @@
-"""What the golden tests share: seeded random numbers and a scalar rounder that owes nothing to the package's."""
+"""What the golden tests share: seeded random numbers, and a scalar rounder in Fractions.
+
+The rounder takes the values of codes from the formats, and none of golden's rounding.
+"""
 
 import bisect
 import math

@@ -190,14 +190,14 @@ def sums(space: Random) -> Callable[[Any], int]:
             found = attempt(lambda n=numbers, c=start: space.exact.dot(*n, c, out, style))
             want.append(None if found is None else found[0])
         try:
-            got = golden.dot(rows, columns, fa, fb, c, accumulate=style, out=out).tolist()
+            got = golden.dot(rows, columns, fa, fb, c, acc=style, out=out).tolist()
         except ParameterError as error:
             assert "\n" not in str(error)
             assert None in want or aligned, str(error)
             return 1
         assert got == want
         try:
-            matrix = golden.gemm(rows, columns.T, fa, fb, np.array(c)[:, None], accumulate=style, out=out)
+            matrix = golden.gemm(rows, columns.T, fa, fb, np.array(c)[:, None], acc=style, out=out)
         except ParameterError as error:  # beside the diagonal
             assert "free of NaN" in str(error) or "finite" in str(error)
             return 1
@@ -271,7 +271,7 @@ def errors(space: Random) -> Callable[[Any], int]:
             },
             "encode": {"fmt": fmt, "rounding": anything, "overflow": anything, "subnormals": anything},
             "multiply": {"fa": fmt, "fb": fmt, "out": fmt | anything, "rounding": anything, "overflow": anything},
-            "dot": {"fa": fmt, "fb": fmt, "out": fmt | anything, "accumulate": style | anything},
+            "dot": {"fa": fmt, "fb": fmt, "out": fmt | anything, "acc": style | anything},
         }[name]
         required = {"Format": ["kind", "width"], "encode": ["fmt"]}.get(name, ["fa", "fb"])
         given = data.draw(
@@ -373,7 +373,7 @@ def test_aligned_sums_found(out: Format, depth: int, space: Random) -> None:
         attempt(lambda a=a, b=b, s=s: space.exact.aligned_dot(a, b, s, fmt, fmt, out, style))
         for a, b, s in zip(rows.tolist(), columns.tolist(), c.tolist(), strict=True)
     ]
-    assert golden.dot(rows, columns, fmt, fmt, c, accumulate=style, out=out).tolist() == want
+    assert golden.dot(rows, columns, fmt, fmt, c, acc=style, out=out).tolist() == want
 
 
 def test_blocks_whose_elements_no_fp32_reciprocal_reaches() -> None:

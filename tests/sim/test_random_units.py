@@ -18,7 +18,7 @@ import pytest
 from polymac import golden, hdl, sim
 from polymac.golden import Aligned, BlockFormat, Exact, Format, ParameterError
 from polymac.golden.formats import FORMATS, ROUNDINGS
-from polymac.hdl.sums.accumulator import Summation
+from polymac.hdl.sums.accumulator import Accumulator
 from polymac.sim.engine.packing import byte_rows, packed_bytes
 from polymac.sim.expected.sums import from_ports, met
 from polymac.sim.units import entry_of
@@ -147,18 +147,20 @@ class Scalar:
         return int(self.exact.number(fmt, code).value)
 
     def beat(
-        self, how: Summation, a: list[Any], b: list[Any], c: int, mode: str | None = None
+        self, accumulator: Accumulator, a: list[Any], b: list[Any], c: int, mode: str | None = None
     ) -> tuple[int, int] | None:
         """Code and flags of c plus the products of (scale, code) pairs; None where the reference cannot tell."""
-        style: Any = Exact(overflow=how.parameters["overflow"]) if how.style is None else how.style
-        blocks = any(isinstance(fmt, BlockFormat) for fmt in (how.a, how.b))
+        style: Any = (
+            Exact(overflow=accumulator.parameters["overflow"]) if accumulator.style is None else accumulator.style
+        )
+        blocks = any(isinstance(fmt, BlockFormat) for fmt in (accumulator.a, accumulator.b))
         if isinstance(style, Aligned):
             if blocks:
                 return None
             codes = [[code for _, code in side] for side in (a, b)]
-            return self.exact.aligned_dot(*codes, c, how.a, how.b, how.out, style), 0
+            return self.exact.aligned_dot(*codes, c, accumulator.a, accumulator.b, accumulator.out, style), 0
         if mode is not None:
-            style = type(style)(how.out, mode, style.overflow, style.subnormals, style.block)
+            style = type(style)(accumulator.out, mode, style.overflow, style.subnormals, style.block)
         numbers = [
             [
                 self.exact.block_value(fmt, scale, code)
@@ -166,16 +168,16 @@ class Scalar:
                 else self.exact.number(fmt, code, style.subnormals)
                 for scale, code in side
             ]
-            for fmt, side in ((how.a, a), (how.b, b))
+            for fmt, side in ((accumulator.a, a), (accumulator.b, b))
         ]
-        code, flags = self.exact.dot(*numbers, c, how.out, style)
+        code, flags = self.exact.dot(*numbers, c, accumulator.out, style)
         return code, int(flags)
 
-    def operands(self, how: Summation, inputs: Codes, index: int) -> tuple[list[Any], list[Any]]:
+    def operands(self, accumulator: Accumulator, inputs: Codes, index: int) -> tuple[list[Any], list[Any]]:
         """Pairs of scale and code of the elements of a and of b that meet."""
-        fields = from_ports(how, inputs)
+        fields = from_ports(accumulator, inputs)
         row = {port: codes[index : index + 1] for port, codes in fields.items()}
-        row = met(how, row)
+        row = met(accumulator, row)
         sides = []
         for side in ("a", "b"):
             scale = int(row[f"{side}_scale"][0, 0]) if f"{side}_scale" in row else 0
@@ -187,7 +189,7 @@ class Scalar:
         for index in range(count):
             c = int(inputs["c"][index]) if "c" in inputs else 0
             mode = self._mode("port", 0, inputs, index) if "rounding_mode" in inputs else None
-            answer = self.beat(unit.how, *self.operands(unit.how, inputs, index), c, mode)
+            answer = self.beat(unit.accumulator, *self.operands(unit.accumulator, inputs, index), c, mode)
             found["d"].append(None if answer is None else answer[0])
             found["flags"].append(None if answer is None else answer[1])
         return found if unit.with_flags else {"d": found["d"]}
@@ -200,14 +202,14 @@ class Scalar:
             if not inputs["valid"][index]:
                 found.append(None)
                 continue
-            a, b = self.operands(unit.how, inputs, index)
+            a, b = self.operands(unit.accumulator, inputs, index)
             before_a, before_b, c = ([], [], 0) if inputs["clear"][index] else states[slot]
-            if unit.how.state_is_code:
-                answer = self.beat(unit.how, a, b, c)
+            if unit.accumulator.state_is_encoded:
+                answer = self.beat(unit.accumulator, a, b, c)
                 states[slot] = ([], [], 0 if answer is None else answer[0])
             else:
                 states[slot] = (before_a + a, before_b + b, 0)
-                answer = self.beat(unit.how, before_a + a, before_b + b, 0)
+                answer = self.beat(unit.accumulator, before_a + a, before_b + b, 0)
             found.append(None if answer is None else answer[0])
         return found
 
@@ -279,20 +281,22 @@ def small_arrays(script: Callable[[str], Any], kinds: Counter[str]) -> Callable[
                 kinds["refused" if unit is None else "blocks"] += 1
                 return 1
             assert isinstance(unit, hdl.Array)
-            how = unit.how
+            accumulator = unit.accumulator
             # Whole tiles: nothing is filled with zeros, which some formats do not have.
-            m, n, k = 2 * unit.rows, unit.cols, (unit.rows if unit.dataflow == "ws" else 2) * how.lanes
-            a = np.array(strategies.codes(how.a, m * k, generator)).reshape(m, k)
-            b = np.array(strategies.codes(how.b, k * n, generator)).reshape(k, n)
+            m, n, k = 2 * unit.rows, unit.cols, (unit.rows if unit.dataflow == "ws" else 2) * accumulator.lanes
+            a = np.array(strategies.codes(accumulator.a, m * k, generator)).reshape(m, k)
+            b = np.array(strategies.codes(accumulator.b, k * n, generator)).reshape(k, n)
             run = sim.gemm(unit, a, b)
             for row in range(m):
                 for column in range(n):
                     terms = [[(0, code) for code in side.tolist()] for side in (a[row], b[:, column])]
                     c: int | None = 0
-                    step = k if isinstance(how.style, Exact) else how.lanes
+                    step = k if isinstance(accumulator.style, Exact) else accumulator.lanes
                     for start in range(0, k, step):
                         assert c is not None
-                        answer = scalar.beat(how, terms[0][start : start + step], terms[1][start : start + step], c)
+                        answer = scalar.beat(
+                            accumulator, terms[0][start : start + step], terms[1][start : start + step], c
+                        )
                         c = None if answer is None else answer[0]
                     assert c is None or int(run.c[row, column]) == c, (
                         arguments,

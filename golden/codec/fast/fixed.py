@@ -28,7 +28,7 @@ def can_round_fixed(target: Target, dtype: type[np.floating]) -> bool:
 def fixed_rounder(target: Target, dtype: type[np.floating]) -> Callable[[Reals], Integers]:
     """What turns floats, infinities among them, into codes of a fixed-point format.
 
-    A number times 2^frac_bits is exact: where it overflows the result saturates as that of infinity does, and it is
+    A number times 2^frac_bits is exact: where it overflows the result saturates as infinity does, and it is
     subnormal only if the number is. The rounded number is an integer or beyond the format's range, and so a float.
     """
     out = target.out

@@ -57,7 +57,7 @@ def holding(bits: int, last_place: int, end: int) -> type[np.floating] | None:
 def decoder(fmt: Format, subnormals: str) -> Callable[[Integers], Reals]:
     """What turns codes into their exact values, for a format of which :func:`holding` knows the type; perhaps a wider one.
 
-    Whatever depends on the format alone is decided here, once, and not for each chunk of codes.
+    What depends on the format alone is decided here once, not for each chunk of codes.
     """
     if fmt.is_integral:
         # Both the integers and their scaling are exact.
@@ -108,7 +108,7 @@ def can_round(target: Target) -> bool:
 
 
 def rounder(target: Target, dtype: type[np.floating], flags: bool) -> Rounder:
-    """What turns numbers of a floating-point type into codes and, with ``flags``, exceptions, as :func:`.rounding.pack`.
+    """What turns numbers of a floating-point type into codes and, with ``flags``, exceptions, as :func:`.kinds.pack`.
 
     The numbers are exact, or in float64 rounded to odd; they have no NaN where the format has none. ``target`` is one
     that :func:`can_round` knows.
@@ -150,8 +150,10 @@ def round_in_loop(x: Reals, target: Target) -> Integers | None:
 
 
 def rounds_in_loop(target: Target, dtype: type[np.floating]) -> bool:
-    """Whether :func:`.loops.round_words` knows the target: the numbers' subnormals are at most its least binade's, and a
-    word has room for its codes."""
+    """Whether :func:`.jit_loops.round_words` knows the target.
+
+    It does if the numbers' subnormals are at most its least binade's, and a word has room for its codes.
+    """
     source = _FP32 if dtype == np.float32 else _FP64
     return (
         not target.policy.is_stochastic
@@ -164,7 +166,7 @@ def rounds_in_loop(target: Target, dtype: type[np.floating]) -> bool:
 
 @lru_cache(maxsize=256)
 def rounding_constants(target: Target, dtype: type[np.floating]) -> Integers:
-    """What :func:`.loops.round_words` needs to know of a target of :func:`rounds_in_loop`, in its order.
+    """What :func:`.jit_loops.round_words` needs to know of a target of :func:`rounds_in_loop`, in its order.
 
     The numbers' code without the sign, and their fraction bits; the fraction bits that the format has fewer; the
     exponent field of its least binade, and its fraction bits. All bits, or none, for rounding away from zero: of
@@ -196,7 +198,7 @@ def rounding_constants(target: Target, dtype: type[np.floating]) -> Integers:
 
 @lru_cache(maxsize=256)
 def _cutting_constants(target: Target, _: type[np.floating]) -> Integers:
-    """What :func:`.loops.cut_words` needs to know of a target whose format is fp32 without its last bits."""
+    """What :func:`.jit_loops.cut_words` needs to know of a target whose format is fp32 without its last bits."""
     cut = 23 - target.out.frac_bits
     half = 1 << cut >> 1
     even = target.policy.rounding is RoundingMode.RNE and cut > 0
@@ -240,7 +242,7 @@ def _rounds_by_addition(out: Format) -> bool:
 def _round_by_addition(x: NDArray[np.float32], out: Format) -> Integers:
     """Codes by the one addition that rounds: to nearest even, of 2^(e + 23 - frac_bits) to a magnitude of exponent e.
 
-    The last place of the sum is that of the result, in the binade of e, or in that of the least normal if e is less;
+    The sum has the last place of the result: in the binade of e, or in the least normal's if e is less;
     what the sum has above the addend is the significand in units of that place.
     """
     up = np.uint32((23 - out.frac_bits) << 23)

@@ -18,12 +18,12 @@ from ...formats import check_choice
 
 #: The environment variable: "1" (the default) or "0".
 SWITCH = "POLYMAC_NUMBA"
-#: Numbers from which on a call of a compiled loop is worth it.
+#: The least count of numbers for which a compiled loop is worth its call.
 LEAST = 1 << 14
 
 
 def compiled(loop: Callable[..., Any], count: int) -> Callable[..., Any] | None:
-    """One of :mod:`.loops` compiled, for ``count`` numbers; None where NumPy is to compute them.
+    """One of :mod:`.jit_loops` compiled, for ``count`` numbers; None where NumPy is to compute them.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Loops in the part of Python that Numba compiles (:mod:`.compiled`): plain Python computes the same, slowly.
+"""Loops in the part of Python that Numba compiles (:mod:`.jit`): plain Python computes the same, slowly.
 
 Integers are kept in the arrays' own types, since Numba widens all others to 64 bits, which halves what a vector
 instruction does.
@@ -18,7 +18,7 @@ ZERO_EXPONENT = -(1 << 14)
 
 
 def cut_words(bits: NDArray[np.uint32], codes: Integers, constants: NDArray[np.uint32]) -> None:
-    """Codes of fp32 numbers in a format that is fp32 without its last bits, see :func:`.real.rounder`.
+    """Codes of fp32 numbers in a format that is fp32 without its last bits, see :func:`.floating.rounder`.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def round_words(bits: Integers, codes: Integers, constants: Integers) -> None:
     codes : ndarray
         Where the results go.
     constants : ndarray of the type of ``bits``
-        As :func:`.real.rounding_constants` makes them.
+        As :func:`.floating.rounding_constants` makes them.
     """
     word = bits.dtype.type
     zero, one = word(0), word(1)
@@ -107,7 +107,7 @@ def scale_blocks(
     largest_significand: int,
     least: int,
 ) -> bool:
-    """Scales of blocks that are powers of two, and the numbers over them, see :func:`.block_codec.encode_blocks`.
+    """Scales of blocks that are powers of two, and the numbers over them, see :func:`.block.encode_blocks`.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def aligned_chain(
     limits: NDArray[np.float64],
     min_exponent: int,
 ) -> bool:
-    """Matrix product of finite numbers by the block fused multiply-add of :class:`.accumulate.Aligned`, in place.
+    """Matrix product of finite numbers by the block fused multiply-add of :class:`.accumulation.Aligned`, in place.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def aligned_chain(
     scale, total : ndarray
         Room for N numbers: unsigned integers of the operands' width, and integers that hold a block's sum.
     block, frac_bits, out_frac_bits : int
-        Those of the style.
+        The style's parameters.
     limits : ndarray of float64
         Of the output format: the largest and the least normal number, and one over the least one.
     min_exponent : int

@@ -12,7 +12,7 @@ from ..codes import Integers
 from ..kinds import pack, unpack
 from ..rounding import Target
 
-#: Results from which on a table is worth its making, which takes as long as 2^16 results of the general path.
+#: The least count of results for which a table is worth making, which takes as long as 2^16 results of the general path.
 TABLE_SIZE = 1 << 12
 #: Tables of each kind that are kept; the least recently used is dropped. A table has 2^16 entries of a code, at most 8
 #: bytes, and a byte of exceptions: the two kinds together stay below 38 MB.

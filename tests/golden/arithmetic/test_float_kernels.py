@@ -301,7 +301,7 @@ def test_operands_beyond_the_type_of_their_products(fa, fb, out, count, rng):
     assert golden.decode(golden.multiply([0x7F], [0], fa, BEYOND[0][1], out="fp32"), "fp32").tolist() == [0.0]
 
 
-#: NaNs of several binades: in each the most significant fraction bit tells quiet from signaling.
+#: NaNs of several binades: in each the most significant fraction bit distinguishes quiet from signaling.
 NAN_RUNS = [
     Format("snan", "float", 7, 1, bias=0, nan_codes=range(60, 64)),
     Format("from_quiet", "float", 8, 3, bias=7, nan_codes=range(0x75, 0x80)),
@@ -331,7 +331,7 @@ def test_products_and_sums_of_formats_far_from_one(bias, rng):
     fmt = Format("far", "float", 9, 3, bias=bias)
     a, b, c = rng.integers(0, fmt.code_count, (3, 2000))
     x, y, z = (golden.decode(part, fmt) for part in (a, b, c))
-    # A float64 holds the products, and the sums but for those of very different numbers, which round alike.
+    # A float64 holds the products, and the sums except of very different numbers, which round alike.
     for found, exact in (
         (golden.multiply(a, b, fmt, fmt, out="e10m20"), x * y),
         (golden.add(a, b, fmt, fmt, out="e10m20"), x + y),

@@ -82,11 +82,9 @@ def test_exact_sums(a, b, rng):
             nar = any(p is None or q is None for p, q in terms)
             total = None if nar else sum((p * q for p, q in terms if p is not None and q is not None), Fraction(0))
             want.append(posit_code(total, 16, 2))
-    found = golden.gemm(x, y, a, b, accumulate=golden.Exact(), out="posit16")
+    found = golden.gemm(x, y, a, b, acc=golden.Exact(), out="posit16")
     assert found.ravel().tolist() == want
-    dots = [
-        golden.dot(x[r], y[:, c], a, b, accumulate=golden.Exact(), out="posit16") for r in (0, 1, 2) for c in (0, 1)
-    ]
+    dots = [golden.dot(x[r], y[:, c], a, b, acc=golden.Exact(), out="posit16") for r in (0, 1, 2) for c in (0, 1)]
     assert [int(code) for code in dots] == want
 
 

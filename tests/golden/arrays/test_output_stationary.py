@@ -100,8 +100,10 @@ class Registers:
 def run_both(model: OutputStationary, inputs: dict[str, np.ndarray]) -> tuple[Trace, list]:
     trace = model.run(**inputs)
     registers = Registers(model)
-    how: Any = model.arithmetic
-    a, b = (golden.to_int(inputs[name], fmt).tolist() for name, fmt in (("a_data", how.a), ("b_data", how.b)))
+    arithmetic: Any = model.arithmetic
+    a, b = (
+        golden.to_int(inputs[name], fmt).tolist() for name, fmt in (("a_data", arithmetic.a), ("b_data", arithmetic.b))
+    )
     controls = {name: values.tolist() for name, values in inputs.items() if not name.endswith("data")}
     never = [False] * len(a)
     expected = [
@@ -132,7 +134,7 @@ def random_inputs(
     model: OutputStationary, rng: np.random.Generator, cycles: int, reset: float
 ) -> dict[str, np.ndarray]:
     """Streams that are idle, or full, for stretches; each stretch has its own probabilities."""
-    how: Any = model.arithmetic
+    arithmetic: Any = model.arithmetic
 
     def control() -> np.ndarray:
         likely = np.repeat(rng.choice([0.0, 0.3, 0.8, 1.0, 1.0], cycles // 20 + 1), 20)[:cycles]
@@ -140,10 +142,10 @@ def random_inputs(
 
     return {
         "a_valid": control(),
-        "a_data": rng.integers(0, how.a.code_count, (cycles, model.rows, model.lanes), dtype=np.uint64),
+        "a_data": rng.integers(0, arithmetic.a.code_count, (cycles, model.rows, model.lanes), dtype=np.uint64),
         "a_last": rng.random(cycles) < rng.choice([0.1, 0.3, 1.0]),
         "b_valid": control(),
-        "b_data": rng.integers(0, how.b.code_count, (cycles, model.cols, model.lanes), dtype=np.uint64),
+        "b_data": rng.integers(0, arithmetic.b.code_count, (cycles, model.cols, model.lanes), dtype=np.uint64),
         "c_ready": control(),
         "reset": rng.random(cycles) < reset,
     }

@@ -118,9 +118,9 @@ NAMES = ("a_ready", "b_ready", "p_ready", "c_valid", "c_last")
 def run_both(model: WeightStationary, inputs: dict[str, np.ndarray]):
     trace = model.run(**inputs)
     registers = Registers(model)
-    how: Any = model.arithmetic
+    arithmetic: Any = model.arithmetic
     values = {name: array.tolist() for name, array in inputs.items()}
-    for name, fmt in (("a_data", how.a), ("b_data", how.b), ("p_data", how.out)):
+    for name, fmt in (("a_data", arithmetic.a), ("b_data", arithmetic.b), ("p_data", arithmetic.out)):
         values[name] = golden.to_int(inputs[name], fmt).tolist()
     order = ["a_valid", "a_data", "a_last", "a_add", "b_valid", "b_data", "p_valid", "p_data", "c_ready", "reset"]
     expected = [registers.cycle(*cycle) for cycle in zip(*(values[name] for name in order), strict=True)]
@@ -139,20 +139,20 @@ def random_inputs(model: WeightStationary, rng: np.random.Generator, cycles: int
         likely = np.repeat(rng.choice([0.0, 0.3, 0.8, 1.0, 1.0], cycles // 20 + 1), 20)[:cycles]
         return rng.random(cycles) < likely
 
-    how: Any = model.arithmetic
+    arithmetic: Any = model.arithmetic
 
     def codes(fmt: Any, *shape: int) -> np.ndarray:
         return rng.integers(0, fmt.code_count, (cycles, *shape), dtype=np.uint64)
 
     return {
         "a_valid": control(),
-        "a_data": codes(how.a, model.rows, model.lanes),
+        "a_data": codes(arithmetic.a, model.rows, model.lanes),
         "a_last": rng.random(cycles) < rng.choice([0.1, 0.3, 1.0]),
         "a_add": rng.random(cycles) < rng.choice([0.0, 0.3, 1.0]),
         "b_valid": control(),
-        "b_data": codes(how.b, model.cols, model.lanes),
+        "b_data": codes(arithmetic.b, model.cols, model.lanes),
         "p_valid": control(),
-        "p_data": codes(how.out, model.cols),
+        "p_data": codes(arithmetic.out, model.cols),
         "c_ready": control(),
         "reset": rng.random(cycles) < reset,
     }
@@ -239,7 +239,7 @@ def test_reset_drops_everything(rng):
 
 @pytest.mark.parametrize("flow", [golden.OutputStationary, WeightStationary])
 @pytest.mark.parametrize(
-    ("a", "b", "lanes", "accumulate"),
+    ("a", "b", "lanes", "acc"),
     [
         ("fp8_e4m3", "fp8_e5m2", 1, golden.Rounded("fp32")),
         ("fp16", "fp16", 2, golden.Exact()),
@@ -249,25 +249,25 @@ def test_reset_drops_everything(rng):
         ("msfp12", "fp16", 32, golden.Exact()),
     ],
 )
-def test_styles_and_block_formats(flow, a, b, lanes, accumulate, rng):
+def test_styles_and_block_formats(flow, a, b, lanes, acc, rng):
     """One tile at full speed: the golden GEMM of the matrices that its beats make up."""
     rows, cols, beats = 3, 2, 3
-    model = flow(rows, cols, lanes, a=a, b=b, accumulate=accumulate)
-    how: Any = model.arithmetic
+    model = flow(rows, cols, lanes, a=a, b=b, acc=acc)
+    arithmetic: Any = model.arithmetic
     cycles = 30
     every = np.ones(cycles, bool)
     streams = {"a_valid": every, "b_valid": every, "c_ready": every, "a_last": np.arange(cycles) == 2}
     reals = {}
-    for name, fmt, places in (("a", how.a, rows), ("b", how.b, cols)):
+    for name, fmt, places in (("a", arithmetic.a, rows), ("b", arithmetic.b, cols)):
         shape = (cycles, places, lanes)
-        streams[f"{name}_data"] = golden.encode(rng.standard_normal(shape), how.element(fmt))
-        reals[name] = golden.decode(streams[f"{name}_data"], how.element(fmt))
-        if how.scales(fmt):
+        streams[f"{name}_data"] = golden.encode(rng.standard_normal(shape), arithmetic.element(fmt))
+        reals[name] = golden.decode(streams[f"{name}_data"], arithmetic.element(fmt))
+        if arithmetic.scales(fmt):
             one = int(golden.encode(1.0, fmt.scale))
-            scales = rng.integers(one - 2, one + 3, (cycles, places, how.scales(fmt)))
+            scales = rng.integers(one - 2, one + 3, (cycles, places, arithmetic.scales(fmt)))
             streams[f"{name}_scale"] = scales
             scale = golden.decode(scales, fmt.scale)
-            reals[name] = reals[name] * np.repeat(scale, lanes // how.scales(fmt), axis=2)
+            reals[name] = reals[name] * np.repeat(scale, lanes // arithmetic.scales(fmt), axis=2)
     ws = flow is WeightStationary
     if ws:
         streams["a_valid"] = (np.arange(cycles) >= rows) & (np.arange(cycles) < rows + beats)
@@ -280,9 +280,9 @@ def test_styles_and_block_formats(flow, a, b, lanes, accumulate, rng):
         left = reals["a"][:beats].transpose(1, 0, 2).reshape(rows, -1)
         right = reals["b"][:beats].transpose(0, 2, 1).reshape(-1, cols)
     # A float64 holds all operands exactly; tensor cores' sums depend on the operands' own format.
-    fmt = a if isinstance(accumulate, golden.Aligned) else "fp64"
+    fmt = a if isinstance(acc, golden.Aligned) else "fp64"
     x, y = golden.encode(left, fmt), golden.encode(right, fmt)
-    want = golden.gemm(x, y, fmt, fmt, accumulate=accumulate)
+    want = golden.gemm(x, y, fmt, fmt, acc=acc)
     np.testing.assert_array_equal(trace.c_data[trace.c_valid], want)
     assert golden.decode(want, "fp32").any()
 
@@ -319,7 +319,7 @@ def test_bad_streams(change, error, message):
 
 
 def test_bad_scales_and_partial_sums():
-    model = WeightStationary(2, 3, a="mxfp4", b="fp8_e4m3", accumulate=golden.Exact())
+    model = WeightStationary(2, 3, a="mxfp4", b="fp8_e4m3", acc=golden.Exact())
     message = "a_scale must be given for the block format mxfp4, not None"
     with pytest.raises(ParameterError) as caught:
         model.run(**GOOD)
@@ -335,10 +335,13 @@ def test_bad_scales_and_partial_sums():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"out": "fp32"}, "out must be None without accumulate, not fp32"),
-        ({"acc": None}, "acc must be given without accumulate, not None"),
-        ({"accumulate": golden.Exact()}, "acc must be None with accumulate, not int32"),
-        ({"b": "mxfp4"}, "accumulate must be given for int8 and mxfp4, not None: a block format is no integer"),
+        ({"out": "fp32"}, "out must be None without an accumulation, not fp32"),
+        ({"acc": None}, "acc must be given, not None"),
+        (
+            {"acc": golden.Rounded("int32"), "out": "int16"},
+            "out must be int32, the accumulator's format, or None, not int16",
+        ),
+        ({"b": "mxfp4"}, "acc must be an accumulation for int8 and mxfp4, not int32: a block format is no integer"),
     ],
 )
 def test_bad_parameters(change, message):

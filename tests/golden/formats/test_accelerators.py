@@ -31,7 +31,7 @@ def test_recorded_on_gpus(name):
         a, b = (golden.encode(recorded[side].view(np.float32), fmt) for side in "ab")
         for codes, side in ((a, "a"), (b, "b")):
             np.testing.assert_array_equal(golden.decode(codes, fmt).astype(np.float32).view(np.uint32), recorded[side])
-        found = dot(a, b, unit.a, unit.b, recorded["c"], accumulate=unit.accumulate, out=unit.out)
+        found = dot(a, b, unit.a, unit.b, recorded["c"], acc=unit.acc, out=unit.out)
         assert len(found) == 2500
         np.testing.assert_array_equal(found, recorded["d"])
         # The recordings tell the style from a correctly rounded sum.
@@ -44,8 +44,8 @@ def test_every_preset_names_known_formats():
         assert unit.name == name and unit.source
         for fmt in (unit.a, unit.b, unit.out):
             assert any_format(fmt).name == fmt
-        if isinstance(unit.accumulate, Aligned):
-            assert unit.lanes == unit.accumulate.block
+        if isinstance(unit.acc, Aligned):
+            assert unit.lanes == unit.acc.block
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_every_preset_names_known_formats():
     ],
 )
 def test_published_parameters(name, style):
-    assert preset(name).accumulate == Aligned(*style)
+    assert preset(name).acc == Aligned(*style)
 
 
 def test_integer_tensor_cores_wrap():
@@ -72,7 +72,7 @@ def test_integer_tensor_cores_wrap():
         ("a100_bin1", 1, 0, 0x80000000, 0x7FFFFFFF),
     ):
         unit = preset(name)
-        assert int(dot([a], [b], unit.a, unit.b, c, accumulate=unit.accumulate, out=unit.out)) == d
+        assert int(dot([a], [b], unit.a, unit.b, c, acc=unit.acc, out=unit.out)) == d
 
 
 def test_float_presets_without_alignment():
@@ -80,11 +80,11 @@ def test_float_presets_without_alignment():
     # 2^53 + 1 + 1 in fp64: each 1 is a tie to even, and lost; their exact sum would not be.
     codes = golden.encode([2.0**53, 1, 1], "fp64")
     ones = golden.encode([1.0, 1, 1], "fp64")
-    assert fp64.accumulate == Rounded("fp64")
-    assert dot(codes, ones, "fp64", "fp64", accumulate=fp64.accumulate).view(np.float64) == 2.0**53
+    assert fp64.acc == Rounded("fp64")
+    assert dot(codes, ones, "fp64", "fp64", acc=fp64.acc).view(np.float64) == 2.0**53
     tpu = preset("tpu_bf16")
     codes, ones = golden.encode([2.0**24, 1, 1], "bf16"), golden.encode([1.0, 1, 1], "bf16")
-    assert dot(codes, ones, tpu.a, tpu.b, accumulate=tpu.accumulate, out=tpu.out) == 0x4B800000
+    assert dot(codes, ones, tpu.a, tpu.b, acc=tpu.acc, out=tpu.out) == 0x4B800000
 
 
 @pytest.mark.parametrize(("name", "steps"), [("brainwave_msfp8", 2), ("brainwave_msfp9", 4)])
@@ -95,13 +95,13 @@ def test_brainwave_boxes(name, steps, rng):
     # A full mantissa in every box pins its exponent to 0: every element is a multiple of 1/steps.
     integers[:, :, ::128] = 2 * steps - 1
     x, y = integers / steps
-    assert unit.accumulate == Exact() and unit.lanes == fmt.block_size == 128
+    assert unit.acc == Exact() and unit.lanes == fmt.block_size == 128
     d = block_gemm(
         golden.encode_blocks(x, fmt),
         golden.encode_blocks(y.T, fmt, axis=0),
         unit.a,
         unit.b,
-        accumulate=unit.accumulate,
+        acc=unit.acc,
         out=unit.out,
     )
     expected = (integers[0] @ integers[1].T / steps**2).astype(np.float16)

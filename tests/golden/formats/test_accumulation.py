@@ -64,14 +64,14 @@ FORMAT_NAMES = f"format must be one of {', '.join(FORMATS)}, or intN, uintN, qM.
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: style(cast(Any, 32)), TypeError, "accumulate must be a style or its name, not 32"),
-        (lambda: style("chain"), ParameterError, f"accumulate must be {STYLES}, not 'chain'"),
-        (lambda: style("int32"), ParameterError, f"accumulate must be {STYLES}, not 'int32'"),
-        (lambda: style("exact:rne:4"), ParameterError, f"accumulate must be {STYLES}, not 'exact:rne:4'"),
-        (lambda: style("aligned:8"), ParameterError, f"accumulate must be {STYLES}, not 'aligned:8'"),
-        (lambda: style("aligned:8:x"), ParameterError, f"accumulate must be {STYLES}, not 'aligned:8:x'"),
-        (lambda: style("rounded:fp32:4"), ParameterError, f"accumulate must be {STYLES}, not 'rounded:fp32:4'"),
-        (lambda: style("rounded"), ParameterError, f"accumulate must be {STYLES}, not 'rounded'"),
+        (lambda: style(cast(Any, 32)), TypeError, "acc must be a style or its name, not 32"),
+        (lambda: style("chain"), ParameterError, f"acc must be {STYLES}, not 'chain'"),
+        (lambda: style("int32"), ParameterError, f"acc must be {STYLES}, not 'int32'"),
+        (lambda: style("exact:rne:4"), ParameterError, f"acc must be {STYLES}, not 'exact:rne:4'"),
+        (lambda: style("aligned:8"), ParameterError, f"acc must be {STYLES}, not 'aligned:8'"),
+        (lambda: style("aligned:8:x"), ParameterError, f"acc must be {STYLES}, not 'aligned:8:x'"),
+        (lambda: style("rounded:fp32:4"), ParameterError, f"acc must be {STYLES}, not 'rounded:fp32:4'"),
+        (lambda: style("rounded"), ParameterError, f"acc must be {STYLES}, not 'rounded'"),
         (
             lambda: style("rounded:fp33"),
             ParameterError,
@@ -85,7 +85,7 @@ FORMAT_NAMES = f"format must be one of {', '.join(FORMATS)}, or intN, uintN, qM.
         (
             lambda: check_accumulation("exact", None),
             TypeError,
-            "accumulate must be Exact, Rounded or Aligned, not 'exact'",
+            "acc must be Exact, Rounded or Aligned, not 'exact'",
         ),
         (
             lambda: check_accumulation(Rounded("bf16"), "fp32"),

@@ -17,9 +17,7 @@ FP16, FP32 = golden.format("fp16"), golden.format("fp32")
 V100, A100, H100 = Aligned(4, 23), Aligned(8, 24), Aligned(16, 25)
 
 
-def real(
-    a: Sequence[float], b: Sequence[float], c: float, accumulate: Aligned, fmt: str = "fp16", out: str = "fp32"
-) -> float:
+def real(a: Sequence[float], b: Sequence[float], c: float, acc: Aligned, fmt: str = "fp16", out: str = "fp32") -> float:
     operand, result = golden.format(fmt), golden.format(out)
     d = dot(
         golden.encode(a, operand),
@@ -27,7 +25,7 @@ def real(
         operand,
         operand,
         golden.encode(c, result),
-        accumulate=accumulate,
+        acc=acc,
         out=out,
     )
     return float(golden.decode(d, result))
@@ -151,8 +149,8 @@ def test_outputs_without_infinity_or_nan():
     nan, largest = golden.format("fp8_e4m3").nan_code, 0x1F
     for a, ofp8, fp6 in (([60000, 60000], nan, largest), ([-INF, 1], nan, largest | 0x20)):
         operands = golden.encode(a, FP16), golden.encode([1, 1], FP16), FP16, FP16
-        assert dot(*operands, accumulate=Aligned(2, 20, 2), out="fp8_e4m3") == ofp8
-        assert dot(*operands, accumulate=Aligned(2, 20, 2), out="fp6_e3m2") == fp6
+        assert dot(*operands, acc=Aligned(2, 20, 2), out="fp8_e4m3") == ofp8
+        assert dot(*operands, acc=Aligned(2, 20, 2), out="fp6_e3m2") == fp6
         # As the exact style has it.
         assert dot(*operands, out="fp8_e4m3") == ofp8 and dot(*operands, out="fp6_e3m2") == fp6
 
@@ -183,11 +181,11 @@ def block(products: list[tuple[bool, Fraction, int]], frac_bits: int, out_frac_b
     return math.copysign(math.inf if kept > out.max else float(kept), value) if kept else 0.0
 
 
-def slow_dot(a, b, c, fa: Format, fb: Format, accumulate: Aligned, out: Format) -> float:
+def slow_dot(a, b, c, fa: Format, fb: Format, style: Aligned, out: Format) -> float:
     acc = float(golden.decode(c, out))
     with np.errstate(invalid="ignore"):
-        for start in range(0, len(a), accumulate.block):
-            x, y = a[start : start + accumulate.block], b[start : start + accumulate.block]
+        for start in range(0, len(a), style.block):
+            x, y = a[start : start + style.block], b[start : start + style.block]
             specials = [
                 p for p in [*(golden.decode(x, fa) * golden.decode(y, fb)).tolist(), acc] if not math.isfinite(p)
             ]
@@ -200,12 +198,12 @@ def slow_dot(a, b, c, fa: Format, fb: Format, accumulate: Aligned, out: Format) 
             ):
                 products.append((sign_a != sign_b, size_a * size_b, exp_a + exp_b))
             products.append(floats(out, int(golden.encode(acc, out))))
-            acc = block(products, accumulate.frac_bits, accumulate.out_frac_bits, out)
+            acc = block(products, style.frac_bits, style.out_frac_bits, out)
     return acc
 
 
 @pytest.mark.parametrize(
-    ("name_a", "name_b", "accumulate", "name_out"),
+    ("name_a", "name_b", "acc", "name_out"),
     [
         ("fp16", "fp16", V100, "fp32"),
         ("fp16", "fp16", H100, "fp32"),
@@ -221,7 +219,7 @@ def slow_dot(a, b, c, fa: Format, fb: Format, accumulate: Aligned, out: Format) 
     ],
 )
 @pytest.mark.parametrize("finite", [True, False])
-def test_like_the_scalar_model(name_a, name_b, accumulate, name_out, finite, rng):
+def test_like_the_scalar_model(name_a, name_b, acc, name_out, finite, rng):
     fa, fb, out = (golden.format(name) for name in (name_a, name_b, name_out))
     rows, depth = 120, 11
     codes = []
@@ -235,8 +233,8 @@ def test_like_the_scalar_model(name_a, name_b, accumulate, name_out, finite, rng
         special = (random & np.uint64(fmt.magnitude_mask)) > np.uint64(fmt.max_code)
         codes.append(np.where(special & finite, np.uint64(0), random).astype(golden.code_dtype(fmt)))
     a, b, c = codes
-    found = golden.decode(dot(a, b, fa, fb, c, accumulate=accumulate, out=out), out)
-    expected = [slow_dot(x, y, z, fa, fb, accumulate, out) for x, y, z in zip(a, b, c, strict=True)]
+    found = golden.decode(dot(a, b, fa, fb, c, acc=acc, out=out), out)
+    expected = [slow_dot(x, y, z, fa, fb, acc, out) for x, y, z in zip(a, b, c, strict=True)]
     np.testing.assert_array_equal(found, expected)
     zero = found == 0
     assert not np.signbit(found[zero]).any()
@@ -247,15 +245,15 @@ def test_gemm_like_dot(rng):
     a, b = golden.encode(rng.standard_normal((300, 20)), FP16), golden.encode(rng.standard_normal((20, 130)), FP16)
     a[3, 3], a[270, 19] = FP16.inf_code, FP16.nan_code
     c = rng.integers(0, 1 << 30, (300, 130))
-    for accumulate in (V100, Aligned(16, 30)):
-        found = gemm(a, b, "fp16", "fp16", c, accumulate=accumulate)
-        np.testing.assert_array_equal(found, dot(a[:, None], b.T, "fp16", "fp16", c, accumulate=accumulate))
+    for acc in (V100, Aligned(16, 30)):
+        found = gemm(a, b, "fp16", "fp16", c, acc=acc)
+        np.testing.assert_array_equal(found, dot(a[:, None], b.T, "fp16", "fp16", c, acc=acc))
         assert (found[270] == FP32.nan_code).all() and (found[3] & 0x7FFFFFFF == FP32.inf_code).all()
 
 
 def test_differs_from_correct_rounding(rng):
     a, b = golden.encode(rng.standard_normal((1000, 8)), FP16), golden.encode(rng.standard_normal((1000, 8)), FP16)
-    different = dot(a, b, "fp16", "fp16", accumulate=A100) != dot(a, b, "fp16", "fp16", accumulate=Exact())
+    different = dot(a, b, "fp16", "fp16", acc=A100) != dot(a, b, "fp16", "fp16", acc=Exact())
     assert 200 < different.sum() < 700
 
 
@@ -267,42 +265,42 @@ def test_differs_from_correct_rounding(rng):
         (lambda: Aligned(8, 24, 53), ParameterError, "out_frac_bits must be in 0 … 52, not 53"),
         (lambda: Aligned(8.0, 24), TypeError, "block must be an integer, not 8.0"),  # pyright: ignore[reportArgumentType]
         (
-            lambda: dot([1], [1], "int8", "fp16", accumulate=A100),
+            lambda: dot([1], [1], "int8", "fp16", acc=A100),
             ParameterError,
             "fa must be a float format for aligned accumulation, not int8",
         ),
         (
-            lambda: dot([1], [1], "fp16", "bin1", accumulate=A100),
+            lambda: dot([1], [1], "fp16", "bin1", acc=A100),
             ParameterError,
             "fb must be a float format for aligned accumulation, not bin1",
         ),
         (
-            lambda: dot([1], [1], "fp64", "fp16", accumulate=A100),
+            lambda: dot([1], [1], "fp64", "fp16", acc=A100),
             ParameterError,
             "fa and fb must have at most 53 significand bits in all to be aligned, not fp64 and fp16",
         ),
         (
-            lambda: dot([1], [1], "e11m10", "e11m10", accumulate=A100),
+            lambda: dot([1], [1], "e11m10", "e11m10", acc=A100),
             ParameterError,
             "fa must have values in 2^-450 … 2^450 to be aligned, not e11m10",
         ),
         (
-            lambda: dot([1], [1], "fp16", "fp16", accumulate=A100, out="fp64"),
+            lambda: dot([1], [1], "fp16", "fp16", acc=A100, out="fp64"),
             ParameterError,
             "out must have values in 2^-900 … 2^900 to be aligned, not fp64",
         ),
         (
-            lambda: dot([1], [1], "fp16", "fp16", accumulate=A100, out="bf16"),
+            lambda: dot([1], [1], "fp16", "fp16", acc=A100, out="bf16"),
             ParameterError,
             "out must be a float format with at least 23 fraction bits, not bf16",
         ),
         (
-            lambda: dot([[1], [0x7E00]], [0x3C00], "fp16", "fp16", accumulate=Aligned(1, 9, 1), out="fp6_e3m2"),
+            lambda: dot([[1], [0x7E00]], [0x3C00], "fp16", "fp16", acc=Aligned(1, 9, 1), out="fp6_e3m2"),
             ParameterError,
             "the sum must be free of NaN for fp6_e3m2, not nan at index 1",
         ),
         (
-            lambda: dot([1], [1], "fp16", "fp16", accumulate=A100, out="int32"),
+            lambda: dot([1], [1], "fp16", "fp16", acc=A100, out="int32"),
             ParameterError,
             "out must be a float format with at least 23 fraction bits, not int32",
         ),
@@ -323,7 +321,7 @@ def wide(last_place: int | None, end: int | None) -> Format:
 def test_aligned_exponents_at_the_bound(argument, limit):
     def call(fmt):
         formats = {"fa": "fp16", "fb": "fp16", "out": "fp32"} | {argument: fmt}
-        golden.dot([0], [0], formats["fa"], formats["fb"], accumulate=Aligned(4, 20, 2), out=formats["out"])
+        golden.dot([0], [0], formats["fa"], formats["fb"], acc=Aligned(4, 20, 2), out=formats["out"])
 
     for fmt in (wide(-limit, None), wide(None, limit - 1)):
         call(fmt)
@@ -338,15 +336,15 @@ def test_aligned_products_below_all_units_of_a_large_addend():
     a = golden.encode([1.0, -2.0, 0.0], "fp16")
     c = golden.encode([2.0**200, -(2.0**300)], "e10m23")
     for addend in c:
-        found = golden.dot(a, a, "fp16", "fp16", addend, accumulate=Aligned(4, 23), out="e10m23")
+        found = golden.dot(a, a, "fp16", "fp16", addend, acc=Aligned(4, 23), out="e10m23")
         assert found == addend
 
 
 def test_aligned_significands_of_53_bits_in_all():
     one = golden.encode([1.0], "fp32"), golden.encode([1.5], "e8m28")
-    assert golden.dot(*one, "fp32", "e8m28", accumulate=Aligned(4, 24)) == golden.encode(1.5, "fp32")
+    assert golden.dot(*one, "fp32", "e8m28", acc=Aligned(4, 24)) == golden.encode(1.5, "fp32")
     with pytest.raises(ParameterError) as caught:
-        golden.dot([0], [0], "fp32", "e8m29", accumulate=Aligned(4, 24))
+        golden.dot([0], [0], "fp32", "e8m29", acc=Aligned(4, 24))
     message = "fa and fb must have at most 53 significand bits in all to be aligned, not fp32 and e8m29"
     assert str(caught.value) == message
 
@@ -356,12 +354,9 @@ FP16_INF, FP16_NAN, FP16_SIGNALING = 0x7C00, 0x7E00, 0x7C01
 
 def test_one_aligned_sum_beyond_the_range_among_others():
     a = golden.encode([[2.0**15], [2.0**-14], [-(2.0**15)]], "fp16")
-    found = golden.dot(a, a[:1], "fp16", "fp16", accumulate=Aligned(4, 20, 10), out="fp16")
+    found = golden.dot(a, a[:1], "fp16", "fp16", acc=Aligned(4, 20, 10), out="fp16")
     assert found.tolist() == [FP16_INF, int(golden.encode(2.0, "fp16")), FP16_INF | 0x8000]
-    assert (
-        golden.gemm(a, a[:1], "fp16", "fp16", accumulate=Aligned(4, 20, 10), out="fp16")[:, 0].tolist()
-        == found.tolist()
-    )
+    assert golden.gemm(a, a[:1], "fp16", "fp16", acc=Aligned(4, 20, 10), out="fp16")[:, 0].tolist() == found.tolist()
 
 
 @pytest.mark.parametrize(("block", "frac_bits"), [(16, 25), (32, 25), (64, 24), (64, 25), (512, 22), (512, 40)])
@@ -370,5 +365,5 @@ def test_the_largest_aligned_sums(block, frac_bits, sign):
     # Products just below 4, of 22 bits: nothing is truncated.
     x = 2 - 2.0**-10
     a, b = golden.encode(np.full(block, sign * x), "fp16"), golden.encode(np.full(block, x), "fp16")
-    found = golden.dot(a, b, "fp16", "fp16", accumulate=Aligned(block, frac_bits))
+    found = golden.dot(a, b, "fp16", "fp16", acc=Aligned(block, frac_bits))
     assert found == golden.encode(sign * block * x * x, "fp32")

@@ -50,7 +50,7 @@ def test_like_the_definition(name, rng, round_float):
     a, b = random_blocks(fmt, (3, depth), 1, rng), random_blocks(fmt, (depth, 2), 0, rng)
     c = rng.integers(0, out.max_code, (3, 2))
     exact = block_gemm(a, b, fmt, fmt, c, out=out)
-    rounded = block_gemm(a, b, fmt, fmt, c, accumulate=Rounded(out, "rtz", block=fmt.block_size))
+    rounded = block_gemm(a, b, fmt, fmt, c, acc=Rounded(out, "rtz", block=fmt.block_size))
     turned = (b[0].T, b[1].T, *b[2:])
     by_rows = block_dot((a[0][:, None], a[1][:, None], *a[2:]), turned, fmt, fmt, c, out=out)
     np.testing.assert_array_equal(by_rows, exact)
@@ -73,7 +73,7 @@ def test_rounded_after_parts_of_a_block(name, part, rng, round_float):
     fmt, out = block_format(name), golden.format("bf16")
     depth = 2 * fmt.block_size
     a, b = random_blocks(fmt, (2, depth), 1, rng), random_blocks(fmt, (depth, 2), 0, rng)
-    found = block_gemm(a, b, fmt, fmt, accumulate=Rounded(out, "rtz", block=part))
+    found = block_gemm(a, b, fmt, fmt, acc=Rounded(out, "rtz", block=part))
     parts = replace(fmt, block_size=part)
     left, right = (
         (np.repeat(scales, fmt.block_size // part, axis=axis), elements, *tensor)
@@ -107,7 +107,7 @@ def test_two_formats_and_two_block_sizes(rng):
     a, b = random_blocks(fa, (2, 64), 1, rng), random_blocks(fb, (64, 2), 0, rng)
     found = block_gemm(a, b, fa, fb, out="fp64").view(np.float64)
     np.testing.assert_allclose(found, golden.decode_blocks(a, fa) @ golden.decode_blocks(b, fb, axis=0), rtol=1e-12)
-    assert block_gemm(a, b, fa, fb, accumulate=Rounded("fp32", block=64)).shape == (2, 2)
+    assert block_gemm(a, b, fa, fb, acc=Rounded("fp32", block=64)).shape == (2, 2)
 
 
 def test_nan_scale():
@@ -124,24 +124,23 @@ MX_COLUMN = (np.array([[127]]), np.ones((32, 1), int))
     ("call", "message"),
     [
         (
-            lambda: block_gemm(MX, MX_COLUMN, "mxfp4", "mxfp4", accumulate=Rounded("fp32", block=12)),
-            "accumulate must round after whole blocks of 32 products for mxfp4, or a part that divides one, not after 12",
+            lambda: block_gemm(MX, MX_COLUMN, "mxfp4", "mxfp4", acc=Rounded("fp32", block=12)),
+            "acc must round after whole blocks of 32 products for mxfp4, or a part that divides one, not after 12",
         ),
         (
-            lambda: block_gemm(MX, MX_COLUMN, "mxfp4", "nvfp4", accumulate=Rounded("fp32", block=48)),
-            "accumulate must round after whole blocks of 32 products for mxfp4, or a part that divides one, not after 48",
+            lambda: block_gemm(MX, MX_COLUMN, "mxfp4", "nvfp4", acc=Rounded("fp32", block=48)),
+            "acc must round after whole blocks of 32 products for mxfp4, or a part that divides one, not after 48",
         ),
         (
-            lambda: block_gemm(MX, MX_COLUMN, "mxfp4", "mxfp4", accumulate=Aligned(8, 24)),
-            "accumulate must be Exact or Rounded for block formats, not Aligned(block=8, frac_bits=24, "
-            "out_frac_bits=23)",
+            lambda: block_gemm(MX, MX_COLUMN, "mxfp4", "mxfp4", acc=Aligned(8, 24)),
+            "acc must be Exact or Rounded for block formats, not Aligned(block=8, frac_bits=24, out_frac_bits=23)",
         ),
         (
             lambda: block_gemm((*MX, 1), MX_COLUMN, "mxfp4", "mxfp4"),
             "a must be (scales, elements) for mxfp4, not 3 arrays",
         ),
         (
-            lambda: block_dot(MX, MX, "mxfp4", "nvfp4", accumulate=Exact()),
+            lambda: block_dot(MX, MX, "mxfp4", "nvfp4", acc=Exact()),
             "b must be (scales, elements, tensor scale) for nvfp4, not 2 arrays",
         ),
         (

@@ -43,9 +43,9 @@ def test_order_does_not_matter(case, out, rounding, random):
     fmt, a, b = case
     order = list(range(len(a)))
     random.shuffle(order)
-    first = dot(a, b, fmt, fmt, accumulate=Exact(rounding), out=out)
-    assert first == dot(a[order], b[order], fmt, fmt, accumulate=Exact(rounding), out=out)
-    assert first == dot(b, a, fmt, fmt, accumulate=Exact(rounding), out=out)
+    first = dot(a, b, fmt, fmt, acc=Exact(rounding), out=out)
+    assert first == dot(a[order], b[order], fmt, fmt, acc=Exact(rounding), out=out)
+    assert first == dot(b, a, fmt, fmt, acc=Exact(rounding), out=out)
 
 
 @settings(deadline=None, max_examples=60)
@@ -53,7 +53,7 @@ def test_order_does_not_matter(case, out, rounding, random):
 def test_neighbours_enclose_the_exact_sum(case, out):
     fmt, a, b = case
     exact, result = value(fmt, a, b), golden.format(out)
-    bounds = [dot(a, b, fmt, fmt, accumulate=Exact(rounding), out=out) for rounding in ("rdn", "rup")]
+    bounds = [dot(a, b, fmt, fmt, acc=Exact(rounding), out=out) for rounding in ("rdn", "rup")]
     below, above = (float(golden.decode(code, result)) for code in bounds)
     assert (below == -np.inf or Fraction(below) <= exact) and (above == np.inf or exact <= Fraction(above))
     if np.isfinite(below) and np.isfinite(above):
@@ -74,7 +74,7 @@ def test_a_sum_and_its_opposite_are_zero(case, out):
     both = np.concatenate([a, a ^ np.uint64(fmt.sign_mask)]), np.concatenate([b, b])
     assert dot(*both, fmt, fmt, out=out) == 0
     if golden.format(out).sign_mask:
-        assert dot(*both, fmt, fmt, accumulate=Exact("rdn"), out=out) == golden.format(out).sign_mask
+        assert dot(*both, fmt, fmt, acc=Exact("rdn"), out=out) == golden.format(out).sign_mask
     # And one product more is what is left.
     more = dot(np.append(both[0], a[0]), np.append(both[1], b[0]), fmt, fmt, out=out)
     alone = golden.multiply(a[:1], b[:1], fmt, fmt, out=out)[0]
@@ -104,9 +104,9 @@ def test_sticky_at_every_distance(rounding, round_float):
         for distance, sign in cases
     ]
     # All at once, and some alone: the limbs of one sum are then no more than it needs.
-    assert dot(a, b, fp64, fp64, accumulate=Exact(rounding), out=out).tolist() == expected
+    assert dot(a, b, fp64, fp64, acc=Exact(rounding), out=out).tolist() == expected
     for index in range(0, len(cases), 20):
-        assert dot(a[index], b, fp64, fp64, accumulate=Exact(rounding), out=out) == expected[index]
+        assert dot(a[index], b, fp64, fp64, acc=Exact(rounding), out=out) == expected[index]
 
 
 def test_long_user_formats_are_python_integers():
@@ -123,7 +123,7 @@ def test_long_user_formats_are_python_integers():
         # 1 - (1 + ulp) + tiny² = -ulp, from above.
         exact = value(fmt, a, b)
         assert -fmt.fraction(one + 1) + 1 < exact < 0 and far > 0
-        found = dot(a, b, fmt, fmt, accumulate=Exact("rtz"), out="fp64")
+        found = dot(a, b, fmt, fmt, acc=Exact("rtz"), out="fp64")
         assert found.view(np.float64) == -np.nextafter(2.0**-fmt.frac_bits, 0)
         assert dot(a, b, fmt, fmt, out="fp64").view(np.float64) == -(2.0**-fmt.frac_bits)
         assert dot(a[:0], b[:0], fmt, fmt, 5) == 5

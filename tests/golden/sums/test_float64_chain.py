@@ -32,13 +32,38 @@ def test_rounded_sums_by_float64_at_the_bounds_of_its_range(exponent, room, rng,
         assert near.min_exponent + far.min_exponent - 22 == exponent
     a, b = (rng.integers(0, fmt.code_count, (40, 5)) for fmt in (near, far))
     c = rng.integers(0, 1 << 32, 40)
-    found = rounded.float64_sum(a.T[:, :, None], b.T[:, :, None], c[:, None], near, far)[:, 0]
+    found = rounded.float64_sum(a.T[:, :, None], b.T[:, :, None], c[:, None], near, far, FORMATS["fp32"])[:, 0]
     monkeypatch.setattr(importlib.import_module("polymac.golden.sums.dot"), "rounds_as_float64", lambda *_: False)
-    np.testing.assert_array_equal(found, golden.dot(a, b, near, far, c, accumulate=Rounded("fp32")))
+    np.testing.assert_array_equal(found, golden.dot(a, b, near, far, c, acc=Rounded("fp32")))
 
 
 def test_products_too_small_for_float64_leave_their_sign():
     # -2^-1200 in fp32 is -0; +0 plus a float64 that has become -0 would be +0.
     fmt = far_float(-600)
-    found = golden.dot([fmt.sign_mask | 1], [1], fmt, fmt, accumulate=Rounded("fp32"))
+    found = golden.dot([fmt.sign_mask | 1], [1], fmt, fmt, acc=Rounded("fp32"))
     assert found == FORMATS["fp32"].sign_mask
+
+
+@pytest.mark.parametrize(
+    ("name_a", "name_b"),
+    [
+        ("fp8_e5m2", "fp8_e5m2"),
+        ("fp16", "fp16"),
+        ("int8", "int8"),
+        ("e5m10", "q2.6"),
+        ("bf16", "fp8_e4m3"),
+        ("uint4", "e7m4"),
+    ],
+)
+@pytest.mark.parametrize("out", ["fp16", "fp32"])
+def test_rounded_sums_by_float64_are_those_by_limbs(name_a, name_b, out, rng, some_codes, monkeypatch):
+    fa, fb, acc = (golden.format(name) for name in (name_a, name_b, out))
+    a, b = (some_codes(fmt, 6 * 400, rng).reshape(400, 6) for fmt in (fa, fb))
+    c = some_codes(acc, 400, rng)
+    # Half of the accumulators nearly cancel the first product, or are ties away from it.
+    first = golden.multiply(a[:, 0], b[:, 0], fa, fb, out=acc)
+    c = np.where(rng.random(400) < 0.5, c, first ^ acc.sign_mask).astype(c.dtype)
+    assert rounded.rounds_as_float64(fa, fb, Rounded(out), acc)
+    found = golden.dot(a, b, fa, fb, c, acc=Rounded(out))
+    monkeypatch.setattr(importlib.import_module("polymac.golden.sums.dot"), "rounds_as_float64", lambda *_: False)
+    np.testing.assert_array_equal(found, golden.dot(a, b, fa, fb, c, acc=Rounded(out)))

@@ -189,17 +189,17 @@ def test_exact_k_is_the_greatest():
     [
         ("fp8_e4m3", "fp8_e4m3", {}),
         ("fp16", "bf16", {"out": "bf16"}),
-        ("int8", "int8", {"out": "int32", "accumulate": Exact(overflow="wrap")}),
-        ("int8", "int8", {"accumulate": Exact("rup"), "out": "fp16"}),
-        ("int4", "fp16", {"accumulate": Rounded("fp16", "rtz")}),
-        ("bf16", "bf16", {"accumulate": Rounded()}),
-        ("fp16", "fp16", {"accumulate": Aligned(8, 24)}),
+        ("int8", "int8", {"out": "int32", "acc": Exact(overflow="wrap")}),
+        ("int8", "int8", {"acc": Exact("rup"), "out": "fp16"}),
+        ("int4", "fp16", {"acc": Rounded("fp16", "rtz")}),
+        ("bf16", "bf16", {"acc": Rounded()}),
+        ("fp16", "fp16", {"acc": Aligned(8, 24)}),
     ],
 )
 def test_styles_like_inner_products(name_a, name_b, options, rng, monkeypatch):
     fa, fb, out = golden.format(name_a), golden.format(name_b), golden.format("fp32")
-    if "accumulate" in options:
-        out = golden.format(options.get("out") or getattr(options["accumulate"], "format", "fp32"))
+    if "acc" in options:
+        out = golden.format(options.get("out") or getattr(options["acc"], "format", "fp32"))
     out = golden.format(options.get("out", out))
     a, b = (rng.integers(0, fmt.code_count, shape) for fmt, shape in ((fa, (40, 21)), (fb, (21, 30))))
     for fmt, codes in ((fa, a), (fb, b)):
@@ -220,7 +220,7 @@ def test_integers_are_the_default_of_integer_formats():
     assert found.dtype == np.int64 and found.tolist() == [[12]]
     assert golden.gemm([[3]], [[4]], "int8", "int8", [[0]]).tolist() == [[0x41400000]]
     assert golden.gemm([[3]], [[4]], "int8", "int8", out="int16").tolist() == [[12]]
-    assert golden.gemm([[3]], [[4]], "int8", "int8", accumulate=Exact()).tolist() == [[0x41400000]]
+    assert golden.gemm([[3]], [[4]], "int8", "int8", acc=Exact()).tolist() == [[0x41400000]]
 
 
 @pytest.mark.parametrize("options", [{}, {"acc": "int16", "overflow": "saturate"}, {"zero_a": 3, "zero_b": -5}])
@@ -238,8 +238,8 @@ def test_integer_tiles(options, rng, monkeypatch):
     [
         ("int8", (700, 300, 900), {}),
         ("fp16", (150, 100, 200), {}),
-        ("fp16", (150, 100, 200), {"accumulate": Aligned(8, 24)}),
-        ("fp8_e4m3", (50, 30, 200), {"accumulate": Rounded("fp16")}),
+        ("fp16", (150, 100, 200), {"acc": Aligned(8, 24)}),
+        ("fp8_e4m3", (50, 30, 200), {"acc": Rounded("fp16")}),
         ("bf16", (150, 100, 200), {}),
         ("fp64", (30, 40, 50), {}),
     ],
@@ -287,24 +287,24 @@ ONE = np.ones((2, 2), np.uint8)
             "fb must be a fixed-point or binary format, not fp16",
         ),
         (
-            lambda: golden.gemm(ONE, ONE, "int8", "int8", accumulate=Exact(), acc="int32"),
+            lambda: golden.gemm(ONE, ONE, "int8", "int8", acc="int32", out="int32"),
             ParameterError,
-            "acc must be None where c, accumulate or out is given, not 'int32'",
+            "acc must be None or an accumulation where c or out is given, not 'int32'",
         ),
         (
             lambda: golden.gemm(ONE, ONE, "int8", "int8", out="int32", overflow="wrap"),
             ParameterError,
-            "overflow must be None where c, accumulate or out is given, not 'wrap'",
+            "overflow must be None where c, out or an accumulation is given, not 'wrap'",
         ),
         (
             lambda: golden.gemm(ONE, ONE, "int8", "int8", ONE, zero_a=1),
             ParameterError,
-            "zero_a must be 0 where c, accumulate or out is given, not 1",
+            "zero_a must be 0 where c, out or an accumulation is given, not 1",
         ),
         (
-            lambda: golden.gemm(ONE, ONE, "int8", "int8", accumulate=Rounded(), lanes=2),
+            lambda: golden.gemm(ONE, ONE, "int8", "int8", acc=Rounded(), lanes=2),
             ParameterError,
-            "lanes must be 1 where c, accumulate or out is given, not 2",
+            "lanes must be 1 where c, out or an accumulation is given, not 2",
         ),
         (
             lambda: golden.gemm(ONE, ONE, "fp16", "fp16", [1, 2, 3]),
@@ -312,9 +312,9 @@ ONE = np.ones((2, 2), np.uint8)
             "c must broadcast to (2, 2), the shape of the result, not (3,)",
         ),
         (
-            lambda: golden.gemm(ONE, ONE, "fp16", "fp16", accumulate=8),  # pyright: ignore[reportArgumentType]
+            lambda: golden.gemm(ONE, ONE, "int8", "int8", acc=8),  # pyright: ignore[reportArgumentType]
             TypeError,
-            "accumulate must be Exact, Rounded or Aligned, not 8",
+            "format must be a name or a Format, not 8",
         ),
         (
             lambda: golden.gemm(ONE, np.ones((3, 2), np.uint8), "fp16", "fp16"),

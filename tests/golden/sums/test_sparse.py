@@ -73,11 +73,11 @@ def test_mask():
     [
         ("int8", {}),
         ("int8", {"acc": "int16", "overflow": "wrap"}),
-        ("int8", {"accumulate": Exact(overflow="wrap"), "out": "int32"}),
+        ("int8", {"acc": Exact(overflow="wrap"), "out": "int32"}),
         ("fp16", {}),
-        ("bf16", {"accumulate": Exact("rup"), "out": "bf16"}),
-        ("fp16", {"accumulate": Rounded("fp32")}),
-        ("fp8_e4m3", {"accumulate": Rounded("fp16", "rtz")}),
+        ("bf16", {"acc": Exact("rup"), "out": "bf16"}),
+        ("fp16", {"acc": Rounded("fp32")}),
+        ("fp8_e4m3", {"acc": Rounded("fp16", "rtz")}),
     ],
 )
 def test_like_the_expanded_matrix(name, options, rng):
@@ -93,8 +93,8 @@ def test_like_the_expanded_matrix(name, options, rng):
     ("name", "options"),
     [
         ("int8", {"acc": "int16", "overflow": "saturate", "lanes": 3}),
-        ("fp16", {"accumulate": Aligned(8, 24)}),
-        ("fp16", {"accumulate": Rounded("fp16", block=3)}),
+        ("fp16", {"acc": Aligned(8, 24)}),
+        ("fp16", {"acc": Rounded("fp16", block=3)}),
     ],
 )
 def test_beats_and_blocks_count_kept_products(name, options, rng):
@@ -118,7 +118,7 @@ def test_what_is_not_met_does_not_matter():
 def test_addend_and_no_rows():
     sparse = compress([[1, 2, 0, 0], [0, 0, 3, 0]], "int8")
     b = np.ones((4, 2), np.uint8)
-    options = {"accumulate": Exact(), "out": "int32"}
+    options = {"acc": Exact(), "out": "int32"}
     assert sparse_gemm(sparse, b, "int8", [10, 20], **options).tolist() == [[13, 23]] * 2
     assert sparse_gemm(sparse, b, "int8", [[10], [20]], **options).tolist() == [[13, 13], [23, 23]]
     empty = compress(np.zeros((0, 4), int), "int8")

@@ -74,9 +74,9 @@ def test_bytes_grow_slower_than_elements() -> None:
 
 
 def test_grid_counts_rows_from_either_end() -> None:
-    how = hdl.Array(**INT8).how
+    accumulator = hdl.Array(**INT8).accumulator
     for upward, order in ((False, "012"), (True, "210")):
-        grid = Grid(element=WeightElement, how=how, rows=3, columns=1, stages=0, upward=upward)
+        grid = Grid(element=WeightElement, accumulator=accumulator, rows=3, columns=1, stages=0, upward=upward)
         verilog = hdl.generate(grid, "g").verilog
         # The first row gets the grid's own b.
         assert re.findall(r"g_row row_(\d) \((?:[^;]*?)\.b\(b\)", verilog) == [order[0]]
@@ -87,7 +87,7 @@ def test_weight_stationary_in_amaranth(options: dict[str, Any]) -> None:
     """Two tiles without a stall: values, and one result per cycle with the docstring's latency."""
     rows, cols = 3, 2
     unit = hdl.Array(**INT8 | options | {"dataflow": "ws", "stages": 1})
-    how = unit.how
+    accumulator = unit.accumulator
     generator = np.random.default_rng(1)
     a = generator.integers(0, 100, (6, rows))
     b = generator.integers(0, 100, (2 * rows, cols))
@@ -118,11 +118,14 @@ def test_weight_stationary_in_amaranth(options: dict[str, Any]) -> None:
     simulator.add_testbench(bench)
     simulator.run()
     assert taken == list(range(rows, rows + 6))
-    if how.style is None:
+    if accumulator.style is None:
         want = [golden.gemm(a[i : i + 3], b[i : i + 3], "int8", "int8").tolist() for i in (0, 3)]
     else:
         pairs = ((a[i : i + 3], b[i : i + 3]) for i in (0, 3))
-        want = [golden.gemm(x, y, how.a_element, how.b_element, accumulate=how.style).tolist() for x, y in pairs]
+        want = [
+            golden.gemm(x, y, accumulator.a_element, accumulator.b_element, acc=accumulator.style).tolist()
+            for x, y in pairs
+        ]
     latency = rows + cols + 1 + 1
     assert [cycle for cycle, _, _ in found] == [cycle + latency for cycle in taken]
     assert [row for _, row, _ in found] == want[0] + want[1]

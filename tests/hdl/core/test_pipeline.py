@@ -44,9 +44,9 @@ def test_segments_end_behind_the_steps_with_registers() -> None:
 
 
 def test_dots_and_macs_have_their_registers_where_the_delays_say() -> None:
-    how = hdl.Dot(a="fp16", b="fp16").how
-    feed = how.feed(2)
-    assert len(feed) == len(how.feed_delays) + 1 and sum(feed) == 2
+    accumulator = hdl.Dot(a="fp16", b="fp16").accumulator
+    feed = accumulator.feed(2)
+    assert len(feed) == len(accumulator.feed_delays) + 1 and sum(feed) == 2
     verilog = hdl.generate(hdl.Mac(a="fp4_e2m1", b="fp4_e2m1", acc="exact", stages=8), "exact_mac").verilog
     # In the exact style some are behind the sum, in its rounding.
     assert "sum_magnitude_1" in verilog

@@ -42,7 +42,7 @@ def simulate(unit: hdl.Multiplier, drive: dict[str, list[int]]) -> list[tuple[in
 
 
 def expect(unit: hdl.Multiplier, drive: dict[str, list[int]]) -> list[tuple[int, int | None]]:
-    """The same from the docstring; y is None where nothing says what it is."""
+    """The same from the docstring; y is None where it is not specified."""
     y = golden.multiply(drive["a"], drive["b"], unit.a_format, unit.b_format, out=unit.out_format).tolist()
     pipe: list[tuple[int, int | None]] = [(0, None)] * unit.stages
     seen = []

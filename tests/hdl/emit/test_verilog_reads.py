@@ -13,7 +13,7 @@ from polymac.hdl.emit.design import generate_all
 
 from .emission import netlist_of
 
-#: The name of a net declared with what it is.
+#: The name of a net that is declared together with its expression.
 DECLARED = re.compile(r"^  wire (?:signed )?(?:\[\d+:0\] )?(\w+) = ", re.MULTILINE)
 
 

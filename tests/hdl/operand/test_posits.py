@@ -104,7 +104,7 @@ def around(unit: PositRound, rng: np.random.Generator, count: int) -> dict[str, 
         else:  # ones down to somewhere
             value = (1 << bits) - (1 << (int(word[index]) % bits))
         significand.append(value)
-    exponent = rng.integers(unit.least, unit.greatest + 1, count)
+    exponent = rng.integers(unit.min_exponent, unit.max_exponent + 1, count)
     classes = rng.integers(0, 40, count)
     inputs = {
         "significand": np.array(significand, np.uint64 if width <= 64 else object),
@@ -141,7 +141,7 @@ def encoder(n: int, es: int, width: int, most_zeros: int, slack: bool, stages: A
     limit = 2 * posit(n, es).max_exponent
     reach = (5 << es) + most_zeros
     shape = {"significand_bits": width, "most_zeros": most_zeros, "slack": slack}
-    return rounder_of(n, es, least=-reach, greatest=limit + reach, stages=stages, **shape)
+    return rounder_of(n, es, min_exponent=-reach, max_exponent=limit + reach, stages=stages, **shape)
 
 
 def compare(units: dict[str, PositRound], count: int) -> None:
@@ -179,7 +179,7 @@ def test_every_product_of_two_small_posits_is_encoded_right(es: int) -> None:
     n = 6
     unpack, bits = PositUnpack(fmt=posit(n, es)), max(n - 3 - es, 0) + 1
     limit = posit(n, es).max_exponent
-    shape: dict[str, Any] = {"least": -limit, "greatest": 3 * limit, "most_zeros": 0, "slack": True}
+    shape: dict[str, Any] = {"min_exponent": -limit, "max_exponent": 3 * limit, "most_zeros": 0, "slack": True}
     rounder = rounder_of(n, es, significand_bits=2 * bits, **shape)
     code = np.arange(1 << n)
     fields = evaluate({"unpack": unpack}, {"unpack": {"code": code}})["unpack"]
@@ -262,8 +262,8 @@ def test_every_number_between_small_posits_is_encoded_right() -> None:
         units[name] = rounder_of(
             n,
             es,
-            least=limit - beyond - 1,
-            greatest=limit + beyond - 1,
+            min_exponent=limit - beyond - 1,
+            max_exponent=limit + beyond - 1,
             significand_bits=bits,
             most_zeros=0,
             slack=False,

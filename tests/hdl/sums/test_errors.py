@@ -50,7 +50,7 @@ SUMS = [
         FP16 | {"acc": "int32"},
         "acc must be exact, rounded or aligned for fp16 × fp16, not the fixed-point format int32",
     ),
-    (FP16 | {"acc": "chain"}, f"accumulate must be {STYLES}, not 'chain'"),
+    (FP16 | {"acc": "chain"}, f"acc must be {STYLES}, not 'chain'"),
     (FP16 | {"max_k": 8}, "max_k must be left out with acc=fp32, not 8: it has no bound"),
     (
         FP16 | {"acc": "aligned:1:24", "max_k": 8},

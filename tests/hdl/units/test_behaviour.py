@@ -130,7 +130,7 @@ def test_mac_clears_holds_and_saturates() -> None:
             seen.append(ctx.get(unit.acc))
 
     run(unit, bench)
-    # Two cycles of latency; 98, 196, (not valid), (stalled), 255 of 294, 255 - 112, 1 from anew, and 1 kept.
+    # Two cycles of latency; 98, 196, (not valid), (stalled), 255 of 294, 255 - 112, 1 after a clear, and 1 kept.
     assert seen == [0, 98, 196, 196, 196, 255, 143, 1, 1]
 
 

@@ -12,7 +12,7 @@ import pytest
 from polymac import golden, hdl
 from polymac.golden.formats import BLOCK_FORMATS, FORMATS, PRESETS, Format, format
 from polymac.hdl.sums.fixed import sum_bits
-from polymac.hdl.sums.one_shot import BeatSum
+from polymac.hdl.sums.one_shot import OneShotSum
 
 from ...catalogue import SAMPLED
 
@@ -75,7 +75,7 @@ def test_lanes_are_as_many_as_the_accumulator_takes(options: dict[str, Any], lan
     units = [hdl.Dot(**operands), hdl.Mac(**operands)]
     if "sparse" not in options:
         units.append(hdl.Array(**operands, rows=2, cols=3))
-    assert [(unit.how.lanes, unit.parameters["lanes"]) for unit in units] == [(lanes, lanes)] * len(units)
+    assert [(unit.accumulator.lanes, unit.parameters["lanes"]) for unit in units] == [(lanes, lanes)] * len(units)
 
 
 @pytest.mark.parametrize(
@@ -150,10 +150,10 @@ def test_bits_of_exact_sums(name: str, bits: int) -> None:
 )
 def test_bits_of_the_exact_sum_of_a_beat(name: str, lanes: int, bits: int) -> None:
     """Those of the elements, and of the scales' significands, but none for the range of the scales."""
-    how = hdl.Dot(a=name, b=name, lanes=lanes, acc="exact").how
-    assert isinstance(how, BeatSum)
-    assert (how.sum_bits, how.parameters["force_wide"]) == (bits, False)
-    assert not how.state_is_code
+    accumulator = hdl.Dot(a=name, b=name, lanes=lanes, acc="exact").accumulator
+    assert isinstance(accumulator, OneShotSum)
+    assert (accumulator.sum_bits, accumulator.parameters["force_wide"]) == (bits, False)
+    assert not accumulator.state_is_encoded
 
 
 SCALARS = [*SAMPLED, "int2", "int8", "uint8", "q4.4", "uq0.8", "e0m3"]
@@ -189,7 +189,7 @@ def test_no_exact_sum_overflows(a: str, b: str, count: int) -> None:
     [("int8", "int8", "int20"), ("int4", "uint8", "int16"), ("bin1", "bin1", "int8"), ("bin1", "int4", "int9")],
 )
 def test_products_that_a_fixed_point_accumulator_holds(a: str, b: str, acc: str) -> None:
-    assert hdl.Mac(a=a, b=b, acc=acc).how.exact_k == golden.exact_k(a, b, acc)
+    assert hdl.Mac(a=a, b=b, acc=acc).accumulator.exact_k == golden.exact_k(a, b, acc)
 
 
 def test_equal_lanes_share_a_module() -> None:
@@ -209,12 +209,12 @@ def test_single_bits_are_counted_not_multiplied() -> None:
 @pytest.mark.parametrize("name", [*FORMATS, *BLOCK_FORMATS])
 def test_every_format_has_a_dot_product_and_a_mac(name: str) -> None:
     dot, mac = hdl.Dot(a=name, b=name, lanes=2), hdl.Mac(a=name, b=name, lanes=2)
-    assert dot.how.products == mac.how.products == 2
+    assert dot.accumulator.products == mac.accumulator.products == 2
     assert dot.parameters["acc"] == mac.parameters["acc"]
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_is_a_unit(name: str) -> None:
     unit = hdl.Dot(**hdl.preset_parameters(name))
-    assert unit.how.products == PRESETS[name].lanes
+    assert unit.accumulator.products == PRESETS[name].lanes
     assert hdl.command_line("generate", unit).startswith(f"polymac generate dot --a {PRESETS[name].a} ")

@@ -69,8 +69,8 @@ def test_the_exact_sum_leaves_out_the_bits_that_are_always_zero() -> None:
     # Every product of posit16 is a multiple of 2^-112 and below 2^114, as far as two significands and an exponent tell:
     # 226 bits, 16 more for 65536 of them, and the sign. All bits of two significands of 12 bits would be 22 more.
     unit = hdl.Mac(a="posit16", b="posit16", acc="exact", out="posit16")
-    assert (unit.how.sum_bits, unit.how.quantum) == (243, -112)
-    assert hdl.Mac(a="posit8", b="posit8", acc="exact", out="posit8").how.quantum == -48
+    assert (unit.accumulator.sum_bits, unit.accumulator.quantum) == (243, -112)
+    assert hdl.Mac(a="posit8", b="posit8", acc="exact", out="posit8").accumulator.quantum == -48
 
 
 def test_a_users_codebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,7 +140,7 @@ def test_whole_table_under_cocotb(part: int, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_whole_table_has_every_format() -> None:
-    assert {(unit.how.a.name, unit.how.b.name) for unit in table()} == set(FACTORS["pair"])
+    assert {(unit.accumulator.a.name, unit.accumulator.b.name) for unit in table()} == set(FACTORS["pair"])
 
 
 @pytest.mark.slow
@@ -272,28 +272,28 @@ def test_gemm(options: Options) -> None:
     rng = np.random.default_rng(1)
     unit = hdl.Array(**options)
     model = built(unit)
-    how = unit.how
+    accumulator = unit.accumulator
     seen: list[tuple[int, int]] = []
     for m, k, n in ((1, 1, 1), (5, 7, 8), (3, 64, 2), (9, 32, 4)):
-        if isinstance(how.a, golden.BlockFormat) and isinstance(how.b, golden.BlockFormat):
+        if isinstance(accumulator.a, golden.BlockFormat) and isinstance(accumulator.b, golden.BlockFormat):
             depth = -(-k // 16) * 16
             a, b = (
-                golden.encode_blocks(rng.standard_normal((m, depth)), how.a, axis=1),
-                golden.encode_blocks(rng.standard_normal((depth, n)), how.b, axis=0),
+                golden.encode_blocks(rng.standard_normal((m, depth)), accumulator.a, axis=1),
+                golden.encode_blocks(rng.standard_normal((depth, n)), accumulator.b, axis=0),
             )
             operands = a[:2], b[:2]
             one = golden.encode(1.0, "fp32")
-            want = golden.block_gemm((*operands[0], one), (*operands[1], one), how.a, how.b)
+            want = golden.block_gemm((*operands[0], one), (*operands[1], one), accumulator.a, accumulator.b)
         else:
             a, b = (
                 rng.integers(0, 1 << fmt.width, shape)
-                for fmt, shape in ((how.a_element, (m, k)), (how.b_element, (k, n)))
+                for fmt, shape in ((accumulator.a_element, (m, k)), (accumulator.b_element, (k, n)))
             )
             operands = a, b
-            style: Options = {"accumulate": how.style, "out": how.out}
-            if how.style is None:
-                style = {"acc": how.out, "overflow": unit.parameters["overflow"], "lanes": how.lanes}
-            want = golden.gemm(a, b, how.a_element, how.b_element, **style)
+            style: Options = {"acc": accumulator.style, "out": accumulator.out}
+            if accumulator.style is None:
+                style = {"acc": accumulator.out, "overflow": unit.parameters["overflow"], "lanes": accumulator.lanes}
+            want = golden.gemm(a, b, accumulator.a_element, accumulator.b_element, **style)
         done = sim.gemm(unit, *operands, model=model, progress=lambda *call: seen.append(call))
         np.testing.assert_array_equal(done.c, want)
         np.testing.assert_array_equal(golden_gemm(unit, *operands), want)

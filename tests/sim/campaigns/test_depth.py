@@ -43,8 +43,8 @@ MACS: list[Options] = [
 
 def steps(unit: hdl.Dot | hdl.Mac) -> int:
     """Registers with which every place of the unit has one."""
-    how = unit.how
-    return len(how.feed_delays) + len(how.add_delays) + len(how.result_delays) + 1
+    accumulator = unit.accumulator
+    return len(accumulator.feed_delays) + len(accumulator.add_delays) + len(accumulator.result_delays) + 1
 
 
 def check(units: list[hdl.Unit], vectors: int) -> None:

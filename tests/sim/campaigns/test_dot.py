@@ -114,7 +114,11 @@ def table(most_bits: int) -> Iterator[tuple[Options, hdl.Dot]]:
 
 def size(unit: hdl.Dot) -> int:
     """Partial products of one bit."""
-    return unit.how.a_element.significand_bits * unit.how.b_element.significand_bits * unit.how.products
+    return (
+        unit.accumulator.a_element.significand_bits
+        * unit.accumulator.b_element.significand_bits
+        * unit.accumulator.products
+    )
 
 
 def check(units: Sequence[hdl.Dot], vectors: int | None, seed: int = 1) -> None:
@@ -162,7 +166,7 @@ def test_whole_table(part: int) -> None:
 
 @pytest.mark.slow
 def test_whole_table_has_every_format() -> None:
-    pairs = {(unit.how.a.name, unit.how.b.name) for unit in whole_table()}
+    pairs = {(unit.accumulator.a.name, unit.accumulator.b.name) for unit in whole_table()}
     assert pairs | {(name, name) for name in WIDE} == set(FACTORS["pair"])
 
 
@@ -269,7 +273,7 @@ def test_block_formats_like_block_dot() -> None:
     fmt = golden.block_format("mxfp6_e2m3")
     generator = np.random.default_rng(1)
     (scales_a, a), (scales_b, b) = (golden.encode_blocks(x, fmt) for x in generator.standard_normal((2, 300, 32)))
-    expected = golden.block_dot((scales_a, a), (scales_b, b), fmt, fmt, accumulate=golden.Rounded("fp32", block=8))
+    expected = golden.block_dot((scales_a, a), (scales_b, b), fmt, fmt, acc=golden.Rounded("fp32", block=8))
     model = sim.Model.build(hdl.generate(unit, "block_dot"))
     sums = np.zeros(300, np.uint32)
     for start in range(0, 32, 8):

@@ -47,7 +47,7 @@ def check(units: list[hdl.Mac], steps: int, seed: int = 1) -> None:
     outputs = model.evaluate_all(inputs)
     for name, unit in zip(names, units, strict=True):
         # Of sums of more than 64 bits there are bytes.
-        sums = from_bus(outputs[name]["acc"], unit.how.out, 1)[:, 0]
+        sums = from_bus(outputs[name]["acc"], unit.accumulator.out, 1)[:, 0]
         wrong = np.flatnonzero(sums != entry_of(unit).expected(unit, inputs[name])["acc"])
         assert not len(wrong), (unit.parameters, wrong[:5])
 
@@ -71,7 +71,7 @@ def test_steps_of_operands_as_unlike_as_can_be(name: str) -> None:
     for a, b in ((name, "fp64"), ("fp64", name), (name, "bin1")):
         unit = hdl.Mac(a=a, b=b, acc="fp32")
         inputs = steps(unit, 4_000, np.random.default_rng(1))
-        for port, fmt in (("a", unit.how.a_element), ("b", unit.how.b_element)):
+        for port, fmt in (("a", unit.accumulator.a_element), ("b", unit.accumulator.b_element)):
             assert inputs[port].max() < fmt.code_count
 
 
@@ -83,19 +83,26 @@ def test_sums_are_those_of_gemm() -> None:
     ]
     for options in cases:
         unit = hdl.Mac(**options)
-        how = unit.how
+        accumulator = unit.accumulator
         generator = np.random.default_rng(3)
-        a, b = (generator.integers(0, fmt.code_count, (7, how.lanes)) for fmt in (how.a_element, how.b_element))
+        a, b = (
+            generator.integers(0, fmt.code_count, (7, accumulator.lanes))
+            for fmt in (accumulator.a_element, accumulator.b_element)
+        )
         inputs = {
-            "a": to_bus(a.astype(np.uint32), how.a_element),
-            "b": to_bus(b.astype(np.uint32), how.b_element),
+            "a": to_bus(a.astype(np.uint32), accumulator.a_element),
+            "b": to_bus(b.astype(np.uint32), accumulator.b_element),
             "valid": np.ones(7, np.uint8),
             "clear": np.zeros(7, np.uint8),
         }
         style: Options = (
-            {"accumulate": how.style} if how.style else {"acc": how.out, "overflow": "saturate", "lanes": how.lanes}
+            {"acc": accumulator.style}
+            if accumulator.style
+            else {"acc": accumulator.out, "overflow": "saturate", "lanes": accumulator.lanes}
         )
-        expected = golden.gemm(a.reshape(1, -1), b.reshape(-1, 1), how.a_element, how.b_element, **style)
+        expected = golden.gemm(
+            a.reshape(1, -1), b.reshape(-1, 1), accumulator.a_element, accumulator.b_element, **style
+        )
         assert mac_reference(unit, inputs).after[-1] == expected[0, 0]
 
 

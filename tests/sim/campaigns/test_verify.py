@@ -215,7 +215,7 @@ def test_unit_bench_tells_of_broken_flags(simulator: sim.Simulator, tmp_path: Pa
 
 def test_unit_bench_tells_of_a_broken_mac(simulator: sim.Simulator, tmp_path: Path) -> None:
     unit = hdl.Mac(a="int8", b="int4", lanes=2, stages=1)
-    # The sum does not begin anew.
+    # The sum does not start over.
     design = _broken(unit, "start_1 ? ", "1'b0 ? ")
     result = sim.verify(unit, vectors=300, simulator=simulator.name, folder=tmp_path, design=design)
     assert not result.passed

@@ -64,9 +64,13 @@ def test_presets_like_golden() -> None:
 def test_dot_of_a_preset_is_the_golden_dot(name: str) -> None:
     """Its parameters say what golden's do."""
     preset, unit = PRESETS[name], hdl.Dot(**hdl.preset_parameters(name))
-    assert (unit.how.a.name, unit.how.b.name, unit.how.out.name) == (preset.a, preset.b, preset.out)
-    assert unit.how.products == preset.lanes
-    if unit.how.style is None:
-        assert unit.how.parameters["overflow"] == getattr(preset.accumulate, "overflow", None)
+    assert (unit.accumulator.a.name, unit.accumulator.b.name, unit.accumulator.out.name) == (
+        preset.a,
+        preset.b,
+        preset.out,
+    )
+    assert unit.accumulator.products == preset.lanes
+    if unit.accumulator.style is None:
+        assert unit.accumulator.parameters["overflow"] == getattr(preset.acc, "overflow", None)
     else:
-        assert golden.formats.style_name(unit.how.style) == golden.formats.style_name(preset.accumulate)
+        assert golden.formats.style_name(unit.accumulator.style) == golden.formats.style_name(preset.acc)

@@ -25,11 +25,11 @@ def test_subnormal_results(options: dict[str, Any]) -> None:
     unit = hdl.Dot(**options)
     generator = np.random.default_rng(1)
     # Exponents of products about that of the least normal number, 2**-126 or 128 in codes, and one of the example found.
-    a = generator.integers(0, 8, (4_000, unit.how.lanes))
+    a = generator.integers(0, 8, (4_000, unit.accumulator.lanes))
     b = generator.integers(95, 130, (4_000, 1)) + generator.integers(0, 9, a.shape) - a
-    if unit.how.lanes == 8:
+    if unit.accumulator.lanes == 8:
         a[0], b[0] = [6, 6, 7, 5, 5, 7, 6, 5], [99, 100, 99, 97, 98, 101, 101, 103]
-    inputs = {"a": to_bus(a, unit.how.a_element), "b": to_bus(b, unit.how.b_element)}
+    inputs = {"a": to_bus(a, unit.accumulator.a_element), "b": to_bus(b, unit.accumulator.b_element)}
     expected = entry_of(unit).expected(unit, inputs)["d"]
     assert np.count_nonzero(expected < 1 << 23) > 500 and np.count_nonzero(expected >= 1 << 23) > 500
     found = sim.Model.build(hdl.generate(unit, "aligned_dot")).evaluate(inputs)["d"]

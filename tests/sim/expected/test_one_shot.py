@@ -58,8 +58,8 @@ def test_as_block_dot(case: dict[str, Any], model: sim.Model) -> None:
     fmt = golden.block_format(name)
     part = dataclasses.replace(fmt, block_size=lanes, tensor_scale=None)
     a, b = operands(name, lanes, seed=3)
-    how = golden.Exact(case.get("rounding", "rne"))
-    expected = golden.block_dot(a, b, part, part, accumulate=how, out=case.get("out", "fp32"))
+    accumulator = golden.Exact(case.get("rounding", "rne"))
+    expected = golden.block_dot(a, b, part, part, acc=accumulator, out=case.get("out", "fp32"))
     inputs = {"a": to_bus(a[1], fmt.element), "b": to_bus(b[1], fmt.element)}
     inputs |= {"a_scale": a[0][:, 0], "b_scale": b[0][:, 0]}
     found = model.evaluate_all({name: inputs})[name]["d"]
@@ -72,7 +72,7 @@ def test_every_block_format_has_an_exact_dot_product() -> None:
     for name, fmt in BLOCK_FORMATS.items():
         unit = hdl.Dot(a=name, b=name, lanes=fmt.block_size, acc="exact")
         assert not unit.parameters["force_wide"]
-        assert unit.how.exact_k == fmt.block_size
+        assert unit.accumulator.exact_k == fmt.block_size
 
 
 def test_nothing_goes_on_from_beat_to_beat() -> None:

@@ -33,7 +33,8 @@ def run(units: dict[str, hdl.Dot]) -> dict[str, tuple[Codes, np.ndarray]]:
     inputs = {name: next(entry_of(unit).operand_sets(unit, VECTORS, 7)) for name, unit in units.items()}
     outputs = model.evaluate_all(inputs)
     return {
-        name: (inputs[name] | from_ports(unit.how, inputs[name]), outputs[name]["d"]) for name, unit in units.items()
+        name: (inputs[name] | from_ports(unit.accumulator, inputs[name]), outputs[name]["d"])
+        for name, unit in units.items()
     }
 
 

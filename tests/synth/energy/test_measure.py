@@ -111,6 +111,15 @@ def test_inputs_that_change_at_once_share_an_edge(toy):
     assert energy.energy_glitch_pj == pytest.approx(energy.energy_pj)
 
 
+@pytest.mark.parametrize(("other", "edges"), [("0", 1 + 2), ("1", 3 + 4)])
+def test_the_state_picks_the_table(toy, other, edges):
+    """A of the XOR rises and falls once: by the tables for B at 0, or at 1."""
+    gate = toy.module({"a": 91}, {"y": 93}, x=toy.cell("XOR", A=91, B=other, Y=93))
+    energy = synth.measure_energy(gate, toy.write(), {"a": [0, 1]})
+    assert energy.internal_pj == pytest.approx(edges / 2 * 1e-3)
+    assert energy.energy_glitch_pj == pytest.approx(energy.energy_pj)
+
+
 def test_constants_cost_nothing(toy):
     """An input tied to 1 makes an inverter of the NAND; the net of a constant has no toggles."""
     gate = toy.module({"a": 91}, {"y": 93}, g=toy.cell("NAND", A=91, B="1", Y=93))

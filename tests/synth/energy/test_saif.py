@@ -30,15 +30,23 @@ def parse(text: str) -> list[Any]:
     return stack[0][0]
 
 
-def nets(path: Path, top: str) -> tuple[int, dict[str, dict[str, int]]]:
-    """The duration, and what each net has."""
+def nets(path: Path, top: str, *, pins: bool = False) -> tuple[int, dict[str, dict[str, int]]]:
+    """The duration, and what each net, or pin of a cell, has."""
     root = parse(path.read_text())
     assert root[0] == "SAIFILE" and ["SAIFVERSION", '"2.0"'] in root and ["DIRECTION", '"backward"'] in root
     assert ["TIMESCALE", "1", "ps"] in root
     (duration,) = (int(item[1]) for item in root if item[0] == "DURATION")
     (instance,) = (item for item in root if item[0] == "INSTANCE")
     assert instance[1] == top and instance[2][0] == "NET"
-    return duration, {name: {key: int(value) for key, value in items} for name, *items in instance[2][1:]}
+    found = {"": instance[2][1:]}
+    if pins:
+        found = {f"{cell[1]}/": cell[2][1:] for cell in instance[3:]}
+        assert all(cell[0] == "INSTANCE" and cell[2][0] == "NET" and len(cell) == 3 for cell in instance[3:])
+    return duration, {
+        prefix + name: {key: int(value) for key, value in items}
+        for prefix, entries in found.items()
+        for name, *items in entries
+    }
 
 
 def test_ten_cells_by_hand(toy, tmp_path):
@@ -53,6 +61,16 @@ def test_ten_cells_by_hand(toy, tmp_path):
     assert found["n5"] == {"T0": 8000, "T1": 8000, "TX": 0, "TC": 8, "IG": 0}
     assert found["n7"] == {"T0": 12_000, "T1": 4000, "TX": 0, "TC": 4, "IG": 0}
     assert found["n10"]["TC"] == 2 and found["n93"]["T0"] == found["n10"]["T1"]
+    _, pins = nets(path, "ten", pins=True)
+    assert set(pins) == {f"{name}/{pin}" for name, item in toy.ten["cells"].items() for pin in item["connections"]}
+    assert (pins["x1/Y"], pins["g2/B"], pins["r/CK"]) == (found["n5"], found["n5"], found["clk"])
+
+
+def test_constants_have_no_entry(toy, tmp_path):
+    gate = toy.module({"a": 91}, {"y": 93}, g=toy.cell("NAND", A=91, B="1", Y=93))
+    path = tmp_path / "gate.saif"
+    synth.write_saif(path, gate, synth.measure_energy(gate, toy.write(), {"a": [0, 1]}), top="gate")
+    assert set(nets(path, "gate", pins=True)[1]) == {"g/A", "g/Y"}
 
 
 def test_buses_and_glitches(map_netlist, nangate, tmp_path):
@@ -68,6 +86,7 @@ def test_buses_and_glitches(map_netlist, nangate, tmp_path):
     for name, item in settled.items():
         other = with_glitches[name]
         assert item["T0"] + item["T1"] == duration == 300_000 and item["IG"] == 0
+        assert other["IG"] <= other["TC"] - (item["TC"] > 0) and (name[0] not in "ab" or other["IG"] == 0)
         assert other["TC"] - other["IG"] == item["TC"] and other["IG"] % 2 == 0 and other["T1"] == item["T1"]
     assert any(item["IG"] for item in with_glitches.values())
     stream = streams["a"] & 1

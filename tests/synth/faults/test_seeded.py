@@ -26,7 +26,7 @@ COUNTER = """module counter (input clk, input rst, input en, output [1:0] y);
 endmodule
 """
 
-#: What is held is not seen before it is written; how long that takes, no number of cycles tells.
+#: What is held is not seen before it is written; no number of cycles bounds how long that takes.
 HELD = """module held (input clk, input rst, input en, input show, input a, output y, output z);
   reg full = 1'd0;
   reg value = 1'd0;

@@ -21,7 +21,8 @@ library ("demo lib") {
      "3, 4"); }
   cell (A) { area : 1; pin (X) { direction : input; function : "A \\
    B"; } }
-  cell ("B") { comment : "}"; pin (Y) { } }
+  cell ("B") { comment : "} \\" }"; /* } */ pin (Y) { } // }
+    path : "a/b"; at : a/b; }
 }
 """
 
@@ -40,6 +41,7 @@ def test_what_the_format_allows():
     assert numbers(library.groups[0].values["values"]) == [1, 2, 3, 4]
     (pin,) = library.groups[1].all("pin")
     assert pin.values == {"direction": "input", "function": "A B"}
+    assert library.groups[2].values == {"comment": '} \\" }', "path": "a/b", "at": "a / b"}
 
 
 def test_other_cells_are_passed_over():

@@ -181,7 +181,7 @@ def test_aligned(case, way, rng, use):
         )
         for addend in (None, c):
             found, expected = (
-                use(each, lambda a=a, b=b, c=addend: golden.gemm(a, b, fa, fb, c, accumulate=style, out=out))
+                use(each, lambda a=a, b=b, c=addend: golden.gemm(a, b, fa, fb, c, acc=style, out=out))
                 for each in (way, "numpy")
             )
             np.testing.assert_array_equal(found, expected)
