@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from .. import hdl
 from ..golden.formats import ParameterError
 from ..synth import Progress, SynthesisError
 from ..synth.yosys.job import ClusterLostError
@@ -56,16 +57,41 @@ def measure_batches(
 
 
 def _rows(batch: Sequence[Request], workers: Workers, options: Options | None, progress: Progress) -> list[Row]:
-    """The rows of a batch; each by itself if one of them spoils the others."""
+    """The rows of a batch, in which one request may spoil the others."""
     try:
         return measure_kept(batch, workers, options, progress)
     except ClusterLostError:
         raise
+    except (ParameterError, TypeError, SynthesisError):
+        faults = [_fault(request) for request in batch]
+    # Those that can be generated go on together, so that their jobs run at the same time.
+    good = [request for request, fault in zip(batch, faults, strict=True) if fault is None]
+    try:
+        rows = iter(measure_kept(good, workers, options, progress))
+    except ClusterLostError:
+        raise
+    except (ParameterError, TypeError, SynthesisError):
+        rows = (_alone(request, workers, options, progress) for request in good)
+    return [_failed(request, fault) if fault else next(rows) for request, fault in zip(batch, faults, strict=True)]
+
+
+def _fault(request: Request) -> Exception | None:
+    """Why a request describes no hardware; None where it does."""
+    try:
+        for unit in request.variants():
+            hdl.generate(unit)
+    except (ParameterError, TypeError) as error:
+        return error
+    return None
+
+
+def _alone(request: Request, workers: Workers, options: Options | None, progress: Progress) -> Row:
+    try:
+        return measure_kept([request], workers, options, progress)[0]
+    except ClusterLostError:
+        raise
     except (ParameterError, TypeError, SynthesisError) as error:
-        if len(batch) == 1:
-            return [_failed(batch[0], error)]
-    # What the others have done is kept, or nothing has begun.
-    return [_rows([request], workers, options, progress)[0] for request in batch]
+        return _failed(request, error)
 
 
 def _failed(request: Request, error: Exception) -> Row:

@@ -1,12 +1,14 @@
-"""The scripts of campaigns/ and bench/, which are no modules of a package, for their tests."""
+"""The scripts of campaigns/ and bench/, which are no modules of a package, and Dask clusters, for tests."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import re
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -78,3 +80,66 @@ def explore(capsys: pytest.CaptureFixture[str], record_property: Callable[[str, 
         return count
 
     return run
+
+
+_DASK_SCHEDULER = "from distributed.cli.dask_scheduler import main; main()"
+_DASK_WORKER = "from distributed.cli.dask_worker import main; main()"
+
+
+@pytest.fixture
+def dask_process(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts a process of Dask; all are ended afterwards."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(script: str, *arguments: str) -> subprocess.Popen[str]:
+        environment = {**os.environ, "DASK_DISTRIBUTED__DASK_WORKER__MEMORY__TERMINATE": "False"}
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", script, *arguments],
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=environment,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def dask_scheduler(dask_process) -> Callable[[str], tuple[str, subprocess.Popen[str]]]:
+    """Starts a scheduler and gives its address."""
+
+    def run(before: str = "") -> tuple[str, subprocess.Popen[str]]:
+        process = dask_process(before + _DASK_SCHEDULER, "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        return _dask_says(process, r"Scheduler at: +(tcp://[\d.:]+)"), process
+
+    return run
+
+
+@pytest.fixture
+def dask_worker(dask_process) -> Callable[..., subprocess.Popen[str]]:
+    """Starts a worker of one thread, without a nanny that would start it again."""
+
+    def run(address: str) -> subprocess.Popen[str]:
+        process = dask_process(
+            _DASK_WORKER, address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1"
+        )
+        _dask_says(process, r"Registered to: +(tcp://)")
+        return process
+
+    return run
+
+
+def _dask_says(process: subprocess.Popen[str], pattern: str) -> str:
+    assert process.stderr is not None
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if found := re.search(pattern, line):
+            return found[1]
+    raise AssertionError("".join(seen))

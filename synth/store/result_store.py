@@ -92,13 +92,7 @@ class ResultStore:
 
     def _cache(self) -> diskcache.Cache:
         if self._opened is None:
-            try:
-                self._opened = self._open()
-            except sqlite3.DatabaseError as error:
-                if isinstance(error, sqlite3.OperationalError):  # the folder's fault, not the file's
-                    raise
-                self._discard(error)
-                self._opened = self._open()
+            self._opened = self._open()
         return self._opened
 
     def _open(self) -> diskcache.Cache:
@@ -112,6 +106,7 @@ class ResultStore:
         )
 
     def _cannot(self, what: str, error: Exception) -> None:
+        # An operational error is the folder's fault, not the file's.
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
             self._discard(error)
             return

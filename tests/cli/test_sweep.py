@@ -125,3 +125,20 @@ def test_ctrl_c_writes_the_rows_that_are_done(polymac, capsys, monkeypatch: pyte
         ("int4", "cmos"),
     ]
     assert len(read_rows("a.csv")) == 4
+
+
+@pytest.mark.slow
+def test_a_sweep_on_a_cluster_is_the_same(polymac, executed, dask_scheduler, dask_worker):
+    pytest.importorskip("distributed", reason="distributed, of the extra 'cluster', is not installed")
+    Path("spec.toml").write_text(
+        '[grid]\na = ["int2", "int3"]\ntarget = ["ice40", "nangate45"]\n[measure]\nactivity = "none"'
+    )
+    here = polymac("sweep", "spec.toml", "--output", "here.json")
+    assert (here.status, here.err) == (0, "") and executed
+    executed.clear()
+    address, _ = dask_scheduler()
+    for _ in range(2):
+        dask_worker(address)
+    there = polymac("sweep", "spec.toml", "--output", "there.json", "--scheduler", address)
+    assert (there.status, there.err) == (0, "") and not executed
+    assert [row.figures for row in read_rows("there.json")] == [row.figures for row in read_rows("here.json")]

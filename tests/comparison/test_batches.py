@@ -30,10 +30,21 @@ def test_every_request_has_its_row_and_progress_counts_rows(small_batches):
     assert calls == sorted(calls) and calls[0] == (0, 5) and calls[-1] == (5, 5)
 
 
-def test_one_that_cannot_be_made_leaves_the_others_alone(small_batches):
+def test_one_that_cannot_be_made_leaves_the_others_alone(small_batches, monkeypatch: pytest.MonkeyPatch):
     requests = [request("int2"), request("int3", stages=1000), request("int4", rows=3), request("int5")]
+    together: list[int] = []
+    plain = batches.measure_kept
+
+    def count(requests, *arguments):
+        rows = plain(requests, *arguments)
+        together.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(batches, "measure_kept", count)
     rows = dict(measure_batches(requests, Workers(2, 60.0), PLAIN))
     assert [bool(rows[place].error) for place in range(4)] == [False, True, True, False]
+    # Their jobs run at the same time.
+    assert together == [2]
     assert rows[1].error == "stages must be in 0 … 64, not 1000"
     assert rows[1].request == requests[1].plain() and rows[1].command == requests[1].command()
     assert rows[3].figures["luts"]

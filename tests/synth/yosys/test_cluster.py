@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -26,70 +22,11 @@ from polymac.synth.yosys.runner import Workers
 
 pytest.importorskip("distributed", reason="distributed, of the extra 'cluster', is not installed")
 
-_SCHEDULER = "from distributed.cli.dask_scheduler import main; main()"
-_WORKER = "from distributed.cli.dask_worker import main; main()"
 #: A scheduler that says that it is of another version.
 _OTHER = (
     "import distributed.versions as v; plain = v.get_package_info; v.get_package_info = "
     "lambda packages: plain(packages) | {'distributed': '2000.1'}; "
 )
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts a process of Dask; all are ended afterwards."""
-    started: list[subprocess.Popen[str]] = []
-
-    def run(script: str, *arguments: str) -> subprocess.Popen[str]:
-        environment = {**os.environ, "DASK_DISTRIBUTED__WORKER__MEMORY__TERMINATE": "False"}
-        process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", script, *arguments],
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=tmp_path,
-            env=environment,
-            start_new_session=True,
-        )
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-@pytest.fixture
-def scheduler(start) -> Callable[[str], tuple[str, subprocess.Popen[str]]]:
-    """Starts a scheduler and gives its address."""
-
-    def run(before: str = "") -> tuple[str, subprocess.Popen[str]]:
-        process = start(before + _SCHEDULER, "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-        return _read(process, r"Scheduler at: +(tcp://[\d.:]+)"), process
-
-    return run
-
-
-@pytest.fixture
-def worker(start) -> Callable[..., subprocess.Popen[str]]:
-    """Starts a worker of one thread, without a nanny that would start it again."""
-
-    def run(address: str) -> subprocess.Popen[str]:
-        process = start(_WORKER, address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
-        _read(process, r"Registered to: +(tcp://)")
-        return process
-
-    return run
-
-
-def _read(process: subprocess.Popen[str], pattern: str) -> str:
-    assert process.stderr is not None
-    seen = []
-    for line in process.stderr:
-        seen.append(line)
-        if found := re.search(pattern, line):
-            return found[1]
-    raise AssertionError("".join(seen))
 
 
 def jobs_that_count(folder: Path, number: int, seconds: float = 0.0) -> list[Job]:
@@ -117,9 +54,10 @@ def counts(path: Path) -> Counter[str]:
     return Counter(path.read_text().split())
 
 
-def test_a_worker_that_is_killed_costs_nothing_and_nothing_is_done_twice(tmp_path: Path, scheduler, worker):
-    address, _ = scheduler()
-    workers = [worker(address) for _ in range(2)]
+@pytest.mark.slow
+def test_a_worker_that_is_killed_costs_nothing_and_nothing_is_done_twice(tmp_path: Path, dask_scheduler, dask_worker):
+    address, _ = dask_scheduler()
+    workers = [dask_worker(address) for _ in range(2)]
     store = ResultStore(tmp_path / "store", warn=pytest.fail)
     jobs = jobs_that_count(tmp_path, 24, 0.1)
     done: list[str] = []
@@ -149,9 +87,9 @@ def test_a_worker_that_is_killed_costs_nothing_and_nothing_is_done_twice(tmp_pat
 
 
 @pytest.mark.slow
-def test_the_cluster_gives_what_this_machine_gives(tmp_path: Path, scheduler, worker):
-    address, process = scheduler()
-    worker(address)
+def test_the_cluster_gives_what_this_machine_gives(tmp_path: Path, dask_scheduler, dask_worker):
+    address, process = dask_scheduler()
+    dask_worker(address)
     good, *_ = jobs_that_count(tmp_path, 1)
     jobs = [good, Job("wrong", ("read_verilog none.v",), {}), Job("slow", ("exec -- sleep 300",), {})]
     here = Workers(2, 2.0).run(jobs)
@@ -221,14 +159,14 @@ def test_no_scheduler_there():
         assert _refused(address) == f"{wanted} {address!r}: something else answers"
 
 
-def test_a_scheduler_without_workers(scheduler):
-    address, _ = scheduler()
+def test_a_scheduler_without_workers(dask_scheduler):
+    address, _ = dask_scheduler()
     assert _refused(address) == f"scheduler must have workers, not none as {address!r} has"
 
 
-def test_a_scheduler_of_another_version(scheduler, worker):
-    address, _ = scheduler(_OTHER)
-    worker(address)
+def test_a_scheduler_of_another_version(dask_scheduler, dask_worker):
+    address, _ = dask_scheduler(_OTHER)
+    dask_worker(address)
     reason = f"the scheduler has distributed 2000.1, and here is {version('distributed')}"
     assert _refused(address) == f"scheduler must have a cluster of the versions here, not {address!r}: {reason}"
 
