@@ -13,7 +13,8 @@ from ..codec.codes import Integers
 from ..codec.scalar import decode, encode
 from ..formats import BlockFormat, FixedFormat, Format
 from ..quantization.affine import dequantize, finite, quantize
-from ..quantization.calibration import MeanSquareError, MinMax
+from ..quantization.histogram_calibration import MeanSquareError
+from ..quantization.range_calibration import MinMax
 
 Reals = NDArray[np.float64]
 
