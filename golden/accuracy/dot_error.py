@@ -85,7 +85,7 @@ def dot_error(
 ) -> DotError:
     """The relative root mean square error of Σ_k a·b, by :func:`.dot.dot` or :func:`.sums.block.block_dot`.
 
-    Both operands are drawn anew for each dot product and quantized as tensors of (vectors, k) numbers.
+    Both operands are drawn for each dot product, and quantized as tensors of (vectors, k) numbers.
 
     Parameters
     ----------

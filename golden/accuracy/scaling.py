@@ -24,7 +24,7 @@ SCALINGS = ("mse", "power_of_two", "absmax", "rms")
 # The search for the scale: how far the largest magnitude may be clipped, and by how much it may be below the largest
 # number, in octaves; steps of an octave in the second pass; the numbers that both are made on; and the scales that are then
 # tried on all numbers.
-_CLIPPED, _BELOW, _STEPS, _LARGEST, _OTHERS, _FINALISTS = 7, 6, 32, 256, 1024, 8
+_CLIPPED, _BELOW, _STEPS, _LARGEST, _OTHERS, _FINALISTS = 7, 6, 32, 256, 1024, 4
 #: Octaves by which the largest magnitude is below the largest number at most: formats with a wider range have no noise to
 #: gain from the rest of it, but tapered ones have their precision around 1.
 _WIDEST = 140
@@ -175,7 +175,7 @@ def _log2(fmt: Format) -> float:
 
 def _sample(x: Reals) -> tuple[Reals, Reals]:
     """Some numbers that stand for all, and how many each stands for: the largest magnitudes, which clipping meets, for
-    themselves, and of the others every so-manieth in the order of magnitudes."""
+    themselves; of the others, in the order of magnitudes, one in each group of equal size."""
     ordered = x.reshape(-1)[np.argsort(-np.abs(x.reshape(-1)), kind="stable")]
     step = max(1, (len(ordered) - _LARGEST) // _OTHERS)
     rest = ordered[_LARGEST:]
@@ -190,5 +190,6 @@ def _noises(x: Reals, weights: Reals, fmt: Format, scales: Reals) -> Reals:
     with np.errstate(over="ignore", under="ignore"):
         values = decode(_encode(x / scales[:, None], fmt, "rne"), fmt) * scales[:, None]
         values = _signs(x, fmt) * values
-        errors = ((values - x) ** 2) @ weights
+        # Not by the BLAS, whose threads wait for one another on a busy machine.
+        errors = np.sum((values - x) ** 2 * weights, axis=-1)
     return np.where(np.isfinite(errors), errors, np.inf)

@@ -27,7 +27,7 @@ class Distribution:
     formula : str
         What is drawn.
     sample : callable
-        ``sample(generator, size)``: so many numbers.
+        ``sample(generator, size)`` gives ``size`` numbers.
     """
 
     name: str
