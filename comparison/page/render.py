@@ -90,7 +90,7 @@ def _environment() -> Environment:
 
 def _file(name: str) -> str:
     """A file beside this module."""
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return files(__name__.rpartition(".")[0]).joinpath(name).read_text(encoding="utf-8")
 
 
 def _rules() -> list[tuple[str, str, str]]:
@@ -136,7 +136,12 @@ def _choice(entries: Sequence[Entry], group_of: dict[int, str]) -> dict[str, Any
     if not rows:
         return None
     titles = {name: figure_of(name).title for name in sqnr}
-    return {"rows": rows, "sqnr": titles, "lengths": lengths, "groups": list(dict.fromkeys(row["group"] for row in rows))}
+    return {
+        "rows": rows,
+        "sqnr": titles,
+        "lengths": lengths,
+        "groups": list(dict.fromkeys(row["group"] for row in rows)),
+    }
 
 
 def _versions(entries: Sequence[Entry]) -> list[str]:
