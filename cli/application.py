@@ -19,6 +19,7 @@ from .formats import formats
 from .generate import generate
 from .options import Choices, flag
 from .presets import presets
+from .report import report
 from .run import run as run_dataset
 from .sweep import sweep
 from .verify import verify
@@ -57,7 +58,7 @@ def polymac(context: click.Context) -> None:
         click.echo(_FIRST_STEPS)
 
 
-for _command in (formats, presets, generate, verify, compare, sweep, run_dataset):
+for _command in (formats, presets, generate, verify, compare, sweep, report, run_dataset):
     polymac.add_command(_command)
 
 
