@@ -1,75 +1,71 @@
-"""``polymac compare``: what each format costs in area and delay."""
+"""``polymac compare``: what each format costs in area, delay and energy, beside its accuracy."""
 
 from __future__ import annotations
 
-import os
+import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .. import golden, hdl, synth
-from ..golden.formats import ParameterError, check_choice
-from ..hdl.integer.product import ARCHITECTURES
+from .. import synth
+from ..comparison import FIGURES, MATCHED, SOURCES, Options, Request, Row
+from ..comparison import horowitz as published
+from ..comparison.export import check_suffix, write_rows
+from ..comparison.export import json_text as rows_as_json
+from ..comparison.kept import measure_kept
+from ..golden.formats import ParameterError, any_format, check_choice
 from ..sim.units import UNITS
-from ..sim.units.make import make_unit
-from ..synth import Record, Result, Target
+from ..synth import Target
+from ..synth.yosys.runner import Workers
 from .options import comma_list, unit_options
-from .output import check_new_file, json_text, lines, print_table, progress, write_file
+from .output import check_new_file, lines, print_table, progress, write_file
+from .workers import open_workers, workers_options
 
-#: The units that multiply a format by a format.
+#: The units that combine a format with a format.
 _UNITS = tuple(kind for kind, entry in UNITS.items() if {"a", "b"} <= entry.parameters)
-#: Partial products up to which multipliers built of gates are tried as well: with more the recipes take minutes.
-MOST_GATED_BITS = 24 * 24
-#: Rows and columns of an array where they are not given: a large one takes minutes.
+#: Rows and columns of an array where they are not given.
 SIDE = 2
+_HOROWITZ = "horowitz"
+_PRESETS = (*MATCHED, _HOROWITZ)
+#: The formats of a matched comparison unless others are given.
+FRONT = "int8,int4,fp32,tf32,bf16,fp16,fp8_e4m3,fp8_e5m2,fp4_e2m1,mxfp8_e4m3,mxfp4,msfp12"
+_FORMATS = "int8,fp16,bf16"
+_NO_ACTIVITY = "none"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Formats × targets: what synthesis made of one kind of unit.
+    """Rows for one target after the other, each in the order of the formats.
 
     Members
     -------
-    unit : str
-        The kind of unit.
-    formats : list of str
-        The formats of both operands; the first is what the others are compared with.
+    rows : list of Row
+        All rows of the first target first.
     targets : list of Target
         What was synthesized for.
-    results : list of Result
-        All targets of the first format first.
-    max_delay : float or None
-        The delay in ns that is short enough.
+    relative_to : str
+        The name of the row that the others are compared with; the first, where it is empty.
+    preset : str
+        The matched comparison; or empty.
     """
 
-    unit: str
-    formats: list[str]
+    rows: list[Row]
     targets: list[Target]
-    results: list[Result]
-    max_delay: float | None = None
+    relative_to: str = ""
+    preset: str = ""
 
-    def of_target(self, index: int) -> list[Result]:
-        """The results for one target, in the order of the formats."""
-        return self.results[index :: len(self.targets)]
+    def of_target(self, target: Target) -> list[Row]:
+        """The rows of one target."""
+        size = len(self.rows) // len(self.targets)
+        place = self.targets.index(target)
+        return self.rows[place * size : (place + 1) * size]
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> list[dict[str, Any]]:
         """As JSON holds it."""
-        names = [name for name in self.formats for _ in self.targets]
-        results = [
-            {"format": name} | asdict(result) | {"pareto": [_point(record) for record in result.pareto]}
-            for name, result in zip(names, self.results, strict=True)
-        ]
-        return {"unit": self.unit, "results": results}
-
-
-def _point(record: Record) -> dict[str, Any]:
-    """A netlist of the Pareto set; its record stands among the others."""
-    architecture = record.parameters.get("architecture", "operator")
-    names = ("recipe", "area_um2", "delay_ns")
-    return {"architecture": architecture} | {name: getattr(record, name) for name in names}
+        return [row.plain() for row in self.rows]
 
 
 @click.command(
@@ -80,16 +76,26 @@ Examples:
   polymac compare --unit mac --formats int4 --target ecp5
   polymac compare --formats fp4_e2m1 --target ice40 --flags off --stages 2
   polymac compare --formats int3 --architecture tree --max-delay 0.3
+  polymac compare --a int4,int3 --b int2 --activity uniform
+  polymac compare --preset mac-fp32 --formats fp4_e2m1 --output macs.json --force
 """,
 )
-@click.option("--unit", metavar="|".join(_UNITS), default="multiplier", show_default=True, help="Unit to compare.")
+@click.option("--unit", metavar="|".join(_UNITS), help="Unit to compare.  [default: multiplier, or the preset's]")
+@click.option(
+    "--preset",
+    metavar="|".join(_PRESETS),
+    help="Compare like with like, everything but the format held equal; or Horowitz' table beside ours.",
+)
+@click.option("--matched", is_flag=True, help="The same as --preset mac-fp32.")
 @click.option(
     "--formats",
     metavar="A,B,…",
-    default="int8,fp16,bf16",
-    show_default=True,
     callback=comma_list,
-    help="Formats of both operands; ratios are to the first.",
+    help=f"Formats of both operands.  [default: {_FORMATS}; with a preset {FRONT}]",
+)
+@click.option("--a", "a_formats", metavar="A,B,…", callback=comma_list, help="Formats of operand a alone.")
+@click.option(
+    "--b", "b_formats", metavar="A,B,…", callback=comma_list, help="Formats of operand b, each with each of a."
 )
 @click.option(
     "--target",
@@ -99,209 +105,355 @@ Examples:
     help=f"Targets, any of {', '.join(synth.TARGETS)}.  [default: nangate45, or the file of --liberty]",
 )
 @click.option("--liberty", metavar="FILE", help="A Liberty file of your own, as an additional target.")
-@click.option(
-    "--jobs", metavar="N", type=int, default=os.cpu_count() or 1, help="Worker processes.  [default: all cores]"
-)
+@workers_options
 @click.option(
     "--max-delay",
     metavar="NS",
     type=float,
     help="Longest acceptable delay: report the smallest area that meets it (cell libraries only).",
 )
-@unit_options(side=SIDE, without=("a", "b", "formats", "target"))
 @click.option(
-    "--json", "json_file", metavar="FILE", help="Write JSON with every record and recipe to a file; - prints it."
+    "--delays", metavar="NS,…", callback=comma_list, help="Delays to find the least area for: a Pareto front."
 )
-@click.option("--force", is_flag=True, help="Overwrite an existing JSON file.")
+@click.option(
+    "--activity",
+    metavar="|".join((*SOURCES, _NO_ACTIVITY)),
+    default="gaussian",
+    show_default=True,
+    help="Operands for the energy (cell libraries only).",
+)
+@click.option("--wire-cap", metavar="FF", type=float, default=0.0, help="Capacitance of the wire to each sink, in fF.")
+@click.option("--accuracy", is_flag=True, help="Quantization noise, and error of a sum of 4096 products.")
+@click.option("--digits", is_flag=True, help="Handwritten digits that a network in each format reads rightly.")
+@click.option("--relative-to", metavar="FMT", default="", help="Row that ratios are to.  [default: the first]")
+@unit_options(side=SIDE, without=("a", "b", "formats", "target", "preset"))
+@click.option("--json", "json_file", metavar="FILE", help="Write every row with its records as JSON; - prints it.")
+@click.option("--html", metavar="FILE", type=click.Path(path_type=Path), help="Write a page of plots and tables.")
+@click.option(
+    "--output",
+    "outputs",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Write the rows to FILE.parquet, FILE.csv or FILE.json, for `polymac report`; may be repeated.",
+)
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 def compare(
-    unit: str,
-    formats: list[str],
+    unit: str | None,
+    preset: str | None,
+    matched: bool,
+    formats: list[str] | None,
+    a_formats: list[str] | None,
+    b_formats: list[str] | None,
     targets: list[str] | None,
     liberty: str | None,
     jobs: int,
+    scheduler: str | None,
     max_delay: float | None,
+    delays: list[str] | None,
+    activity: str,
+    wire_cap: float,
+    accuracy: bool,
+    digits: bool,
+    relative_to: str,
     json_file: str | None,
+    html: Path | None,
+    outputs: tuple[Path, ...],
     force: bool,
     **options: Any,
 ) -> None:
-    """Synthesize a unit in several formats and print area and delay side by side.
+    """Synthesize a unit in several formats and print area, delay and energy side by side.
 
-    Each design is run through all recipes of a target; the table names the ones with the least area and delay.
+    Each design is run through all recipes of a target; the table names the ones with the least area and delay. Results
+    are kept: the same comparison again takes seconds.
     """
-    chosen: list[str | Target] = list(targets or ([] if liberty else ["nangate45"]))
+    preset = check_choice("--preset", preset, _PRESETS) if preset else "mac-fp32" if matched else ""
+    if preset and unit:
+        raise ParameterError(f"--unit must be left out with a preset, which has its own, not {unit!r}")
+    check_choice("--activity", activity, (*SOURCES, _NO_ACTIVITY))
+    for path in outputs:
+        check_suffix(path)
+    for option, path in (("--json", json_file), ("--html", html), *(("--output", path) for path in outputs)):
+        if path not in (None, "-"):
+            check_new_file(option, Path(path), force=force)
+    found = _targets(targets, liberty)
+    if preset == _HOROWITZ:
+        requests = [request for target in found for request in published.requests(target)]
+    else:
+        pairs = _pairs(formats, a_formats, b_formats, FRONT if preset else _FORMATS)
+        kind = check_choice("unit", unit or "multiplier", _UNITS)
+        given = {name: value for name, value in options.items() if value is not None}
+        requests = [Request(kind, {"a": a, "b": b} | given, target, preset) for target in found for a, b in pairs]
+    measured = Options(
+        max_delay_ns=max_delay,
+        activity=None if activity == _NO_ACTIVITY else activity,
+        wire_cap_ff=wire_cap,
+        delays_ns=_numbers("--delays", delays),
+        accuracy=accuracy,
+        digits=digits,
+    )
+    with open_workers(jobs, scheduler) as workers:
+        comparison = measure(requests, found, workers, measured, relative_to=relative_to, preset=preset)
+    if json_file == "-":
+        click.echo(rows_as_json(comparison.rows), nl=False)
+    elif json_file:
+        write_file(Path(json_file), rows_as_json(comparison.rows), force=force)
+    for path in outputs:
+        write_rows(path, comparison.rows, force=force)
+    if html is not None:
+        # Only here: what draws is optional.
+        from ..comparison.page import page
+
+        write_file(html, page(comparison.rows), force=force)
+    if json_file != "-":
+        print_comparison(comparison)
+
+
+def _targets(names: list[str] | None, liberty: str | None) -> list[Target]:
+    chosen: list[str | Target] = list(names or ([] if liberty else ["nangate45"]))
     if liberty:
         chosen.append(synth.liberty_target(liberty))
-    if json_file not in (None, "-"):
-        check_new_file("--json", Path(json_file), force=force)
-    comparison = measure(unit, formats, chosen, jobs=jobs, max_delay=max_delay, options=options)
-    text = json_text(comparison.plain())
-    if json_file == "-":
-        click.echo(text, nl=False)
-        return
-    if json_file:
-        write_file(Path(json_file), text, force=force)
-    print_comparison(comparison)
+    return [synth.target(item) for item in chosen]
+
+
+def _pairs(formats: list[str] | None, a: list[str] | None, b: list[str] | None, default: str) -> list[tuple[str, str]]:
+    """The formats of both operands for each row."""
+    if formats is not None and (a is not None or b is not None):
+        raise ParameterError("--formats must be left out where --a or --b is given, not given as well")
+    if a is None and b is not None:
+        raise ParameterError("--a must be given where --b is, not left out")
+    if a is not None and b is not None:
+        return [(_found(x), _found(y)) for x, y in itertools.product(a, b)]
+    return [(name, name) for name in map(_found, a or formats or default.split(","))]
+
+
+def _found(name: str) -> str:
+    return any_format(name).name
+
+
+def _numbers(option: str, texts: list[str] | None) -> tuple[float, ...]:
+    try:
+        return tuple(float(text) for text in texts or ())
+    except ValueError:
+        raise ParameterError(f"{option} must be numbers of nanoseconds, not {','.join(texts or ())!r}") from None
 
 
 def measure(
-    unit: str,
-    formats: Sequence[str],
-    targets: Sequence[str | Target],
+    requests: Sequence[Request],
+    targets: list[Target],
+    workers: Workers,
+    options: Options,
     *,
-    jobs: int,
-    max_delay: float | None = None,
-    options: dict[str, Any],
+    relative_to: str = "",
+    preset: str = "",
 ) -> Comparison:
-    """Generate and synthesize a unit in each format for each target, with progress.
+    """Measure requests, those of one target after the other, with progress.
 
     Raises
     ------
     ParameterError, TypeError
-        A unit, format, target or option that cannot be used.
+        A unit, format, target or option that cannot be used; ``relative_to`` is no row.
     SynthesisError
-        No recipe gave a figure.
+        No row has a figure.
     """
-    check_choice("unit", unit, _UNITS)
-    found = [synth.target(item) for item in targets]
-    if max_delay is not None:
-        for target in found:
-            if target.liberty is None:
-                raise ParameterError(
-                    f"--max-delay must be left out with a target without delays, not given with {target.name}"
-                )
-    each = [{"a": golden.format(name).name} | options for name in formats]
-    architectures = [name for name in ARCHITECTURES if any(target.suits(name) for target in found)]
-    units = [_variants(unit, item, architectures) for item in each]
-    with progress(f"comparing {len(units)} formats on {len(found)} targets") as report:
-        designs = [
-            [hdl.generate(variant, f"{unit}_{item['a'].replace('.', '_')}") for variant in variants]
-            for variants, item in zip(units, each, strict=True)
-        ]
-        results = synth.compare(designs, found, max_delay_ns=max_delay, jobs=jobs, progress=report)
-    return Comparison(unit, [item["a"] for item in each], found, results, max_delay)
-
-
-def _variants(unit: str, options: dict[str, Any], architectures: Sequence[str]) -> list[hdl.Unit]:
-    """The unit in each of the architectures that are compared, or as asked for, or with the default where it is large."""
-    made = make_unit(unit, options, side=SIDE)
-    partial_products = UNITS[unit].partial_products
-    if partial_products is None or options.get("architecture") is not None or partial_products(made) > MOST_GATED_BITS:
-        return [made]
-    return [make_unit(unit, options | {"architecture": name}, side=SIDE) for name in architectures]
+    names = [request.name for request in requests]
+    if relative_to and relative_to not in names:
+        relative_to = check_choice("--relative-to", _found(relative_to), tuple(dict.fromkeys(names)))
+    for target in targets:
+        if reason := target.missing():
+            raise ParameterError(f"target must be available, not {target.name!r}: {reason}")
+    with progress(f"comparing {len(requests)} units") as report:
+        rows = measure_kept(requests, workers, options, report)
+    if all(row.error for row in rows):
+        raise synth.SynthesisError(rows[0].error)
+    return Comparison(rows, targets, relative_to, preset)
 
 
 def print_comparison(comparison: Comparison) -> None:
     """One table per target, and under it all that is needed to repeat it."""
     for index, target in enumerate(comparison.targets):
-        results = comparison.of_target(index)
+        rows = comparison.of_target(target)
         if index:
             click.echo()
-        columns = {"format": lambda result: ""} | _columns(target, results[0], comparison.max_delay)
-        rows = [
-            [name, *(show(result) for show in list(columns.values())[1:])]
-            for name, result in zip(comparison.formats, results, strict=True)
-        ]
-        left = [name for name in columns if name == "format" or name.startswith("recipe")]
-        print_table(f"{comparison.unit} on {target.name}: {target.title}", list(columns), rows, left=left)
-        for name, result in zip(comparison.formats, results, strict=True):
-            click.echo(
-                f"{name}: "
-                + ", ".join(
-                    f"{key}={value}"
-                    for key, value in result.parameters.items()
-                    if value is not None and key != "architecture"
-                )
-            )
-            for failure in result.failures:
-                click.echo(f"no figure: {failure}")
-        if unlike := _unlike(comparison.unit, comparison.formats, results):
+        if comparison.preset == _HOROWITZ:
+            _print_published(rows)
+        else:
+            _print_target(comparison, target, rows)
+        done = [row for row in rows if row.least is not None]
+        for row in done:
+            parameters = (row.least or {})["parameters"]
+            shown = (f"{k}={v}" for k, v in parameters.items() if v is not None and k != "architecture")
+            click.echo(f"{row.name}: {', '.join(shown)}")
+            for part in row.parts:
+                area = f"{part['area_um2']:,.0f} µm², {part['share']:.1%}"
+                click.echo(f"  {part['name']}: {part['instances']:,} × {area}")
+        for row in rows:
+            for note in [*row.notes, *([f"no figure: {row.error}"] if row.error else [])]:
+                click.echo(f"{row.name}: {note}" if not note.startswith("no figure: ") else note)
+        if comparison.preset == _HOROWITZ:
+            click.echo(published.SENTENCE)
+        elif comparison.preset:
+            click.echo(f"{comparison.preset}: {MATCHED[comparison.preset].sentence}")
+        elif unlike := _unlike(done):
             click.echo(unlike)
-        best = results[0].best_area
+        best = done[0].least or {}
         lines(
-            versions=", ".join(f"{tool} {number}" for tool, number in best.versions.items()),
-            library=None if best.library is None else f"{best.library}, sha256 {best.library_sha256}",
+            versions=", ".join(f"{tool} {number}" for tool, number in best["versions"].items()),
+            library=None if best["library"] is None else f"{best['library']}, sha256 {best['library_sha256']}",
         )
         click.echo("The commands of every recipe: polymac compare --json FILE.")
 
 
-def _unlike(unit: str, formats: Sequence[str], results: Sequence[Result]) -> str:
+def _print_target(comparison: Comparison, target: Target, rows: Sequence[Row]) -> None:
+    base = next((row for row in rows if row.name == comparison.relative_to), rows[0])
+    columns = _columns(target, rows, base)
+    shown = [[show(row) for show in columns.values()] for row in rows]
+    left = [name for name in columns if name in ("format", "differs") or name.startswith("recipe")]
+    unit = rows[0].request["unit"]
+    print_table(f"{unit} on {target.name}: {target.title}", list(columns), shown, left=left)
+
+
+Show = Callable[[Row], str]
+
+
+def _columns(target: Target, rows: Sequence[Row], base: Row) -> dict[str, Show]:
+    """The columns that any of the rows has something for, each with what it shows of a row."""
+
+    def ratio(row: Row) -> str:
+        least, other = row.figures.get(target.cost), base.figures.get(target.cost)
+        return f"{least / other:.2f}" if isinstance(least, int | float) and isinstance(other, int | float) else "–"
+
+    costs: dict[str, dict[str, Show]] = {
+        "area_um2": {
+            "area µm²": _shown("area_um2"),
+            "GE": _shown("area_ge"),
+            "µm²/product": _shown("area_per_product_um2"),
+            "ratio": ratio,
+            "recipe (area)": lambda row: _recipe(row.least),
+            "delay ns": _shown("fast_delay_ns"),
+            "recipe (delay)": lambda row: _recipe(row.fast),
+            "period ns": _shown("fast_period_ns"),
+            "µm² ≤ delay": _shown("within_area_um2"),
+            "recipe (≤)": lambda row: _recipe(row.within),
+            "FF": _shown("ffs"),
+            "pJ": _shown("energy_pj"),
+            "pJ glitches": _shown("energy_glitch_pj"),
+        },
+        "transistors": {
+            "transistors": _shown("transistors"),
+            "gates": _shown("gates"),
+            "FF": _shown("ffs"),
+            "ratio": ratio,
+            "recipe": lambda row: _recipe(row.least),
+        },
+        "area_luts": {
+            "LUT area": _shown("area_luts"),
+            "LUT": _shown("luts"),
+            "carry": _shown("carries"),
+            "FF": _shown("ffs"),
+            "ratio": ratio,
+            "recipe": lambda row: _recipe(row.least),
+            "with DSP": _with_dsp,
+        },
+    }
+    shared: dict[str, Show] = {
+        "acc bits": _shown("accumulator_bits"),
+        "bits": _shown("bits_a"),
+        "SQNR dB": _shown("sqnr_gaussian_db"),
+        "sum error": _shown("sum_error_4096"),
+        "digits %": _shown("digits_percent"),
+        "differs": lambda row: row.differs or "–",
+    }
+    # What every table has, whether or not there is a figure.
+    always = {
+        "ratio",
+        "FF",
+        *(name for name in costs[target.cost] if not name.startswith(("µm²", "pJ", "period", "recipe (≤"))),
+    }
+    every = {"format": lambda row: row.name} | costs[target.cost] | shared
+    only = {"acc bits", "bits"} if rows[0].request["unit"] in ("multiplier", "adder") else set()
+    return {
+        name: show
+        for name, show in every.items()
+        if name not in only and (name in always or name == "format" or any(show(row) != "–" for row in rows))
+    }
+
+
+def _shown(name: str) -> Show:
+    def show(row: Row) -> str:
+        value = row.figures.get(name)
+        return "–" if value is None else f"{value:{FIGURES[name].style}}"
+
+    return show
+
+
+def _recipe(record: dict[str, Any] | None) -> str:
+    """The recipe, and before it the architecture where that is not the synthesizer's own choice."""
+    if record is None:
+        return "–"
+    architecture = record["parameters"].get("architecture") or "operator"
+    return record["recipe"] if architecture == "operator" else f"{architecture}, {record['recipe']}"
+
+
+def _with_dsp(row: Row) -> str:
+    record = row.dsp
+    return "–" if record is None else f"{record['dsps']:,} DSP + {record['luts']:,} LUT + {record['ffs']:,} FF"
+
+
+def _print_published(rows: Sequence[Row]) -> None:
+    """His figures, and ours of both netlists."""
+    columns = (
+        "operation",
+        "his µm²",
+        "ours least",
+        "ours fast",
+        "his pJ",
+        "ours least",
+        "glitches",
+        "ours fast",
+        "glitches",
+    )
+    scale = 0.9**2
+
+    def energy(row: Row, name: str) -> str:
+        value, volt = row.figures.get(name), row.figures.get("voltage_v")
+        if not isinstance(value, float) or not isinstance(volt, float):
+            return "–"
+        return f"{value * scale / volt**2:.3f}"
+
+    shown = [
+        [
+            item.title,
+            f"{item.area_um2:,.0f}",
+            _shown("area_um2")(row),
+            _shown("fast_area_um2")(row),
+            f"{item.energy_pj:g}",
+            energy(row, "energy_pj"),
+            energy(row, "energy_glitch_pj"),
+            energy(row, "fast_energy_pj"),
+            energy(row, "fast_energy_glitch_pj"),
+        ]
+        for item, row in zip(published.TABLE, rows, strict=True)
+    ]
+    print_table("Energy and area of operations, 45 nm, 0.9 V", columns, shown, left=["operation"])
+
+
+def _unlike(rows: Sequence[Row]) -> str:
     """What each format's result is, in one sentence; empty where it is the same for all."""
     groups: dict[str, list[str]] = {}
-    for name, result in zip(formats, results, strict=True):
-        groups.setdefault(_result(UNITS[unit].result_text, result.parameters), []).append(name)
+    for row in rows:
+        groups.setdefault(_result((row.least or {})["unit"], (row.least or {})["parameters"]), []).append(row.name)
     if len(groups) == 1:
         return ""
     parts = [f"{what} for {' and '.join(names)}" for what, names in groups.items()]
     return f"Compared are {'; '.join(parts)}."
 
 
-def _result(what: str, parameters: dict[str, Any]) -> str:
+def _result(unit: str, parameters: dict[str, Any]) -> str:
+    what = UNITS[unit].result_text
     if parameters.get("rounding") is None:
         return f"the exact {what}"
     if "subnormals" not in parameters:
         return f"a rounded {what}"
     flags = "on" if parameters["flags"] else "off"
     return f"a rounded {what}, subnormals {parameters['subnormals']}, IEEE flags {flags},"
-
-
-Show = Callable[[Result], str]
-
-
-def _columns(target: Target, first: Result, max_delay: float | None) -> dict[str, Show]:
-    """The columns that a target has figures for, each with what it shows of a result."""
-
-    def ratio(result: Result) -> str:
-        base = getattr(first.best_area, target.cost)
-        return f"{getattr(result.best_area, target.cost) / base:.2f}" if base else "–"
-
-    costs: dict[str, dict[str, Show]] = {
-        "area_um2": {
-            "area µm²": lambda result: _figure(result.area_um2, ",.2f"),
-            "GE": lambda result: _figure(result.area_ge, ",.1f"),
-            "ratio": ratio,
-            "recipe (area)": lambda result: _how(result.best_area),
-            "delay ns": lambda result: _figure(result.best_delay and result.best_delay.delay_ns, ".3f"),
-            "recipe (delay)": lambda result: _how(result.best_delay) if result.best_delay else "–",
-            "FF": lambda result: _figure(result.ffs),
-        },
-        "transistors": {
-            "transistors": lambda result: _figure(result.transistors),
-            "gates": lambda result: _figure(result.gates),
-            "FF": lambda result: _figure(result.ffs),
-            "ratio": ratio,
-            "recipe": lambda result: _how(result.best_area),
-        },
-        "area_luts": {
-            "LUT area": lambda result: _figure(result.area_luts),
-            "LUT": lambda result: _figure(result.luts),
-            "carry": lambda result: _figure(result.carries),
-            "FF": lambda result: _figure(result.ffs),
-            "ratio": ratio,
-            "recipe": lambda result: _how(result.best_area),
-            "with DSP": lambda result: _with_dsp(result.best_dsp),
-        },
-    }
-    if max_delay is not None:
-        costs["area_um2"] |= {
-            f"µm² ≤ {max_delay:g} ns": lambda result: _figure(
-                result.best_within and result.best_within.area_um2, ",.2f"
-            ),
-            "recipe (≤)": lambda result: _how(result.best_within) if result.best_within else "–",
-        }
-    return costs[target.cost]
-
-
-def _how(record: Record) -> str:
-    """The recipe, and before it the architecture where that is not the synthesizer's own choice."""
-    architecture = record.parameters.get("architecture", "operator")
-    return record.recipe if architecture == "operator" else f"{architecture}, {record.recipe}"
-
-
-def _with_dsp(record: Record | None) -> str:
-    if record is None:
-        return "–"
-    return f"{_figure(record.dsps)} DSP + {_figure(record.luts)} LUT + {_figure(record.ffs)} FF"
-
-
-def _figure(value: float | None, style: str = ",") -> str:
-    return "–" if value is None else f"{value:{style}}"

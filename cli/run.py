@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import synth
+from ..comparison import Options, Request
 from .compare import Comparison, measure, print_comparison
 from .options import Choices
-from .output import lines, print_json, progress
+from .output import print_json, progress
+from .workers import open_workers
 
 if TYPE_CHECKING:
-    from ..sim.apps.digits import DigitsResult
+    pass
 
 _AREA_FORMATS = ("int8", "fp16", "bf16")
 
@@ -109,7 +111,9 @@ def _areas(*, quiet: bool) -> Comparison:
         if not quiet:
             click.echo(f"\nArea in transistors, since {reason}.")
         target = synth.target("cmos")
-    return measure("multiplier", _AREA_FORMATS, [target], jobs=os.cpu_count() or 1, options={})
+    requests = [Request("multiplier", {"a": name}, target) for name in _AREA_FORMATS]
+    with open_workers(os.cpu_count() or 1, None) as workers:
+        return measure(requests, [target], workers, Options(activity=None))
 
 
 def _print(result: DigitsResult) -> None:

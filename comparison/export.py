@@ -158,9 +158,14 @@ def _none_of_ours(path: Path, reason: object) -> ParameterError:
     return ParameterError(f"results must be a file that polymac wrote, not {path}: {reason}")
 
 
-def _to_json(rows: Sequence[Row]) -> bytes:
+def json_text(rows: Sequence[Row]) -> str:
+    """The text of a JSON file of these rows."""
     document = {_SCHEMA_COLUMN: SCHEMA, "polymac": version("polymac"), "rows": [row.plain() for row in rows]}
-    return (json.dumps(_finite(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return json.dumps(_finite(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _to_json(rows: Sequence[Row]) -> bytes:
+    return json_text(rows).encode()
 
 
 def _from_json(path: Path, content: bytes) -> list[Row]:

@@ -67,6 +67,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
         "clock_pj": Figure("clock", "pJ", ".3f", "Part of energy_pj: clock pins of the flip-flops."),
         "fast_energy_pj": Figure("energy (fast)", "pJ", ".3f", "energy_pj of the netlist of shortest delay."),
         "fast_energy_glitch_pj": Figure("energy (fast, glitches)", "pJ", ".3f", "With glitches."),
+        "voltage_v": Figure("supply", "V", ".2f", "The library's voltage."),
         "leakage_nw": Figure("leakage", "nW", ",.1f", "Leakage power of the netlist of least area."),
         "activity": Figure("activity", "", "", "Where the operands for the energy come from."),
         "bits_a": Figure("bits a", "", ".2f", "Stored bits for an element of a, its share of a scale included."),

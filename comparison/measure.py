@@ -17,6 +17,7 @@ from ..synth.area.parts import Frame, measure_frame
 from ..synth.area.synthesize import try_all
 from ..synth.energy.cells import read_power_library
 from ..synth.yosys.runner import Workers
+from .accuracy import digits_percent, noise_figures, sum_error
 from .activity import CYCLES, streams
 from .bandwidth import bits_per_element, bytes_per_mac
 from .request import Request
@@ -44,12 +45,21 @@ class Options:
         Capacitance in fF that the wire to each sink adds, for energy and period; 0 or more.
     recipes : sequence of str, optional
         Recipes to run; all of the target's unless given.
+    delays_ns : sequence of float
+        Delays for each of which the least area is looked for as well; they join the Pareto front (libraries only).
+    accuracy : bool
+        Quantization noise of the operand, and error of a long sum.
+    digits : bool
+        Digits that a network in the format reads rightly; scikit-learn trains it.
     """
 
     max_delay_ns: float | None = None
     activity: str | None = "gaussian"
     wire_cap_ff: float = 0.0
     recipes: Sequence[str] | None = None
+    delays_ns: Sequence[float] = ()
+    accuracy: bool = False
+    digits: bool = False
 
 
 @dataclasses.dataclass
@@ -86,10 +96,11 @@ def measure(
     chosen = options or Options()
     plans = [_plan(request) for request in requests]
     for plan in plans:
-        if chosen.max_delay_ns is not None and plan.target.liberty is None:
-            raise ParameterError(
-                f"--max-delay must be left out with a target without delays, not given with {plan.target.name}"
-            )
+        for name, given in (("--max-delay", chosen.max_delay_ns), ("--delays", chosen.delays_ns or None)):
+            if given is not None and plan.target.liberty is None:
+                raise ParameterError(
+                    f"{name} must be left out with a target without delays, not given with {plan.target.name}"
+                )
     groups: dict[str, list[_Plan]] = {}
     for plan in plans:
         liberty = plan.target.liberty
@@ -126,10 +137,53 @@ def _rows(plans: Sequence[_Plan], workers: Workers, options: Options, progress: 
         workers=workers,
         progress=progress,
     )
+    timed = _within(plans, target, workers, options, progress)
     rows = []
-    for plan, result in zip(plans, found, strict=True):
-        rows.append(_failed(plan, result) if isinstance(result, SynthesisError) else _row(plan, result))
+    for plan, result, more in zip(plans, found, timed, strict=True):
+        if isinstance(result, SynthesisError):
+            rows.append(_failed(plan, result))
+        else:
+            joined = dataclasses.replace(result, records=[*result.records, *more])
+            rows.append(_with_accuracy(_row(plan, joined), plan.unit, options))
     return _with_energy(plans, found, rows, workers, options)
+
+
+def _within(
+    plans: Sequence[_Plan], target: Target, workers: Workers, options: Options, progress: Progress | None
+) -> list[list[Record]]:
+    """For each plan, what the timed recipes make for each of the delays asked for."""
+    found: list[list[Record]] = [[] for _ in plans]
+    timed = [recipe.name for recipe in target.recipes if recipe.timed]
+    for delay in options.delays_ns:
+        results = try_all(
+            [plan.parts for plan in plans],
+            [target],
+            recipes=timed,
+            max_delay_ns=delay,
+            workers=workers,
+            progress=progress,
+        )
+        for records, result in zip(found, results, strict=True):
+            if not isinstance(result, SynthesisError):
+                records += result.records
+    return found
+
+
+def _with_accuracy(row: Row, unit: hdl.Unit, options: Options) -> Row:
+    if not (options.accuracy or options.digits):
+        return row
+    fmt = any_format(unit.parameters["a"])
+    figures, notes = dict(row.figures), list(row.notes)
+    if options.accuracy:
+        figures |= noise_figures(fmt)
+        error = sum_error(unit)
+        figures |= {} if error is None else {"sum_error_4096": error}
+    if options.digits:
+        try:
+            figures["digits_percent"] = digits_percent(fmt)
+        except ParameterError as error:
+            notes.append(f"no digits: {error}")
+    return dataclasses.replace(row, figures=figures, notes=notes)
 
 
 def _failed(plan: _Plan, error: SynthesisError) -> Row:
@@ -218,7 +272,9 @@ def _with_energy(
     recipes = {recipe.name: recipe for recipe in target.recipes}
     wanted: list[tuple[int, str, int, Record]] = []
     for place, result in enumerate(results):
-        if isinstance(result, SynthesisError):
+        unit = plans[place].unit
+        needed = unit.clocked or options.activity is not None or plans[place].frame is not None
+        if isinstance(result, SynthesisError) or not needed:
             continue
         for prefix, record in (("", result.best_area), ("fast_", result.best_delay)):
             if record is not None:
@@ -293,7 +349,7 @@ def _energy_figures(energy: Energy | None, prefix: str, activity: str) -> dict[s
         return {}
     names = ["energy_pj", "energy_glitch_pj"]
     if not prefix:
-        names += ["energy_09v_pj", "energy_glitch_09v_pj", "register_pj", "clock_pj", "leakage_nw"]
+        names += ["energy_09v_pj", "energy_glitch_09v_pj", "register_pj", "clock_pj", "leakage_nw", "voltage_v"]
     found = {f"{prefix}{name}": getattr(energy, name) for name in names}
     return {name: round(value, 6) for name, value in found.items() if value is not None} | {"activity": activity}
 
