@@ -13,11 +13,11 @@ from .. import synth
 from ..comparison import Options, Request
 from .compare import Comparison, measure, print_comparison
 from .options import Choices
-from .output import print_json, progress
+from .output import lines, print_json, progress
 from .workers import open_workers
 
 if TYPE_CHECKING:
-    pass
+    from ..sim.apps.digits import DigitsResult
 
 _AREA_FORMATS = ("int8", "fp16", "bf16")
 
