@@ -36,6 +36,7 @@ Begin with one of these:
   polymac generate multiplier --a fp16         Verilog of a multiplier, in build/
   polymac verify multiplier --a int8           simulate all its operands against the NumPy model
   polymac compare --formats int8,fp8_e4m3      area and delay of multipliers, side by side
+  polymac sweep formats.toml                   the figures of thousands of units, as a file lists them
 
 `polymac COMMAND --help` explains a command and has examples."""
 

@@ -23,26 +23,8 @@ _SHOWN_FAILURES = 10
 @click.command(
     epilog="""\b
 Examples:
+  polymac sweep formats.toml
   polymac sweep formats.toml --output formats.parquet --output formats.csv
-  polymac sweep formats.toml --scheduler tcp://10.0.0.5:8786 --output formats.json
-\b
-A file:
-  [grid]
-  unit = ["multiplier", "mac"]
-  a = ["int8", "fp8_e4m3"]
-  target = ["nangate45", "ice40"]
-  stages = [0, 1, 2]
-\b
-  [[jobs]]
-  unit = "array"
-  a = "int4"
-\b
-  [limits]
-  seconds = 60
-  memory_mb = 4000
-\b
-  [measure]
-  activity = "uniform"
 """,
 )
 @click.argument("spec", metavar="SPEC.toml", type=click.Path(path_type=Path))
@@ -63,6 +45,25 @@ def sweep(spec: Path, outputs: tuple[Path, ...], jobs: int, scheduler: str | Non
     A unit that cannot be generated, or whose jobs fail or exceed the limits, is a row whose column error says why.
     Results are kept from run to run: a sweep that was interrupted does only what is missing. Ctrl-C writes the rows that
     are done.
+
+    \b
+    A file, of which [grid] or [[jobs]] is enough:
+      [grid]
+      unit = ["multiplier", "mac"]
+      a = ["int8", "fp8_e4m3"]
+      target = ["nangate45", "ice40"]
+      stages = [0, 1, 2]
+    \b
+      [[jobs]]
+      unit = "array"
+      a = "int4"
+    \b
+      [limits]
+      seconds = 60
+      memory_mb = 4000
+    \b
+      [measure]
+      activity = "uniform"
     """
     load_environment()
     for path in outputs:

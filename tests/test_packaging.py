@@ -21,10 +21,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-FOLDERS = ("golden", "hdl", "sim", "synth", "cli")
+FOLDERS = ("golden", "hdl", "sim", "synth", "comparison", "cli")
 NAME = f"polymac-{PROJECT['version']}"
 #: The only files that import something of an extra, each with the extras.
-EXTRAS_OF = {"cli/number_line.py": ("plot",), "sim/apps/digits.py": ("digits",)}
+EXTRAS_OF = {
+    "cli/number_line.py": ("plot",),
+    "comparison/export.py": ("parquet",),
+    "sim/apps/digits.py": ("digits",),
+    "synth/yosys/cluster.py": ("cluster",),
+}
+_EXTRAS = ("digits", "plot", "cluster", "parquet")
 #: The extras that `make` installs, and the tests may therefore use.
 INSTALLED_BY_MAKE = ("digits", "plot", "test")
 
@@ -170,13 +176,13 @@ def test_make_installs_the_extras_that_the_tests_use():
 
 def _modules_of_extras() -> set[str]:
     """The top-level modules that only an extra of the package brings."""
-    names = {_distribution(item) for name in ("digits", "plot") for item in PROJECT["optional-dependencies"][name]}
+    names = {_distribution(item) for name in _EXTRAS for item in PROJECT["optional-dependencies"][name]}
     found = {
         module
         for module, owners in _owners().items()
         if {_distribution(owner) for owner in owners} <= names and module.isidentifier()
     }
-    assert found >= {"sklearn", "matplotlib"}
+    assert found >= {"sklearn", "matplotlib", "distributed", "pyarrow"}
     return found
 
 

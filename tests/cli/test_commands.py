@@ -38,6 +38,8 @@ README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
 
 @pytest.mark.parametrize("line", [line for line in dict.fromkeys(examples()) if f"\n{line}\n" not in README])
 def test_examples_of_help(polymac, line):
+    # What the examples of `polymac sweep` read.
+    Path("formats.toml").write_text('[grid]\na = ["int2", "int3"]\ntarget = "ice40"\n')
     program, *arguments = shlex.split(line)
     assert program == "polymac"
     result = polymac(*arguments)

@@ -16,7 +16,7 @@ FORMATS = f"{', '.join(golden.FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY, posi
 TARGETS = ", ".join(synth.TARGETS)
 
 ERRORS = {
-    "generat": "command must be one of compare, formats, generate, presets, run, verify, not 'generat'",
+    "generat": "command must be one of compare, formats, generate, presets, run, sweep, verify, not 'generat'",
     "run mnist": "dataset must be one of digits, not 'mnist'",
     "run digits --rows 0": "rows must be in 1 … 1024, not 0",
     "run": "Missing command. (see `polymac run --help`)",
