@@ -450,6 +450,8 @@ def _unlike(rows: Sequence[Row]) -> str:
 
 
 def _result(unit: str, parameters: dict[str, Any]) -> str:
+    if "acc" in parameters:
+        return f"sums in {parameters['acc']}"
     what = UNITS[unit].result_text
     if parameters.get("rounding") is None:
         return f"the exact {what}"

@@ -27,7 +27,7 @@ from ..synth.energy.streams import uniform_codes
 #: Steps of a sum before it is cleared.
 SUM_LENGTH = 64
 #: Clock cycles, or operations of a unit without a clock, that are simulated.
-CYCLES = 2048
+CYCLES = 1024
 
 Codes = NDArray[Any]
 Source = Callable[[hdl.Unit, int, np.random.Generator], dict[str, Codes]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .. import hdl, synth
@@ -16,7 +17,7 @@ from ..synth.area.measure import library_cells, mapped_netlist, synthesis_job
 from ..synth.area.parts import Frame, measure_frame
 from ..synth.area.synthesize import try_all
 from ..synth.energy.cells import read_power_library
-from ..synth.yosys.runner import Workers
+from ..synth.yosys.runner import Outcome, Workers
 from .accuracy import digits_percent, noise_figures, sum_error
 from .activity import CYCLES, streams
 from .bandwidth import bits_per_element, bytes_per_mac
@@ -258,6 +259,9 @@ def _design_of(plan: _Plan, record: Record) -> Design:
     return plan.designs[_place(plan, record)]
 
 
+_Found = tuple[Energy | None, list[str]]
+
+
 def _with_energy(
     plans: Sequence[_Plan],
     results: Sequence[Result | SynthesisError],
@@ -283,30 +287,37 @@ def _with_energy(
         synthesis_job(plans[place].parts[which], target, recipes[record.recipe], options.max_delay_ns, netlist=True)
         for place, _, which, record in wanted
     ]
+    outcomes = workers.run(jobs)
+
+    def energy(item: tuple[tuple[int, str, int, Record], Outcome | SynthesisError]) -> _Found:
+        (place, _, which, _), outcome = item
+        plan = plans[place]
+        if isinstance(outcome, SynthesisError) or options.activity is None or plan.frame is not None:
+            return None, []
+        return _energy(plan.units[which], mapped_netlist(plan.parts[which].name, outcome), target, options)
+
+    # The simulator is C++, during which other threads go on.
+    with ThreadPoolExecutor(workers.jobs) as threads:
+        energies = list(threads.map(energy, zip(wanted, outcomes, strict=True)))
     found = list(rows)
-    for (place, prefix, which, record), outcome in zip(wanted, workers.run(jobs), strict=True):
+    for (place, prefix, which, record), outcome, (measured, more) in zip(wanted, outcomes, energies, strict=True):
         plan, row = plans[place], found[place]
         if isinstance(outcome, SynthesisError):
             found[place] = dataclasses.replace(row, notes=[*row.notes, f"no netlist: {outcome}"])
             continue
-        netlist = mapped_netlist(plan.parts[which].name, outcome)
-        figures, notes = dict(row.figures), list(row.notes)
+        figures, parts = dict(row.figures), row.parts
         if plan.unit.clocked:
+            netlist = mapped_netlist(plan.parts[which].name, outcome)
+            wire_cap = options.wire_cap_ff / _femtofarads(target)
             cells = library_cells(target.liberty)
-            # Liberty files give capacitances in pF or fF; nangate45's unit is fF.
-            figures[f"{prefix}period_ns"] = longest_path(
-                netlist, cells, registers=True, wire_cap=options.wire_cap_ff / _femtofarads(target)
-            )
-        parts = row.parts
+            figures[f"{prefix}period_ns"] = longest_path(netlist, cells, registers=True, wire_cap=wire_cap)
         if plan.frame is not None:
             total, parts, more = _array(plan, record, which, workers, options, fast=bool(prefix))
             figures |= {f"{prefix}{name}": value for name, value in total.items()}
-            notes += [note for note in more if note not in notes]
             parts = row.parts or parts
         elif options.activity is not None:
-            energies, more = _energy(plan.units[which], netlist, target, options)
-            notes += [note for note in more if note not in notes]
-            figures |= _energy_figures(energies, prefix, options.activity)
+            figures |= _energy_figures(measured, prefix, options.activity)
+        notes = [*row.notes, *(note for note in more if note not in row.notes)]
         found[place] = dataclasses.replace(row, figures=figures, notes=notes, parts=parts)
     return [_per_product(row) for row in found]
 
