@@ -15,7 +15,7 @@ all: $(STAMP)  ## set up, and classify digits on the generated array
 $(STAMP): pyproject.toml
 	@echo "setting up $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[digits,plot,test]'
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[browser,digits,page,plot,test]'
 	@touch $@
 
 $(LINK):
@@ -35,7 +35,7 @@ test-all: check  ## check, then all tests, the slow ones too
 	@$(PYTEST) -m 'slow or not slow'
 
 oracles: $(STAMP)  ## compare golden with implementations by others, some 6 GB of packages, and on all 2^32 products of 16-bit floats
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[digits,plot,test,oracles]'
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[browser,digits,page,plot,test,oracles]'
 	@$(VENV)/bin/pytest -q -n auto -m 'slow or not slow' tests/golden -k 'oracle or softposit or titanfp or accelerators or published'
 
 exhaustive: $(STAMP)  ## multipliers on all 2^32 operand pairs; an hour or more, resumes where it was stopped

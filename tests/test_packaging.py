@@ -27,12 +27,14 @@ NAME = f"polymac-{PROJECT['version']}"
 EXTRAS_OF = {
     "cli/number_line.py": ("plot",),
     "comparison/export.py": ("parquet",),
+    "comparison/page/draw.py": ("page",),
+    "comparison/page/render.py": ("page",),
     "sim/apps/digits.py": ("digits",),
     "synth/yosys/cluster.py": ("cluster",),
 }
-_EXTRAS = ("digits", "plot", "cluster", "parquet")
+_EXTRAS = ("digits", "page", "plot", "cluster", "parquet")
 #: The extras that `make` installs, and the tests may therefore use.
-INSTALLED_BY_MAKE = ("digits", "plot", "test")
+INSTALLED_BY_MAKE = ("browser", "digits", "page", "plot", "test")
 
 
 def _sources(root: Path) -> set[str]:
@@ -182,7 +184,7 @@ def _modules_of_extras() -> set[str]:
         for module, owners in _owners().items()
         if {_distribution(owner) for owner in owners} <= names and module.isidentifier()
     }
-    assert found >= {"sklearn", "matplotlib", "distributed", "pyarrow"}
+    assert found >= {"sklearn", "matplotlib", "distributed", "pyarrow", "vl_convert"}
     return found
 
 

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 from ...golden.formats import ParameterError
 
+#: Vega makes the points' links absolute, on a host that is not ours.
+_LINK = re.compile(r'(<a [^>]*?)xlink:href="[^"]*?(#r\d+)"')
 
-def svg(spec: Mapping[str, Any]) -> str:
+
+def svg(spec: Mapping[str, Any], *, links: bool = False) -> str:
     """The SVG of a specification: the same one gives the same text.
+
+    Parameters
+    ----------
+    spec : mapping
+        As :func:`.plots.charts` makes it.
+    links : bool
+        Whether points lead to ``#rN``, the record of row N on the page.
 
     Raises
     ------
@@ -19,7 +30,8 @@ def svg(spec: Mapping[str, Any]) -> str:
         vl-convert is not installed.
     """
     # No base URL is allowed, so that nothing is fetched, whatever a specification says.
-    return _convert().vegalite_to_svg(json.dumps(spec), allowed_base_urls=[])
+    text = _convert().vegalite_to_svg(json.dumps(spec), allowed_base_urls=[])
+    return _LINK.sub(r'\1href="\2"', text) if links else re.sub(r"</?a\b[^>]*>", "", text)
 
 
 def png(spec: Mapping[str, Any], scale: float = 2) -> bytes:

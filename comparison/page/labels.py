@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 #: Size of the labels' text in pixels, and the mean width of a character of it.
 FONT, CHARACTER = 13, 7.1
 #: Distance from a point's centre to its label, and half the side of the square that a point takes up.
-_GAP, _POINT = 8, 5
+_GAP, _POINT = 8, 6
+#: Half the width that a line takes up.
+_LINE = 2
 
 
 class Label(NamedTuple):
@@ -41,7 +44,11 @@ _PLACES = (
 
 
 def place_labels(
-    points: Sequence[tuple[float, float, str]], others: Sequence[tuple[float, float]], width: float, height: float
+    points: Sequence[tuple[float, float, str]],
+    others: Sequence[tuple[float, float]],
+    steps: Sequence[tuple[float, float]],
+    width: float,
+    height: float,
 ) -> list[Label]:
     """A place for the label of each point, one after the other: that which covers least of what is there.
 
@@ -51,10 +58,15 @@ def place_labels(
         The points that have labels, in pixels from the upper left corner.
     others : sequence of (x, y)
         Further points.
+    steps : sequence of (x, y)
+        The points of a stepped line: from each one across to the next one's x, then up or down to it.
     width, height : float
         The plot's size in pixels; labels may not leave it.
     """
     taken = [_Box(x - _POINT, y - _POINT, x + _POINT, y + _POINT) for x, y, *_ in (*points, *others)]
+    for (x, y), (next_x, next_y) in pairwise(steps):
+        taken.append(_Box(x, y - _LINE, next_x, y + _LINE))
+        taken.append(_Box(next_x - _LINE, min(y, next_y), next_x + _LINE, max(y, next_y)))
     inside = _Box(0, 0, width, height)
     found = []
     for x, y, text in points:

@@ -93,7 +93,7 @@
   };
   const unit = (row) => (row.area_um2 !== "" ? "µm²" : row.area_luts !== "" ? "LUT" : "transistors");
   const shown = (value, digits, after = "") =>
-    value === null ? "–" : !Number.isFinite(value) ? "exact" : value.toLocaleString("en", { maximumFractionDigits: digits }) + after;
+    value === null ? "–" : !Number.isFinite(value) ? "exact" : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }) + after;
   const least = (rows, of) => rows.filter((row) => of(row) !== null).sort((a, b) => of(a) - of(b))[0];
   const energy = (row) => number(row.energy_pj);
   const cell = (text, kind = "td", number = true) => {

@@ -217,7 +217,9 @@ def _spec(plot: Plot, group: Group, points: Sequence[Point], front: Sequence[Poi
             labelled[point.entry.place] = index
     indices = sorted(labelled.values(), key=lambda index: pixels[index])
     rest = [pixel for index, pixel in enumerate(pixels) if index not in labelled.values()]
-    places = place_labels([(*pixels[index], points[index].entry.label) for index in indices], rest, WIDTH, HEIGHT)
+    steps = sorted(pixel for point, pixel in zip(points, pixels, strict=True) if id(point) in in_front)
+    texts = [(*pixels[index], points[index].entry.label) for index in indices]
+    places = place_labels(texts, rest, steps, WIDTH, HEIGHT)
     encoding = {
         "x": _axis("x", plot.x_title if plot.name != "area-accuracy" else _area_title(group), x_scale, log=True),
         "y": _axis("y", plot.y_title, y_scale, log=plot.log_y),

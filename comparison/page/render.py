@@ -44,7 +44,8 @@ def page(rows: Sequence[Row], *, title: str = "What number formats cost, and how
     sections = []
     for group in found:
         plots = [
-            {"chart": chart, "svg": None if chart.spec is None else _inline(svg(chart.spec))} for chart in charts(group)
+            {"chart": chart, "svg": None if chart.spec is None else _inline(svg(chart.spec, links=True))}
+            for chart in charts(group)
         ]
         sections.append({"group": group, "plots": plots})
     used = sorted({name for entry in entries for name, value in entry.row.figures.items() if value is not None})
@@ -102,7 +103,7 @@ def _inline(text: str) -> str:
     text = re.sub(r' width="[\d.]+" height="[\d.]+"', "", text, count=1)
     # Only the points can be reached and are read out; axes and lines are for the eye, and the table says the same.
     text = re.sub(r' (role|aria-roledescription|aria-label)="[^"]*"', _kept_label, text)
-    return text.replace('xlink:href="', 'href="').replace("<svg ", '<svg role="group" ', 1)
+    return text.replace("<svg ", '<svg role="group" ', 1)
 
 
 def _kept_label(found: re.Match[str]) -> str:
