@@ -125,6 +125,7 @@ Examples:
 @click.option("--wire-cap", metavar="FF", type=float, default=0.0, help="Capacitance of the wire to each sink, in fF.")
 @click.option("--accuracy", is_flag=True, help="Quantization noise, and error of a sum of 4096 products.")
 @click.option("--digits", is_flag=True, help="Handwritten digits that a network in each format reads rightly.")
+@click.option("--fmax", is_flag=True, help="Clock frequency by nextpnr, median of five seeds (target ecp5).")
 @click.option("--relative-to", metavar="FMT", default="", help="Row that ratios are to.  [default: the first]")
 @unit_options(side=SIDE, without=("a", "b", "formats", "target", "preset"))
 @click.option("--json", "json_file", metavar="FILE", help="Write every row with its records as JSON; - prints it.")
@@ -155,6 +156,7 @@ def compare(
     wire_cap: float,
     accuracy: bool,
     digits: bool,
+    fmax: bool,
     relative_to: str,
     json_file: str | None,
     html: Path | None,
@@ -191,6 +193,7 @@ def compare(
         delays_ns=_numbers("--delays", delays),
         accuracy=accuracy,
         digits=digits,
+        fmax=fmax,
     )
     with open_workers(jobs, scheduler) as workers:
         comparison = measure(requests, found, workers, measured, relative_to=relative_to, preset=preset)
@@ -354,6 +357,8 @@ def _columns(target: Target, rows: Sequence[Row], base: Row) -> dict[str, Show]:
             "ratio": ratio,
             "recipe": lambda row: _recipe(row.least),
             "with DSP": _with_dsp,
+            "MHz": _shown("fmax_mhz"),
+            "spread MHz": _shown("fmax_spread_mhz"),
         },
     }
     shared: dict[str, Show] = {

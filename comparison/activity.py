@@ -2,8 +2,8 @@
 
 Energy depends on what is computed, so each figure names its source:
 
-* ``gaussian``: normally distributed numbers, quantized to the operands' formats. Scalars have a standard deviation of 1,
-  or of a quarter of the format's largest number where that is less than 2^16; block formats set their own scales.
+* ``gaussian``: normally distributed numbers, quantized to the operands' formats: with a standard deviation of 1, or of a
+  largest number below 2^16 with the scale of least mean square error; block formats set their own scales.
 * ``uniform``: every finite code of a port equally likely.
 
 A sum begins again every :data:`SUM_LENGTH` products; the clock enable and ``valid`` are 1, reset is 0.
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import golden, hdl
+from ..golden.accuracy.scaling import scaled
 from ..golden.formats import BlockFormat, Format, any_format, check_choice
 from ..hdl.core.unit import Port
 from ..sim.expected.sums import bus_values, to_bus
@@ -28,6 +29,9 @@ from ..synth.energy.streams import uniform_codes
 SUM_LENGTH = 64
 #: Clock cycles, or operations of a unit without a clock, that are simulated.
 CYCLES = 1024
+
+#: Formats whose largest number is at least this need no scale.
+_WIDE = 1 << 16
 
 Codes = NDArray[Any]
 Source = Callable[[hdl.Unit, int, np.random.Generator], dict[str, Codes]]
@@ -82,16 +86,8 @@ def _uniform_codes(fmt: Format, count: int, generator: np.random.Generator) -> C
     while missing.any():
         drawn = uniform_codes(fmt.width, int(missing.sum()), int(generator.integers(1 << 31)))
         codes[missing] = drawn
-        missing[missing] = ~np.isfinite(golden.decode(from_port(drawn, fmt), fmt))
-    return from_port(codes, fmt)
-
-
-def from_port(codes: Codes, fmt: Format) -> Codes:
-    """The bits of codes as golden takes them: negative numbers where the format is two's complement."""
-    if not fmt.twos_complement:
-        return codes
-    sign = 1 << (fmt.width - 1)
-    return np.array([(int(code) ^ sign) - sign for code in codes.tolist()], codes.dtype)
+        missing[missing] = ~np.isfinite(golden.decode(drawn, fmt))
+    return codes
 
 
 def _gaussian(unit: hdl.Unit, cycles: int, generator: np.random.Generator) -> dict[str, Codes]:
@@ -103,8 +99,7 @@ def _gaussian(unit: hdl.Unit, cycles: int, generator: np.random.Generator) -> di
     for name, (port, fmt) in ports.items():
         if name in found:
             continue
-        numbers = generator.standard_normal((cycles, port.elements)) * deviation(fmt)
-        found[name] = _packed(golden.encode(numbers, fmt, overflow=_saturating(fmt)), fmt, port.elements)
+        found[name] = _packed(_normal_codes(fmt, (cycles, port.elements), generator), fmt, port.elements)
     return found
 
 
@@ -124,19 +119,15 @@ def _blocks(
     }
 
 
-def deviation(fmt: Format) -> float:
-    """The standard deviation of the numbers that are quantized to a format: 1, or a quarter of its largest number."""
-    return float(fmt.max) / 4 if fmt.max < 1 << 16 else 1.0
+def _normal_codes(fmt: Format, shape: tuple[int, int], generator: np.random.Generator) -> Codes:
+    numbers = generator.standard_normal(shape)
+    return scaled(numbers, fmt).codes if fmt.max < _WIDE else golden.encode(numbers, fmt)
 
 
 def _packed(codes: Codes, fmt: Format, elements: int) -> Codes:
     if elements == 1:
         return np.array(codes.reshape(-1).tolist(), object)
     return np.array(bus_values(to_bus(codes.reshape(-1, elements), fmt)), object)
-
-
-def _saturating(fmt: Format) -> str | None:
-    return "saturate" if "saturate" in fmt.overflows else None
 
 
 #: The sources of operands by name.

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from ..golden.formats import BlockFormat, FloatFormat, Format, any_format, check_choice
+from .. import hdl
+from ..golden.formats import BlockFormat, FloatFormat, Format, ParameterError, any_format, check_choice
 
 #: Products that the exact accumulator of ``mac-exact`` adds.
 EXACT_K = 4096
@@ -61,17 +62,25 @@ def _scale(given: Mapping[str, Any]) -> str:
 
 
 def _tensor_core(given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    shared = {"out": "fp32", "lanes": TENSOR_LANES}
+    shared = {"lanes": TENSOR_LANES}
     a, b = _operands(given)
+    choices: list[tuple[str, str]] = []
     if isinstance(a, FloatFormat) and isinstance(b, FloatFormat):
         needed = a.significand_bits + b.significand_bits - 2
         bits = max(needed, TENSOR_BITS)
-        options = shared | {"acc": f"aligned:{TENSOR_LANES}:{bits}"}
-        return options, f"{bits} bits, as its products need" if needed > TENSOR_BITS else ""
+        choices.append(
+            (f"aligned:{TENSOR_LANES}:{bits}", f"{bits} bits, as its products need" if bits == needed else "")
+        )
     # Nothing to align in integers; and an aligned accumulation is defined for plain floats.
-    del shared["out"]
-    options = shared | {"acc": f"rounded:fp32:rne:{TENSOR_LANES}"}
-    return options, f"{TENSOR_LANES} products exactly, then one rounding to fp32"
+    choices.append((f"rounded:fp32:rne:{TENSOR_LANES}", f"{TENSOR_LANES} products exactly, then one rounding to fp32"))
+    for acc, difference in choices:
+        out = {"out": "fp32"} if acc.startswith("aligned") else {}
+        try:
+            hdl.Dot(a=a, b=b, acc=acc, **shared, **out)
+        except ParameterError:  # products wider than such a sum may be
+            continue
+        return shared | out | {"acc": acc}, difference
+    return shared | {"acc": "fp32"}, "rounded to fp32 after every product, which is too wide to be summed exactly"
 
 
 def _operands(given: Mapping[str, Any]) -> tuple[Format | BlockFormat, Format | BlockFormat]:

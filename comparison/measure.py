@@ -15,6 +15,7 @@ from ..synth import Design, Energy, Progress, Record, Result, SynthesisError, Ta
 from ..synth.area.cell_delay import longest_path
 from ..synth.area.measure import library_cells, mapped_netlist, synthesis_job
 from ..synth.area.parts import Frame, measure_frame
+from ..synth.area.place_and_route import place_and_route
 from ..synth.area.synthesize import try_all
 from ..synth.energy.cells import read_power_library
 from ..synth.yosys.runner import Outcome, Workers
@@ -26,6 +27,8 @@ from .row import Row
 
 #: Processing elements up to which an array is synthesized as a whole.
 WHOLE_ARRAY = 4
+#: The target that nextpnr places and routes for.
+PLACED = "ecp5"
 #: The figures of a record that a row shows of its least area.
 _OF_LEAST = ("area_um2", "area_ge", "transistors", "gates", "area_luts", "luts", "carries", "ffs", "delay_ns")
 #: The note of every array.
@@ -52,6 +55,8 @@ class Options:
         Quantization noise of the operand, and error of a long sum.
     digits : bool
         Digits that a network in the format reads rightly; scikit-learn trains it.
+    fmax : bool
+        Place and route for the ECP5 with five seeds (target ecp5 only).
     """
 
     max_delay_ns: float | None = None
@@ -61,6 +66,7 @@ class Options:
     delays_ns: Sequence[float] = ()
     accuracy: bool = False
     digits: bool = False
+    fmax: bool = False
 
 
 @dataclasses.dataclass
@@ -146,7 +152,20 @@ def _rows(plans: Sequence[_Plan], workers: Workers, options: Options, progress: 
         else:
             joined = dataclasses.replace(result, records=[*result.records, *more])
             rows.append(_with_accuracy(_row(plan, joined), plan.unit, options))
+    if options.fmax:
+        rows = [row if row.error else _with_fmax(row, plan, workers) for row, plan in zip(rows, plans, strict=True)]
     return _with_energy(plans, found, rows, workers, options)
+
+
+def _with_fmax(row: Row, plan: _Plan, workers: Workers) -> Row:
+    if plan.target.name != PLACED:
+        return dataclasses.replace(row, notes=[*row.notes, f"no fmax: nextpnr is run for target {PLACED} only"])
+    try:
+        found = place_and_route(plan.designs[0], jobs=workers.jobs)
+    except (ParameterError, SynthesisError) as error:
+        return dataclasses.replace(row, notes=[*row.notes, f"no fmax: {error}"])
+    spread = max(found.seed_mhz) - min(found.seed_mhz)
+    return dataclasses.replace(row, figures=row.figures | {"fmax_mhz": found.fmax_mhz, "fmax_spread_mhz": spread})
 
 
 def _within(
