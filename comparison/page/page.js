@@ -53,7 +53,7 @@
   for (const form of document.forms) form.addEventListener("submit", (event) => event.preventDefault());
   filter();
 
-  // Records: a link to one opens it and moves the focus there.
+  // Records: a link to one opens it and moves the focus there, also in browsers that do not do so themselves.
   const open = () => {
     const place = location.hash.match(/^#r\d+$/) && byId(location.hash.slice(1));
     if (!place) return;
@@ -130,7 +130,7 @@
         link.href = `#r${row.place}`;
         link.textContent = row.label;
         line.append(cell(link, "th", false), cell(shown(number(row[sqnr]), 1)));
-        if (length) line.append(cell(errorOf(row) === null ? "–" : errorOf(row).toExponential(1)));
+        if (length) line.append(cell(errorOf(row) === null ? "–" : errorOf(row) === 0 ? "0" : errorOf(row).toExponential(1)));
         line.append(
           cell(shown(area(row), 1, ` ${unit(row)}`) + (row === small ? " (least)" : "")),
           cell(shown(energy(row), 3) + (row === frugal ? " (least)" : "")),

@@ -220,6 +220,16 @@ def _spec(plot: Plot, group: Group, points: Sequence[Point], front: Sequence[Poi
     steps = sorted(pixel for point, pixel in zip(points, pixels, strict=True) if id(point) in in_front)
     texts = [(*pixels[index], points[index].entry.label) for index in indices]
     places = place_labels(texts, rest, steps, WIDTH, HEIGHT)
+    leaders = [
+        {
+            "x": points[index].x,
+            "y": points[index].y,
+            "x2": _value((pixels[index][0] + place.dx) / WIDTH, x_scale, log=True),
+            "y2": _value(1 - (pixels[index][1] + place.dy) / HEIGHT, y_scale, log=plot.log_y),
+        }
+        for index, place in zip(indices, places, strict=True)
+        if abs(place.dy) > FONT + 2  # the label does not touch its point
+    ]
     encoding = {
         "x": _axis("x", plot.x_title if plot.name != "area-accuracy" else _area_title(group), x_scale, log=True),
         "y": _axis("y", plot.y_title, y_scale, log=plot.log_y),
@@ -230,6 +240,11 @@ def _spec(plot: Plot, group: Group, points: Sequence[Point], front: Sequence[Poi
         {
             "data": {"values": [{"x": point.x, "y": point.y} for point in front]},
             "mark": {"type": "line", "color": FRONT, "strokeWidth": 2, "interpolate": "step-after"},
+        },
+        {
+            "data": {"values": leaders},
+            "mark": {"type": "rule", "color": OTHER, "strokeWidth": 1, "aria": False},
+            "encoding": {"x2": {"field": "x2"}, "y2": {"field": "y2"}},
         },
         {
             "transform": [{"filter": "!datum.front"}],
@@ -325,6 +340,14 @@ def _place(value: float, domain: tuple[float, float], *, log: bool) -> float:
     if log:
         value, low, high = math.log10(value), math.log10(low), math.log10(high)
     return (value - low) / (high - low)
+
+
+def _value(place: float, domain: tuple[float, float], *, log: bool) -> float:
+    """The value at a place from 0 to 1 on its axis."""
+    low, high = domain
+    if log:
+        return 10 ** (math.log10(low) + place * (math.log10(high) - math.log10(low)))
+    return low + place * (high - low)
 
 
 def _axis(field: str, title: str, domain: tuple[float, float], *, log: bool) -> dict[str, Any]:
