@@ -257,8 +257,8 @@ class Adder(PipelinedUnit):
         wires |= {"rounding" if name == "rounding_mode" else name: value for name, value in side.items()}
         rounder = rounder_of(self.out_format)(
             fmts=(self.out_format,),
-            least=least,
-            greatest=greatest,
+            min_exponent=least,
+            max_exponent=greatest,
             significand_bits=shape.bits,
             most_zeros=shape.bits - shape.skipped - 1,
             slack=False,
