@@ -76,7 +76,7 @@ def _tensor_core(given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     for acc, difference in choices:
         out = {"out": "fp32"} if acc.startswith("aligned") else {}
         try:
-            hdl.Dot(a=a, b=b, acc=acc, **shared, **out)
+            hdl.Dot(a=a, b=b, acc=acc, lanes=TENSOR_LANES, out=out.get("out"))
         except ParameterError:  # products wider than such a sum may be
             continue
         return shared | out | {"acc": acc}, difference

@@ -15,7 +15,8 @@ EVERY = [*RESULTS, *BLOCK_FORMATS]
 @pytest.mark.parametrize("name", EVERY)
 def test_every_format_has_a_unit_with_the_same_accumulator(preset: str, name: str) -> None:
     request = comparison.Request(options={"a": name, "b": name}, target="cmos", preset=preset)
-    unit = request.make()
+    unit, matched = request.make(), request.matched
+    assert matched is not None
     assert unit.kind == comparison.MATCHED[preset].unit
     expected = {"mac-exact": ("exact", 1), "mac-fp32": ("fp32", 1)}.get(preset)
     if expected is not None:
@@ -23,9 +24,9 @@ def test_every_format_has_a_unit_with_the_same_accumulator(preset: str, name: st
     else:
         assert unit.parameters["lanes"] == 16
         aligned = unit.parameters["acc"] == "aligned:16:25"
-        assert aligned == (not request.matched.difference(request.options))
+        assert aligned == (not matched.difference(request.options))
     is_block = name in BLOCK_FORMATS
-    assert bool(request.matched.difference(request.options)) == is_block or preset == "tensor-core"
+    assert bool(matched.difference(request.options)) == is_block or preset == "tensor-core"
 
 
 def test_what_is_given_takes_precedence():
