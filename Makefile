@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 LINK := build/python/polymac
 PYTEST = $(VENV)/bin/pytest -q -n auto --dist worksteal --junitxml build/junit.xml
 
-.PHONY: all test test-all check oracles exhaustive faults qor bench clean help
+.PHONY: all test test-all check oracles exhaustive faults qor page docs-figures bench clean help
 
 # build/ is this checkout's own: what an older polymac wrote there may be replaced.
 all: $(STAMP)  ## set up, and classify digits on the generated array
@@ -47,6 +47,14 @@ faults: $(STAMP)  ## break Verilog and golden in hundreds of ways, and say what 
 
 qor: $(STAMP)  ## fail if a unit has grown by more than 3 % over tests/bench/qor_baseline.json
 	@$(VENV)/bin/python tests/bench/qor.py
+
+page: $(STAMP)  ## the page of the default comparison, build/front.html; minutes, seconds when its results are kept
+	@$(VENV)/bin/polymac compare --matched --accuracy --digits --output build/front.csv --html build/front.html --force
+
+docs-figures: page  ## write the figures of README and docs: docs/figures/
+	@mkdir -p docs/figures
+	@cp build/front.csv docs/figures/front.csv
+	@$(VENV)/bin/polymac report docs/figures/front.csv --svg docs/figures --markdown docs/figures/front.md --force
 
 bench: $(STAMP)  ## speed of simulator and golden as ratios to others, areas beside others, and how all have changed; an hour
 	@$(VENV)/bin/python tests/bench/simulator.py

@@ -119,10 +119,14 @@ def measure(
     return [rows[id(plan)] for plan in plans]
 
 
+def module_name(request: Request) -> str:
+    """The module's name, the same for equal requests: it is in the Verilog, and so in the key of what is kept."""
+    return f"{request.kind}_{request.name}".replace(" × ", "_").replace(".", "_")
+
+
 def _plan(request: Request) -> _Plan:
     units = request.variants()
-    # The name is in the Verilog, and so in the key of what is kept: it is the same for equal requests.
-    name = f"{request.kind}_{request.name}".replace(" × ", "_").replace(".", "_")
+    name = module_name(request)
     return _Plan(request, request.find_target(), units, [hdl.generate(unit, name) for unit in units])
 
 
