@@ -151,7 +151,7 @@ def test_tiny_sums_of_one_format_raise_no_underflow() -> None:
 def test_what_the_header_says() -> None:
     unit = hdl.Adder(a="fp16")
     assert unit.formula == "y = a + b, rounded once (rne), overflow: ieee"
-    assert unit.policy == (
+    assert unit.description == (
         "Rounding: to nearest, ties to even.",
         "Overflow: infinity (0x7c00).",
         "Subnormals: read and made.",
@@ -159,7 +159,7 @@ def test_what_the_header_says() -> None:
         "Flags: bit 4 invalid, 2 overflow, 1 underflow (tiny after rounding), 0 inexact.",
     )
     exact = hdl.Adder(a="int8", b="uint4")
-    assert (exact.formula, exact.policy) == ("y = a + b, exact", ("Rounding: none, the sum is exact.",))
+    assert (exact.formula, exact.description) == ("y = a + b, exact", ("Rounding: none, the sum is exact.",))
 
 
 def test_the_command_that_makes_it() -> None:
