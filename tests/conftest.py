@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import re
@@ -19,27 +20,27 @@ import pytest
 os.environ["POLYMAC_STORE"] = "off"
 
 
+@functools.cache
+def load_script(name: str) -> ModuleType:
+    """A script, by its path in tests/ without suffix, as a module: the same one each time."""
+    path = Path(__file__).parent / f"{name}.py"
+    module = name.replace("/", "_")
+    spec = importlib.util.spec_from_file_location(module, path)
+    assert spec is not None and spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    sys.modules[module] = script  # where dataclasses look for the names of annotations
+    sys.path.insert(0, str(path.parent))  # as where it is run: it may import the scripts beside it
+    try:
+        spec.loader.exec_module(script)
+    finally:
+        sys.path.remove(str(path.parent))
+    return script
+
+
 @pytest.fixture(scope="session")
 def script() -> Callable[[str], ModuleType]:
-    """What gives a script, by its path in tests/ without suffix, as a module: the same one each time."""
-    found: dict[str, ModuleType] = {}
-
-    def load(name: str) -> ModuleType:
-        if name not in found:
-            module = name.replace("/", "_")
-            spec = importlib.util.spec_from_file_location(module, Path(__file__).parent / f"{name}.py")
-            assert spec is not None and spec.loader is not None
-            found[name] = importlib.util.module_from_spec(spec)
-            sys.modules[module] = found[name]  # where dataclasses look for the names of annotations
-            folder = str((Path(__file__).parent / name).parent)
-            sys.path.insert(0, folder)  # as where it is run: it may import the scripts beside it
-            try:
-                spec.loader.exec_module(found[name])
-            finally:
-                sys.path.remove(folder)
-        return found[name]
-
-    return load
+    """:func:`load_script`, for tests that need it when they run."""
+    return load_script
 
 
 @pytest.fixture

@@ -54,9 +54,9 @@ def quantized(x: ArrayLike, fmt: Format | BlockFormat, *, scaling: str = "mse", 
 
     *Block formats* along the last axis, zeros filling up the last block; their own scales, and ``scaling`` plays no part.
     *Fixed point* by a scale (and, in formats without sign, a zero point) as :mod:`..quantization` has them: "mse" by
-    :class:`.MeanSquareError`, "absmax" by :class:`.MinMax`, symmetric where there is a sign. *One bit*: the sign times the
-    mean magnitude, which has the least noise (XNOR-Net). *All others*: ``encode(x / scale) · scale``, saturating, with one
-    scale for the tensor:
+    :class:`.histogram_calibration.MeanSquareError`, "absmax" by :class:`.range_calibration.MinMax`, symmetric where there
+    is a sign. *One bit*: the sign times the mean magnitude, which has the least noise (XNOR-Net). *All others*:
+    ``encode(x / scale) · scale``, saturating, with one scale for the tensor:
 
     "mse"
         that of the least mean square error, searched in steps of 1/32 octave (the default);

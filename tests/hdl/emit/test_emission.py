@@ -9,8 +9,7 @@ import pytest
 
 from polymac import hdl
 
-from ...bench import qor
-from ...campaigns import faults
+from ...conftest import load_script
 from ..conftest import UNITS
 from .emission import is_equal, netlist_of
 
@@ -18,8 +17,8 @@ from .emission import is_equal, netlist_of
 QUICK = ("integers", "fixed_rounded", "mac", "requantizer")
 EVERY: dict[str, hdl.Unit] = {
     **UNITS,
-    **{f"fault_{name}": make() for name, make in faults.UNITS.items()},
-    **{re.sub(r"\W+", "_", f"priced {case.name}"): case.make() for case in qor.CASES.values()},
+    **{f"fault_{name}": make() for name, make in load_script("campaigns/faults").UNITS.items()},
+    **{re.sub(r"\W+", "_", f"priced {case.name}"): case.make() for case in load_script("bench/qor").CASES.values()},
     "array_os": hdl.Array(a="int8", b="int8", rows=2, cols=2),
     "array_ws": hdl.Array(a="int8", b="int8", rows=2, cols=2, dataflow="ws"),
     "array_os_exact": hdl.Array(a="fp8_e4m3", b="fp8_e4m3", rows=2, cols=2, acc="exact"),
