@@ -101,3 +101,52 @@ def test_as_abc_has_it_and_through_full_adders() -> None:
     assert mapped.cells["FA_X1"] >= 6 and mapped.area_um2 is not None and abc.area_um2 is not None
     assert mapped.area_um2 < abc.area_um2
     assert mapped.delay_ns > 0.7 * abc.delay_ns
+
+
+TINY = """library (tiny) {
+  lu_table_template (setup) { variable_1 : related_pin_transition; variable_2 : constrained_pin_transition;
+    index_1 ("0, 1"); index_2 ("0, 1"); }
+  cell (DFF) {
+    pin (D) { direction : input; capacitance : 1;
+      timing () { related_pin : "CK"; timing_type : setup_rising;
+        rise_constraint (setup) { values ("0.03, 0.13", "0.03, 0.13"); }
+        fall_constraint (setup) { values ("0.02, 0.12", "0.02, 0.12"); } } }
+    pin (CK) { direction : input; capacitance : 1; }
+    pin (Q) { direction : output;
+      timing () { related_pin : "CK"; timing_type : rising_edge; timing_sense : non_unate;
+        cell_rise (scalar) { values ("0.2"); } rise_transition (scalar) { values ("0.1"); }
+        cell_fall (scalar) { values ("0.25"); } fall_transition (scalar) { values ("0.1"); } } }
+  }
+  cell (INV) {
+    pin (A) { direction : input; capacitance : 1; }
+    pin (Y) { direction : output;
+      timing () { related_pin : "A"; timing_sense : negative_unate;
+        cell_rise (load) { index_1 ("0, 1"); index_2 ("0, 10"); values ("0.05, 1.05", "0.05, 1.05"); }
+        rise_transition (scalar) { values ("0.1"); }
+        cell_fall (load) { index_1 ("0, 1"); index_2 ("0, 10"); values ("0.04, 1.04", "0.04, 1.04"); }
+        fall_transition (scalar) { values ("0.1"); } } }
+  }
+}
+"""
+
+
+def _flip_flops_with_an_inverter() -> dict:
+    def cell(kind: str, **connections: int) -> dict:
+        return {"type": kind, "connections": {port: [bit] for port, bit in connections.items()}}
+
+    cells = {
+        "first": cell("DFF", D=3, CK=2, Q=4),
+        "inverter": cell("INV", A=4, Y=5),
+        "second": cell("DFF", D=5, CK=2, Q=6),
+    }
+    return {"cells": cells}
+
+
+def test_a_period_begins_at_the_clock_and_ends_with_the_setup_time():
+    cells, module = read_cells(TINY), _flip_flops_with_an_inverter()
+    # Logic alone: the inverter with one input of a flip-flop to drive, 0.05 + 1 / 10 when its output rises.
+    assert longest_path(module, cells) == 0.15
+    # Q falls after 0.25, the inverter's output rises 0.15 later; its slew of 0.1 asks for a setup of 0.03 + 0.1 · 0.1.
+    assert longest_path(module, cells, registers=True) == 0.44
+    # A wire that adds 2 to each sink: 0.05 + 3 / 10.
+    assert longest_path(module, cells, registers=True, wire_cap=2.0) == 0.64
