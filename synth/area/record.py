@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
-
-from ...golden.formats import ParameterError
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -80,73 +75,5 @@ class Record:
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
-        """The record as plain values, by field name."""
+        """The record as plain values by field name, ready for JSON: ``Record(**values)`` gives an equal one back."""
         return asdict(self)
-
-    def to_json(self) -> str:
-        """The record as a JSON object; :meth:`from_json` gives an equal record back."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
-
-    @classmethod
-    def from_dict(cls, values: object) -> Record:
-        """The record of these plain values.
-
-        Raises
-        ------
-        ParameterError
-            A field is missing, unknown, or of a wrong type.
-        """
-        if not isinstance(values, Mapping):
-            raise ParameterError(f"record must be a JSON object, not {type(values).__name__}")
-        names = [item.name for item in fields(cls)]
-        if missing := [name for name in names if name not in values]:
-            raise ParameterError(f"record must have the field {missing[0]}, not only {', '.join(map(str, values))}")
-        if unknown := [name for name in values if name not in names]:
-            raise ParameterError(f"record must have known fields only, not {unknown[0]!r}")
-        hints = get_type_hints(cls)
-        for name, value in values.items():
-            if not _is_a(value, hints[name]):
-                raise ParameterError(f"record field {name} must be {_type_name(hints[name])}, not {value!r}")
-        return cls(**values)
-
-    @classmethod
-    def from_json(cls, text: str) -> Record:
-        """The record that :meth:`to_json` wrote.
-
-        Raises
-        ------
-        ParameterError
-            The text is not JSON, or a field is missing, unknown, or of a wrong type.
-        """
-        try:
-            values = json.loads(text)
-        except ValueError as error:
-            raise ParameterError(f"record must be JSON, not text with the error {error}") from None
-        return cls.from_dict(values)
-
-
-def _is_a(value: object, hint: Any) -> bool:
-    """Whether a value read from JSON is of the type that an annotation says."""
-    arguments = get_args(hint)
-    if isinstance(hint, UnionType):
-        return any(_is_a(value, choice) for choice in arguments)
-    if get_origin(hint) is dict:
-        return isinstance(value, dict) and all(
-            _is_a(k, arguments[0]) and _is_a(v, arguments[1]) for k, v in value.items()
-        )
-    if get_origin(hint) is list:
-        return isinstance(value, list) and all(_is_a(item, arguments[0]) for item in value)
-    if hint is Any:
-        return True
-    # JSON has one kind of number: 289 stands for 289.0 too. True is no number.
-    accepted = (int, float) if hint is float else hint
-    return isinstance(value, accepted) and not isinstance(value, bool)
-
-
-def _type_name(hint: Any) -> str:
-    """An annotation as an error names it."""
-    if isinstance(hint, UnionType):
-        return " or ".join(_type_name(choice) for choice in get_args(hint))
-    if hint is NoneType:
-        return "null"
-    return hint.__name__ if get_origin(hint) is None else str(hint)
