@@ -2,8 +2,9 @@
 
 Energy depends on what is computed, so each figure names its source:
 
-* ``gaussian``: normally distributed numbers, quantized to the operands' formats: with a standard deviation of 1, or of a
-  largest number below 2^16 with the scale of least mean square error; block formats set their own scales.
+* ``gaussian``: normally distributed numbers, quantized to the operands' formats: fixed point, and formats whose
+  largest number is below 2^16, with the scale of least mean square error, others with a standard deviation of 1; block
+  formats set their own scales.
 * ``uniform``: every finite code of a port equally likely.
 
 A sum begins again every :data:`SUM_LENGTH` products; the clock enable and ``valid`` are 1, reset is 0.
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from .. import golden, hdl
 from ..golden.accuracy.scaling import scaled
-from ..golden.formats import BlockFormat, Format, any_format, check_choice
+from ..golden.formats import BlockFormat, FixedFormat, Format, any_format, check_choice
 from ..hdl.core.unit import Port
 from ..sim.expected.sums import bus_values, to_bus
 from ..synth.energy.streams import uniform_codes
@@ -30,7 +31,7 @@ SUM_LENGTH = 64
 #: Clock cycles, or operations of a unit without a clock, that are simulated.
 CYCLES = 1024
 
-#: Formats whose largest number is at least this need no scale.
+#: Floats and posits whose largest number is at least this need no scale.
 _WIDE = 1 << 16
 
 Codes = NDArray[Any]
@@ -121,7 +122,8 @@ def _blocks(
 
 def _normal_codes(fmt: Format, shape: tuple[int, int], generator: np.random.Generator) -> Codes:
     numbers = generator.standard_normal(shape)
-    return scaled(numbers, fmt).codes if fmt.max < _WIDE else golden.encode(numbers, fmt)
+    narrow = fmt.max < _WIDE or isinstance(fmt, FixedFormat)
+    return scaled(numbers, fmt).codes if narrow else golden.encode(numbers, fmt)
 
 
 def _packed(codes: Codes, fmt: Format, elements: int) -> Codes:

@@ -51,3 +51,12 @@ def test_blocks_keep_their_scale_for_all_their_beats():
 def test_there_is_no_such_source():
     with pytest.raises(golden.ParameterError, match=r"^activity must be one of gaussian, uniform, not 'loud'$"):
         comparison.streams(hdl.Multiplier(a="int2", b="int2"), "loud")
+
+
+@pytest.mark.parametrize("name", ["int8", "int32", "q4.12", "fp8_e4m3", "bf16", "posit16"])
+def test_gaussian_numbers_fill_the_format(name: str) -> None:
+    codes = comparison.streams(hdl.Multiplier(a=name, b=name), "gaussian", 500)["a"].tolist()
+    assert len(set(codes)) > 60
+    numbers = golden.decode(codes, name)
+    # Some 68 % of a normal distribution lie within its standard deviation.
+    assert 0.62 < np.mean(np.abs(numbers) < numbers.std()) < 0.74
