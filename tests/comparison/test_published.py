@@ -86,4 +86,4 @@ def test_the_register_that_a_reason_names_is_the_units():
                 for port in Request("mac", claim.unit).make().ports
                 if port.direction == "output" and port.role == "data"
             )
-            assert f"{width}" in claim.why
+            assert f" {width}-bit register" in claim.why or f" {claim.unit['acc']} {width}," in claim.why
