@@ -13,6 +13,7 @@ import click
 from .. import synth
 from ..comparison import FIGURES, MATCHED, SOURCES, Options, Request, Row
 from ..comparison import horowitz as published
+from ..comparison import published as claims
 from ..comparison.export import check_suffix, write_rows
 from ..comparison.export import json_text as rows_as_json
 from ..comparison.kept import measure_kept
@@ -22,6 +23,7 @@ from ..synth import Target
 from ..synth.yosys.runner import Workers
 from .options import comma_list, unit_options
 from .output import check_new_file, lines, print_table, progress, write_file
+from .published import print_claims
 from .workers import open_workers, workers_options
 
 #: The units that combine a format with a format.
@@ -29,7 +31,8 @@ _UNITS = tuple(kind for kind, entry in UNITS.items() if {"a", "b"} <= entry.para
 #: Rows and columns of an array where they are not given.
 SIDE = 2
 _HOROWITZ = "horowitz"
-_PRESETS = (*MATCHED, _HOROWITZ)
+_PUBLISHED = "published"
+_PRESETS = (*MATCHED, _HOROWITZ, _PUBLISHED)
 #: The formats of a matched comparison unless others are given.
 FRONT = "int8,int4,fp32,tf32,bf16,fp16,fp8_e4m3,fp8_e5m2,fp4_e2m1,mxfp8_e4m3,mxfp4,msfp12"
 _FORMATS = "int8,fp16,bf16"
@@ -84,7 +87,8 @@ Examples:
 @click.option(
     "--preset",
     metavar="|".join(_PRESETS),
-    help="Compare like with like, everything but the format held equal; or Horowitz' table beside ours.",
+    help="Compare like with like, everything but the format held equal; or Horowitz' table, or published claims "
+    "(without energy), beside ours.",
 )
 @click.option("--matched", is_flag=True, help="The same as --preset mac-fp32.")
 @click.option(
@@ -181,6 +185,8 @@ def compare(
     found = _targets(targets, liberty)
     if preset == _HOROWITZ:
         requests = [request for target in found for request in published.requests(target)]
+    elif preset == _PUBLISHED:
+        requests = [request for target in found for request in claims.requests(target, claims.CLAIMS)]
     else:
         pairs = _pairs(formats, a_formats, b_formats, FRONT if preset else _FORMATS)
         kind = check_choice("unit", unit or "multiplier", _UNITS)
@@ -188,7 +194,7 @@ def compare(
         requests = [Request(kind, {"a": a, "b": b} | given, target, preset) for target in found for a, b in pairs]
     measured = Options(
         max_delay_ns=max_delay,
-        activity=None if activity == _NO_ACTIVITY else activity,
+        activity=None if activity == _NO_ACTIVITY or preset == _PUBLISHED else activity,
         wire_cap_ff=wire_cap,
         delays_ns=_numbers("--delays", delays),
         accuracy=accuracy,
@@ -280,6 +286,8 @@ def print_comparison(comparison: Comparison) -> None:
             click.echo()
         if comparison.preset == _HOROWITZ:
             _print_published(rows)
+        elif comparison.preset == _PUBLISHED:
+            print_claims(rows, target, claims.CLAIMS)
         else:
             _print_target(comparison, target, rows)
         done = [row for row in rows if row.least is not None]
@@ -295,6 +303,8 @@ def print_comparison(comparison: Comparison) -> None:
                 click.echo(f"{row.name}: {note}" if not note.startswith("no figure: ") else note)
         if comparison.preset == _HOROWITZ:
             click.echo(published.SENTENCE)
+        elif comparison.preset == _PUBLISHED:
+            click.echo(claims.SENTENCE)
         elif comparison.preset:
             click.echo(f"{comparison.preset}: {MATCHED[comparison.preset].sentence}")
         elif unlike := _unlike(done):

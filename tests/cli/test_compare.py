@@ -169,7 +169,7 @@ def test_rows_are_written_for_the_report(polymac):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--preset mac", "--preset must be one of mac-exact, mac-fp32, tensor-core, horowitz, not 'mac'"),
+        ("--preset mac", "--preset must be one of mac-exact, mac-fp32, tensor-core, horowitz, published, not 'mac'"),
         ("--preset mac-fp32 --unit dot", "--unit must be left out with a preset, which has its own, not 'dot'"),
         ("--formats int2 --a int3", "--formats must be left out where --a or --b is given, not given as well"),
         ("--b int3", "--a must be given where --b is, not left out"),

@@ -13,10 +13,11 @@ from polymac import golden, sim, synth
 from polymac.sim.engine import simulators
 
 FORMATS = f"{', '.join(golden.FORMATS)}, or intN, uintN, qM.N, uqM.N, eXmY, positN, positN_ES"
+ANY_FORMATS = f"{FORMATS}, or of the block formats {', '.join(golden.BLOCK_FORMATS)}"
 TARGETS = ", ".join(synth.TARGETS)
 
 ERRORS = {
-    "generat": "command must be one of compare, formats, generate, presets, run, sweep, verify, not 'generat'",
+    "generat": "command must be one of compare, formats, generate, presets, report, run, sweep, verify, not 'generat'",
     "run mnist": "dataset must be one of digits, not 'mnist'",
     "run digits --rows 0": "rows must be in 1 … 1024, not 0",
     "run": "Missing command. (see `polymac run --help`)",
@@ -25,7 +26,7 @@ ERRORS = {
     "verify divider": "unit must be one of multiplier, adder, dot, mac, array, requantizer, not 'divider'",
     "compare --unit divider": "unit must be one of multiplier, adder, dot, mac, array, not 'divider'",
     "generate multiplier --a bf61": f"format must be one of {FORMATS}, not 'bf61'; did you mean bf16 or fp64 or fp16?",
-    "compare --formats int8,": f"format must be one of {FORMATS}, not ''",
+    "compare --formats int8,": f"format must be one of {ANY_FORMATS}, not ''",
     "generate multiplier --a int65": "the width of int65 must be in 2 … 64, not 65",
     "generate mac --a int1": "the width of int1 must be in 2 … 64, not 1",
     "generate array --rows 0": "rows must be in 1 … 1024, not 0",
