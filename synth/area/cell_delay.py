@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from ..liberty.groups import Group, numbers, read_library
+from ...golden.formats import ParameterError
+from ..liberty.groups import Group, numbers, read_library, unit_in
 from ..yosys.runner import SynthesisError
 
 #: What an output does for either edge of an input.
@@ -27,7 +28,8 @@ Edges = dict[str, tuple[float, float]]
 #: An index of tables that do not depend on it.
 _ANY = [0.0, 1.0]
 #: Variables that are the columns of a table: the load of an output, the slew of data at a flip-flop.
-_COLUMNS = ("total_output_net_capacitance", "constrained_pin_transition")
+_LOADS = ("total_output_net_capacitance",)
+_COLUMNS = (*_LOADS, "constrained_pin_transition")
 _IDEAL: Edges = {"rise": (0.0, 0.0), "fall": (0.0, 0.0)}
 
 
@@ -53,6 +55,10 @@ def _between(index: list[float], value: float) -> tuple[int, float]:
     """The interval of the index, and where in it the value lies."""
     place = min(max(bisect_right(index, value) - 1, 0), len(index) - 2)
     return place, (value - index[place]) / (index[place + 1] - index[place])
+
+
+#: Of a cell whose library gives the delay alone.
+_NO_SLEW = Table(_ANY, _ANY, [[0.0, 0.0], [0.0, 0.0]])
 
 
 @dataclass(frozen=True)
@@ -89,59 +95,120 @@ class Cell:
 
 
 def read_cells(text: str, path: str = "library.lib") -> dict[str, Cell]:
-    """The cells of a Liberty file by name; ``path`` is what errors call it."""
+    """The cells of a Liberty file by name, their delays and slews in ns whatever the library's unit of time.
+
+    ``path`` is what errors call the file.
+
+    Raises
+    ------
+    ParameterError
+        The text is not a whole Liberty file, or a number, table or unit of it cannot be understood.
+    """
     library = read_library(text, path)
     templates = {group.name: group for group in library.groups if group.kind.endswith("template")}
-    return {group.name: _cell(group, templates) for group in library.all("cell")}
+    nanoseconds = unit_in(library, "time_unit", "1ns") / 1e-9
+    return {group.name: _cell(group, library, templates, nanoseconds) for group in library.all("cell")}
 
 
-def _cell(group: Group, templates: Mapping[str, Group]) -> Cell:
+def _cell(group: Group, library: Group, templates: Mapping[str, Group], unit: float) -> Cell:
     cell = Cell()
+
+    def table(group: Group) -> Table:
+        return _table(group, templates, unit)
+
     for pin in group.all("pin"):
-        if pin.values["direction"] == "input":
-            cell.loads[pin.name] = float(pin.values.get("capacitance", 0))
+        if pin.values.get("direction") == "input":
+            cell.loads[pin.name] = _capacitance(pin, library)
         for timing in pin.all("timing"):
-            tables = {table.kind: table for table in timing.groups}
+            tables = {item.kind: item for item in timing.groups}
             kind = timing.values.get("timing_type", "combinational")
             if {"cell_rise", "cell_fall"} <= set(tables):
                 found = {
-                    edge: (_table(tables[f"cell_{edge}"], templates), _table(tables[f"{edge}_transition"], templates))
+                    edge: (
+                        table(tables[f"cell_{edge}"]),
+                        table(tables[f"{edge}_transition"]) if f"{edge}_transition" in tables else _NO_SLEW,
+                    )
                     for edge in ("rise", "fall")
                 }
                 if kind in ("rising_edge", "falling_edge"):
                     cell.launches.setdefault(pin.name, found)
-                elif kind == "combinational" and (sense := timing.values.get("timing_sense")) is not None:
-                    for before, after in _SENSES[sense]:
-                        cell.arcs[pin.name].append(Arc(timing.values["related_pin"], before, after, *found[after]))
+                elif kind == "combinational" and (sense := timing.values.get("timing_sense")) in _SENSES:
+                    for source in timing.values.get("related_pin", "").split():
+                        for before, after in _SENSES[sense]:
+                            cell.arcs[pin.name].append(Arc(source, before, after, *found[after]))
             elif kind in ("setup_rising", "setup_falling"):
                 cell.setups[pin.name] = {
-                    edge: _table(tables[f"{edge}_constraint"], templates)
+                    edge: table(tables[f"{edge}_constraint"])
                     for edge in ("rise", "fall")
                     if f"{edge}_constraint" in tables
                 }
     return cell
 
 
-def _table(group: Group, templates: Mapping[str, Group]) -> Table:
-    """The table of a group, its indices from its template where it has none; less than two dimensions are constant in
-    the others."""
+def _capacitance(pin: Group, library: Group) -> float:
+    """What an input loads its driver with: given, else the mean over both edges, else the library's default."""
+    edges = [pin.values[key] for key in ("rise_capacitance", "fall_capacitance") if key in pin.values]
+    given = pin.values.get("capacitance")
+    found = [given] if given is not None else edges or [library.values.get("default_input_pin_cap", "0")]
+    try:
+        return sum(map(float, found)) / len(found)
+    except ValueError:
+        raise ParameterError(f"liberty must hold numbers, not {' '.join(found)!r}") from None
+
+
+def _table(group: Group, templates: Mapping[str, Group], unit: float) -> Table:
+    """The table of a group, in ns; ``unit`` is the library's unit of time in ns.
+
+    Its indices are those of its template where it has none; less than two dimensions are constant in the others.
+    """
     template = templates.get(group.name, Group("", ""))
-    values = numbers(group.values["values"])
-    axes = []
-    for number in ("1", "2"):
-        index = group.values.get(f"index_{number}") or template.values.get(f"index_{number}")
-        if index is not None and len(numbers(index)) > 1 and len(values) > 1:
-            axes.append((template.values.get(f"variable_{number}", ""), numbers(index)))
-    if len(axes) == 2:
-        (first, slews), (_, loads) = axes
-        rows = [values[i : i + len(loads)] for i in range(0, len(values), len(loads))]
-        if first in _COLUMNS:
-            return Table(loads, slews, [list(column) for column in zip(*rows, strict=True)])
-        return Table(slews, loads, rows)
+    try:
+        values = [value * unit for value in numbers(group.values["values"])]
+        axes = []
+        for number in ("1", "2"):
+            index = group.values.get(f"index_{number}") or template.values.get(f"index_{number}")
+            if index is not None and len(numbers(index)) > 1 and len(values) > 1:
+                axes.append((template.values.get(f"variable_{number}", ""), numbers(index)))
+        return _arranged(values, axes, unit)
+    except (KeyError, ValueError, IndexError):
+        raise ParameterError(
+            f"liberty must hold tables of slew and load, not {group.kind} ({group.name}) of other values"
+        ) from None
+
+
+def _arranged(values: list[float], axes: list[tuple[str, list[float]]], unit: float) -> Table:
+    """The table of values over named axes, slews in the rows.
+
+    Raises
+    ------
+    ValueError, IndexError
+        The values are not as many as the indices say.
+    """
+    size = 1
+    for _, index in axes:
+        size *= len(index)
+    if len(values) != size:
+        raise ValueError
     if not axes:
         return Table(_ANY, _ANY, [[values[0]] * 2] * 2)
-    ((name, index),) = axes
-    return Table(_ANY, index, [values] * 2) if name in _COLUMNS else Table(index, _ANY, [[item] * 2 for item in values])
+    first, index = axes[0]
+    if len(axes) == 1:
+        if first in _LOADS:
+            return Table(_ANY, index, [values] * 2)
+        index = [slew * unit for slew in index]
+        if first in _COLUMNS:
+            return Table(_ANY, index, [values] * 2)
+        return Table(index, _ANY, [[item] * 2 for item in values])
+    second, other = axes[1]
+    # What is not a load is a slew: of the input, or, in a constraint, of the clock and the data.
+    # Axes without a name, whose template is missing, are taken for slew and load.
+    loads = (*_LOADS, "") if first == "" else _LOADS
+    index = index if first in _LOADS else [slew * unit for slew in index]
+    other = other if second in loads else [slew * unit for slew in other]
+    rows = [values[i : i + len(other)] for i in range(0, len(values), len(other))]
+    if first in _COLUMNS and second != first:
+        return Table(other, index, [list(column) for column in zip(*rows, strict=True)])
+    return Table(index, other, rows)
 
 
 def longest_path(

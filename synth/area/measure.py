@@ -64,13 +64,15 @@ def nand_area(liberty: LibertyFile, outcome: Outcome | SynthesisError) -> float:
         f"liberty must be a Liberty file with buffer, inverter, two-input NAND and D flip-flop, not {liberty.path!r}"
     )
     if isinstance(outcome, SynthesisError):
-        raise ParameterError(f"{wanted}: {str(outcome).partition(': ')[2]}")
+        # Yosys and ABC say no more than that they failed, for most of what a library may lack.
+        raise ParameterError(f"{wanted}: {liberty.lacks() or str(outcome).partition(': ')[2]}")
     design = outcome.reports[CELLS_REPORT]["design"]
     cells = design["num_cells_by_type"]
     area = design.get("area", 0.0) - design.get("sequential_area", 0.0)
     unmapped = [cell for cell in cells if cell.startswith("$")]
     if unmapped or sum(cells.values()) != 2 or not area > 0 or not design["sequential_area"] > 0:
-        raise ParameterError(f"{wanted}: Yosys made {', '.join(cells)} of them")
+        made = f"Yosys made {', '.join(cells)} of them"
+        raise ParameterError(f"{wanted}: {liberty.lacks() or made}")
     return round(area, 6)
 
 

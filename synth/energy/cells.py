@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,10 +9,9 @@ from typing import Protocol
 
 from ...golden.formats import ParameterError
 from ..liberty.boolean import BooleanFunction, boolean_function
-from ..liberty.groups import Group, read_library
+from ..liberty.groups import SCALES, Group, read_library, unit_in
 from .tables import Table, read_table
 
-_SCALES = {"": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "k": 1e3}
 _CHECKS = ("setup", "hold", "recovery", "removal", "skew", "min_pulse_width", "minimum_period", "nochange", "non_seq")
 
 #: Cells read before, by the hash of the file and their names: many netlists are measured with one library.
@@ -162,26 +160,18 @@ def read_power_library(library: Library, cells: Collection[str]) -> PowerLibrary
 def _power_library(library: Library, cells: Collection[str]) -> PowerLibrary:
     root = read_library(library.content.decode("utf-8", "replace"), library.path, cells)
     templates = {item.name: item for item in root.groups if item.kind.endswith("_template")}
-    volt = _unit(root, "voltage_unit", "1V")
+    volt = unit_in(root, "voltage_unit", "1V")
     number, _, suffix = root.values.get("capacitive_load_unit", "1 pf").partition(" ")
-    farad = _number(number) * _SCALES.get(suffix.lower().removesuffix("f"), 1e-12)
+    farad = _number(number) * SCALES.get(suffix.lower().removesuffix("f"), 1e-12)
     return PowerLibrary(
         root.name,
         {item.name: _cell(item, root, templates) for item in root.all("cell")},
         _voltage(root, volt),
-        _unit(root, "time_unit", "1ns"),
+        unit_in(root, "time_unit", "1ns"),
         farad,
-        _unit(root, "leakage_power_unit", "1nW"),
+        unit_in(root, "leakage_power_unit", "1nW"),
         farad * volt**2,
     )
-
-
-def _unit(root: Group, key: str, default: str) -> float:
-    text = root.values.get(key, default)
-    match = re.fullmatch(r"\s*([\d.]+)\s*([munpfk]?)[sVAW]\s*", text)
-    if match is None:
-        raise ParameterError(f"{key} of the liberty must be a number with a unit, not {text!r}")
-    return float(match[1]) * _SCALES[match[2]]
 
 
 def _number(text: str) -> float:

@@ -151,3 +151,31 @@ def read_library(text: str, path: str, cells: Collection[str] | None = None) -> 
 def numbers(text: str) -> list[float]:
     """The numbers of an index or of values."""
     return [float(item) for item in text.replace(",", " ").split()]
+
+
+#: Prefixes of units.
+SCALES = {"": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "k": 1e3}
+
+
+def unit_in(library: Group, key: str, default: str) -> float:
+    """A unit of the library, such as ``time_unit : "10ps"``, in its SI unit.
+
+    Parameters
+    ----------
+    library : Group
+        As :func:`read_library` reads it.
+    key : str
+        The attribute's name.
+    default : str
+        What it is where the library does not say.
+
+    Raises
+    ------
+    ParameterError
+        It is not a number with a unit.
+    """
+    text = library.values.get(key, default)
+    match = re.fullmatch(r"\s*([\d.]+)\s*([munpfk]?)[sVAW]\s*", text)
+    if match is None:
+        raise ParameterError(f"{key} of the liberty must be a number with a unit, not {text!r}")
+    return float(match[1]) * SCALES[match[2]]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from polymac import hdl, synth
+from polymac.golden.formats import ParameterError
 from polymac.synth.area.cell_delay import longest_path, read_cells
 from polymac.synth.area.recipes import FULL_ADDER_RECIPES, NETLIST_REPORT
 
@@ -150,3 +151,47 @@ def test_a_period_begins_at_the_clock_and_ends_with_the_setup_time():
     assert longest_path(module, cells, registers=True) == 0.44
     # A wire that adds 2 to each sink: 0.05 + 3 / 10.
     assert longest_path(module, cells, registers=True, wire_cap=2.0) == 0.64
+
+
+#: As ASAP7's: ps and fF, indices in the template alone.
+PICOSECONDS = """library (small7) {
+  time_unit : "1ps"; capacitive_load_unit (1, ff);
+  lu_table_template (t) { variable_1 : input_net_transition; variable_2 : total_output_net_capacitance;
+    index_1 ("0, 10"); index_2 ("0, 2"); }
+  lu_table_template (s) { variable_1 : total_output_net_capacitance; index_1 ("0, 2"); }
+  cell ("INVx1") {
+    pin (A) { direction : input; rise_capacitance : 0.6; fall_capacitance : 0.4; }
+    pin (Y) { direction : output; function : "!A"; timing () { related_pin : "A"; timing_sense : negative_unate;
+      cell_rise (t) { values ("4, 8", "6, 10"); } cell_fall (t) { values ("4, 8", "6, 10"); }
+      rise_transition (s) { values ("5, 9"); } fall_transition (scalar) { values ("5"); } } } }
+}
+"""
+
+
+def test_picoseconds_by_hand() -> None:
+    """The first drives 0.5 fF: 4 + 4 · 0.25 = 5 ps, slew 5 (falling) or 5 + 4 · 0.25 = 6 ps (rising); the second
+    drives nothing: 4 + 2 · 6 / 10 = 5.2 ps, together 10.2 ps. Wires of 1 fF to its input: 4 + 4 · 0.75 = 7 ps,
+    slew 8 ps, 5.6 ps."""
+    cells = read_cells(PICOSECONDS)
+    chain = {"first": cell("INVx1", A=1, Y=2), "second": cell("INVx1", A=2, Y=3)}
+    assert longest_path({"cells": chain}, cells) == pytest.approx(0.0102)
+    assert longest_path({"cells": chain}, cells, wire_cap=1.0) == pytest.approx(0.0126)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            '("4, 8", "6, 10"); } cell_fall',
+            '("4, 8", "6"); } cell_fall',
+            "liberty must hold tables of slew and load, not cell_rise (t) of other values",
+        ),
+        ('"1ps"', '"1 lap"', "time_unit of the liberty must be a number with a unit, not '1 lap'"),
+        ("0.6;", "much;", "liberty must hold numbers, not 'much 0.4'"),
+    ],
+)
+def test_figures_that_are_none(old: str, new: str, message: str) -> None:
+    assert old in PICOSECONDS
+    with pytest.raises(ParameterError) as error:
+        read_cells(PICOSECONDS.replace(old, new, 1))
+    assert str(error.value) == message

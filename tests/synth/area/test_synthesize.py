@@ -250,10 +250,10 @@ def test_a_target_and_a_liberty_are_one_too_many(mul4, write_liberty):
 @pytest.mark.parametrize(
     ("cells", "reason"),
     [
-        (["BUF_X1", "INV_X1", "AND2_X1", "DFF_X1"], "Yosys made AND2_X1, DFF_X1, INV_X1 of them"),
-        (["BUF_X1", "INV_X1", "DFF_X1"], "Can't open ABC output file `output.blif'."),
-        (["INV_X1", "NAND2_X1", "NOR2_X1", "DFF_X1"], "failed: return code 139 (errno=0)."),
-        (["BUF_X1", "INV_X1", "NAND2_X1"], "D flip-flops are not supported"),
+        (["BUF_X1", "INV_X1", "AND2_X1", "DFF_X1"], "it holds no two-input NAND"),
+        (["BUF_X1", "INV_X1", "DFF_X1"], "it holds no two-input NAND"),
+        (["INV_X1", "NAND2_X1", "NOR2_X1", "DFF_X1"], "it holds no buffer"),
+        (["BUF_X1", "INV_X1", "NAND2_X1"], "it holds no D flip-flop"),
     ],
 )
 def test_a_liberty_that_lacks_what_every_design_needs(mul4, write_liberty, cells, reason):
@@ -274,10 +274,7 @@ def test_a_liberty_that_yosys_cannot_read(mul4, tmp_path: Path):
     path.write_text("library (x) { cell (NAND) { area : 2;\n")
     with pytest.raises(ParameterError) as error:
         synth.synthesize(mul4, liberty=path)
-    assert str(error.value) == (
-        f"liberty must be a Liberty file with buffer, inverter, two-input NAND and D flip-flop, not '{path}': "
-        "Syntax error in liberty file on line 2."
-    )
+    assert str(error.value) == f"liberty must be a whole Liberty file, not '{path}': unreadable from line 2"
 
 
 # What reads the functions of each target's cells, for the proof below. (Those of iCE40 take half a minute to read.)
