@@ -37,6 +37,7 @@ Begin with one of these:
   polymac verify multiplier --a int8           simulate all its operands against the NumPy model
   polymac compare --formats int8,fp8_e4m3      area and delay of multipliers, side by side
   polymac sweep formats.toml                   the figures of thousands of units, as a file lists them
+  polymac report results.json --html results.html   a page of results, with plots
 
 `polymac COMMAND --help` explains a command and has examples."""
 

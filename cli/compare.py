@@ -176,6 +176,8 @@ def compare(
     preset = check_choice("--preset", preset, _PRESETS) if preset else "mac-fp32" if matched else ""
     if preset and unit:
         raise ParameterError(f"--unit must be left out with a preset, which has its own, not {unit!r}")
+    if preset in (_HOROWITZ, _PUBLISHED) and any(item is not None for item in (formats, a_formats, b_formats)):
+        raise ParameterError(f"--formats, --a and --b must be left out with --preset {preset}, which has its own")
     check_choice("--activity", activity, (*SOURCES, _NO_ACTIVITY))
     for path in outputs:
         check_suffix(path)

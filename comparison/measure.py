@@ -331,11 +331,15 @@ def _with_energy(
         figures, parts = dict(row.figures), row.parts
         if plan.unit.clocked:
             netlist = mapped_netlist(plan.parts[which].name, outcome)
-            wire_cap = options.wire_cap_ff / _femtofarads(target)
-            cells = library_cells(target.liberty)
-            figures[f"{prefix}period_ns"] = longest_path(netlist, cells, registers=True, wire_cap=wire_cap)
+            try:
+                wire_cap = options.wire_cap_ff / _femtofarads(target)
+                cells = library_cells(target.liberty)
+                figures[f"{prefix}period_ns"] = longest_path(netlist, cells, registers=True, wire_cap=wire_cap)
+            except (ParameterError, SynthesisError) as error:
+                more = [*more, f"no period: {error}"]
         if plan.frame is not None:
-            total, parts, more = _array(plan, record, which, workers, options, fast=bool(prefix))
+            total, parts, others = _array(plan, record, which, workers, options, fast=bool(prefix))
+            more = [*more, *others]
             figures |= {f"{prefix}{name}": value for name, value in total.items()}
             parts = row.parts or parts
         elif options.activity is not None:

@@ -144,6 +144,12 @@ def _options(content: Mapping[str, Any]) -> Options:
         value = table.get(name, 1.0)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
             raise ParameterError(f"{name} of [measure] must be a number of at least 0, not {value!r}")
+    for name in ("accuracy", "digits", "fmax"):
+        if not isinstance(table.get(name, False), bool):
+            raise ParameterError(f"{name} of [measure] must be true or false, not {table[name]!r}")
+    delays = table.get("delays_ns", [])
+    if not isinstance(delays, list) or not all(type(item) in (int, float) and 0 < item < math.inf for item in delays):
+        raise ParameterError(f"delays_ns of [measure] must be a list of numbers over 0, not {delays!r}")
     recipes = table.get("recipes", [])
     if not isinstance(recipes, list) or not all(isinstance(name, str) for name in recipes):
         raise ParameterError(f"recipes of [measure] must be names of recipes, not {recipes!r}")

@@ -172,6 +172,10 @@ def test_rows_are_written_for_the_report(polymac):
         ("--preset mac", "--preset must be one of mac-exact, mac-fp32, tensor-core, horowitz, published, not 'mac'"),
         ("--preset mac-fp32 --unit dot", "--unit must be left out with a preset, which has its own, not 'dot'"),
         ("--formats int2 --a int3", "--formats must be left out where --a or --b is given, not given as well"),
+        (
+            "--preset horowitz --a int3",
+            "--formats, --a and --b must be left out with --preset horowitz, which has its own",
+        ),
         ("--b int3", "--a must be given where --b is, not left out"),
         ("--activity loud", "--activity must be one of gaussian, uniform, none, not 'loud'"),
         ("--delays 1,x", "--delays must be numbers of nanoseconds, not '1,x'"),

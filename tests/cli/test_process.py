@@ -120,5 +120,5 @@ def test_progress_on_a_terminal_only(tmp_path):
     os.close(reader)
     out, _ = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert b"comparing 1 formats on 1 targets" in shown and b"5/5" in shown
+    assert b"comparing 1 units" in shown and b"5/5" in shown
     assert "\x1b" not in out and "multiplier on cmos" in out

@@ -143,8 +143,16 @@ def test_more_than_the_most_with_yes(read, monkeypatch: pytest.MonkeyPatch):
         ),
         (
             '[[jobs]]\n[measure]\nactivty = "none"',
-            "a key of [measure] must be one of activity, max_delay_ns, recipes, wire_cap_ff, not 'activty'; "
-            "did you mean activity?",
+            "a key of [measure] must be one of accuracy, activity, delays_ns, digits, fmax, max_delay_ns, recipes, "
+            "wire_cap_ff, not 'activty'; did you mean activity?",
+        ),
+        (
+            '[[jobs]]\n[measure]\ndigits = "yes"',
+            "digits of [measure] must be true or false, not 'yes'",
+        ),
+        (
+            "[[jobs]]\n[measure]\ndelays_ns = [1, 0]",
+            "delays_ns of [measure] must be a list of numbers over 0, not [1, 0]",
         ),
         (
             '[[jobs]]\n[measure]\nactivity = "gauss"',

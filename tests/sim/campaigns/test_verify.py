@@ -330,7 +330,7 @@ def test_a_bench_that_did_not_come_to_its_end_does_not_pass(
         ({"limit": 0, "waves": True}, "limit must be more than 0 seconds, not 0"),
         (
             {"exhaustive": True, "waves": True},
-            "exhaustive must be left out for multiplier under cocotb, it is for multiplier and dot natively",
+            "exhaustive must be left out for multiplier under cocotb, it is for multiplier and adder and dot natively",
         ),
         ({"exhaustive": True, "a": "int20", "b": "int20"}, "exhaustive must be for at most 36 operand bits, not 40"),
     ],

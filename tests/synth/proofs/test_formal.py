@@ -240,6 +240,7 @@ def test_a_broken_array_is_seen(pattern: str, replacement: str, broken: str) -> 
 def test_every_unit_with_streams_is_an_array() -> None:
     """A new one must get a proof in this file."""
     options: dict[str, dict[str, Any]] = {
+        "Adder": {"a": "int4", "b": "int4", "stages": 1, "valid": True},
         "Array": {"a": "int4", "b": "int4", "rows": 2, "cols": 2},
         "Dot": {"a": "int4", "b": "int4"},
         "Mac": {"a": "int4", "b": "int4"},
