@@ -44,7 +44,7 @@ def test_examples_of_help(polymac, line):
     # What the examples of `polymac sweep` read.
     Path("formats.toml").write_text('[grid]\na = ["int2", "int3"]\ntarget = "ice40"\n')
     program, *arguments = shlex.split(line)
-    if arguments[0] == "report":
+    if arguments[:1] == ["report"]:
         rows = read_rows(FIGURES / "front.csv")
         for name in ("results.json", "macs.json", "arrays.parquet"):
             write_rows(name, rows)
