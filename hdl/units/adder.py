@@ -9,24 +9,23 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import Flag, FloatFormat, Format, RoundingMode
-from ..core.hierarchy import instantiate
-from ..core.pipeline import Pipeline, PipelinedUnit
+from ..core.pipeline import Pipeline
 from ..core.step import step
-from ..core.unit import PortSpec, control, number, shape_of
+from ..core.unit import number, shape_of
 from ..operand.decoders import decode, decoder, raw_shape
 from ..operand.raw_float import NEVER, RawFloat
 from ..rounding.encoders import Path, encoder, has_path, rounder_of
 from ..rounding.fixed_round import round_fixed
-from ..rounding.modes import PORT, PORT_BITS, STOCHASTIC, Policy
+from ..rounding.modes import STOCHASTIC
 from ..sums.sum_of_two import SumShape, as_fixed, fixed_sum, on_common_scale, ordered, sum_of_two, sum_shape
-from .description import describe
-from .multiplier_options import Formats, choose_float_options, choose_rounding, choose_stages
+from .multiplier_options import Formats, choose_stages
+from .operation import Operation
 
 #: Bounds of the default number of random bits.
 _RANDOM_BITS = (8, 32)
 
 
-class Adder(PipelinedUnit):
+class Adder(Operation):
     """y = round(a + b); one sum per clock cycle, ``stages`` cycles of latency.
 
     Operands of any scalar formats and mix: the sum of what two codes stand for, exact inside and rounded once. Without
@@ -119,36 +118,16 @@ class Adder(PipelinedUnit):
         self.stages = choose_stages(self.choices, stages, valid)
         if rounding == STOCHASTIC and random_bits is None and not self.is_exact:
             random_bits = self._default_random_bits()
-        self.rounding, self.random_bits, self.overflow = choose_rounding(self.choices, rounding, random_bits, overflow)
-        self.subnormals, self.with_flags = choose_float_options(self.choices, subnormals, flags)
-        self.with_valid = bool(valid)
+        self._choose(rounding, random_bits, overflow, subnormals, flags, valid)
         exact = self.rounding is None
         self.formula = (
             "y = a + b, exact" if exact else f"y = a + b, rounded once ({self.rounding}), overflow: {self.overflow}"
         )
-        how = (self.rounding, self.random_bits, self.overflow, self.subnormals, self.with_flags)
-        self.description = tuple(describe(self.choices, *how))
-        super().__init__(self._ports(), parameters=self._parameters(), registers=stages)
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether the sum is exact."""
-        return self.choices.is_exact
-
-    @property
-    def a_format(self) -> Format:
-        """Format of a."""
-        return self.choices.a[0]
-
-    @property
-    def b_format(self) -> Format:
-        """Format of b."""
-        return self.choices.b[0]
-
-    @property
-    def out_format(self) -> Format:
-        """Format of the sum."""
-        return self.choices.out[0]
+        ports = self._ports(
+            {"a": number(In, self.a_format), "b": number(In, self.b_format)}, {"y": number(Out, self.out_format)}
+        )
+        parameters = self._parameters(self._format_names, {"stages": stages})
+        super().__init__(ports, parameters=parameters, registers=stages)
 
     def _default_random_bits(self) -> int:
         a, b, out = self.a_format, self.b_format, self.out_format
@@ -158,25 +137,6 @@ class Adder(PipelinedUnit):
             cut = max(a.significand_bits, b.significand_bits)
         least, most = _RANDOM_BITS
         return min(max(cut, least), most)
-
-    def _ports(self) -> dict[str, PortSpec]:
-        ports = {"a": number(In, self.a_format), "b": number(In, self.b_format)}
-        ports |= {"rounding_mode": control(PORT_BITS)} if self.rounding == PORT else {}
-        ports |= {"random": control(self.random_bits)} if self.random_bits else {}
-        ports |= {"valid": PortSpec(In(1), "valid")} if self.with_valid else {}
-        ports |= {"y": number(Out, self.out_format)}
-        ports |= {"flags": PortSpec(Out(5), "flags")} if self.with_flags else {}
-        ports |= {"y_valid": PortSpec(Out(1), "valid")} if self.with_valid else {}
-        return ports
-
-    def _parameters(self) -> dict[str, Any]:
-        parameters: dict[str, Any] = {"a": self.a_format.name, "b": self.b_format.name, "out": self.out_format.name}
-        parameters |= {"rounding": self.rounding, "overflow": self.overflow}
-        parameters |= {"random_bits": self.random_bits} if self.random_bits else {}
-        parameters |= {"subnormals": self.subnormals} if self.subnormals else {}
-        parameters |= {"flags": self.with_flags} if self.out_format.raises_flags else {}
-        parameters |= {"stages": self.stages}
-        return parameters | ({"valid": True} if self.with_valid else {})
 
     @property
     def command_parameters(self) -> dict[str, Any]:
@@ -194,17 +154,12 @@ class Adder(PipelinedUnit):
             Path.SIGN: (2,),
         }
         pipeline = Pipeline(m, self.stages, order[path], self.enable)
-        # What comes with the operands: chosen by ports.
-        names = {"rounding_mode": self.rounding == PORT, "random": self.random_bits}
-        side = {name: getattr(self, name) for name, present in names.items() if present}
+        side = self._side()
         if path is Path.NORMALIZED:
             results = self._to_normalized(m, platform, pipeline, side)
         else:
             results = {"y": self._to_fixed(m, platform, pipeline, side, is_sign=path is Path.SIGN)}
-        results = pipeline.cut_named(4, results)
-        if self.with_valid:
-            (results["y_valid"],) = pipeline.delay(self.stages, self.valid)
-        m.d.comb += [getattr(self, name).eq(value) for name, value in results.items()]
+        self._drive(m, pipeline, results, 4)
         return m
 
     def _to_fixed(
@@ -254,7 +209,6 @@ class Adder(PipelinedUnit):
         m.d.comb += exponent.eq(total.exponent + offset)
         wires: dict[str, Any] = {"significand": total.magnitude, "exponent": exponent}
         wires |= {name: getattr(total, name) for name in ("leading_zeros", "sign", "zero", "inf", "nan", "invalid")}
-        wires |= {"rounding" if name == "rounding_mode" else name: value for name, value in side.items()}
         rounder = rounder_of(self.out_format)(
             fmts=(self.out_format,),
             min_exponent=least,
@@ -262,23 +216,18 @@ class Adder(PipelinedUnit):
             significand_bits=shape.bits,
             most_zeros=shape.bits - shape.skipped - 1,
             slack=False,
-            policy=Policy(self.rounding or "rne", self.overflow or "ieee", self.subnormals),
+            policy=self._policy,
             flags=self.with_flags,
             stages=pipeline.depth(3),
             random_bits=self.random_bits,
         )
         step(m, "Normalised, rounded and packed")
-        wires |= {"en": self.en} if self.stages else {}
-        results = {"y": Signal(len(self.y), name="result")}
-        raised = {"flags": Signal(5, name="raised")} if self.with_flags else {}
-        given = {port.name for port, _ in rounder.flat_ports()}
-        instantiate(
-            m, platform, "round", rounder, **{n: w for n, w in (wires | results | raised).items() if n in given}
-        )
+        results = self._round(m, platform, rounder, wires, side, "raised")
         if self.with_flags:
+            raised = results["flags"]
             results["flags"] = Signal(5, name="result_flags")
             # Tiny sums of numbers that are no finer than the result are exact: what else would detect it is left out.
-            m.d.comb += results["flags"].eq(raised["flags"] & (~Flag.UNDERFLOW & 31 if self._tiny_is_exact() else 31))
+            m.d.comb += results["flags"].eq(raised & (~Flag.UNDERFLOW & 31 if self._tiny_is_exact() else 31))
         return results
 
     def _tiny_is_exact(self) -> bool:

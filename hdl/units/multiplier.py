@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...golden.formats import Format, product_format, unpacked_product
 from ..core.hierarchy import instantiate
-from ..core.pipeline import Pipeline, PipelinedUnit
+from ..core.pipeline import Pipeline
 from ..core.step import step
 from ..core.unit import PortSpec, control, number, shape_of
 from ..integer.product import Product
@@ -19,22 +19,19 @@ from ..operand.raw_float import RawFloat, chosen
 from ..product.significand import add_one, count_leading_zeros, exact_product, product_shape, significand_product
 from ..rounding.encoders import Path, encoder, has_path, rounder_of
 from ..rounding.fixed_round import round_fixed
-from ..rounding.modes import PORT, PORT_BITS, Policy
-from .description import describe
 from .multiplier_options import (
     EXACT,
     UNPACKED,
     Formats,
-    choose_float_options,
     choose_product,
-    choose_rounding,
     choose_stages,
 )
+from .operation import Operation
 
 __all__ = ["EXACT", "UNPACKED", "Multiplier"]
 
 
-class Multiplier(PipelinedUnit):
+class Multiplier(Operation):
     """y = round(a * b); one product per clock cycle, ``stages`` cycles of latency.
 
     Operands of any scalar formats and mix: the product of what two codes stand for, exact inside and rounded once. Float
@@ -139,15 +136,13 @@ class Multiplier(PipelinedUnit):
         self.choices = Formats.make(a, b, formats, out)
         self.stages = choose_stages(self.choices, stages, valid)
         self.architecture = choose_product(self.choices, architecture, target)
-        self.rounding, self.random_bits, self.overflow = choose_rounding(self.choices, rounding, random_bits, overflow)
-        self.subnormals, self.with_flags = choose_float_options(self.choices, subnormals, flags)
-        self.with_valid = bool(valid)
+        self._choose(rounding, random_bits, overflow, subnormals, flags, valid)
         self.formula = self._formula()
-        options = (self.rounding, self.random_bits, self.overflow, self.subnormals, self.with_flags)
-        self.description = tuple(describe(self.choices, *options))
         super().__init__(
-            self._ports(),
-            parameters=self._parameters(given_out=out is not None),
+            self._ports(self._operand_ports(), self._result_ports()),
+            parameters=self._parameters(
+                self._formats(given_out=out is not None), {"architecture": self.architecture, "stages": self.stages}
+            ),
             registers=stages,
         )
 
@@ -157,66 +152,33 @@ class Multiplier(PipelinedUnit):
         return self.choices.selected
 
     @property
-    def is_exact(self) -> bool:
-        """Whether the product is exact, normalised or not."""
-        return self.choices.is_exact
-
-    @property
     def is_unpacked(self) -> bool:
         """Whether the product is not even normalised."""
         return self.choices.is_unpacked
 
-    @property
-    def a_format(self) -> Format:
-        """Format of a, with ``formats`` the first of them."""
-        return self.choices.a[0]
+    def _operand_ports(self) -> dict[str, PortSpec]:
+        if not self.is_selected:
+            return {"a": number(In, self.a_format), "b": number(In, self.b_format)}
+        # Numbers in one of several formats.
+        code = PortSpec(In(max(item.width for item in self.choices.a)), "data")
+        return {"a": code, "b": code, "select": control(range(len(self.choices.a)))}
 
-    @property
-    def b_format(self) -> Format:
-        """Format of b, with ``formats`` the first of them."""
-        return self.choices.b[0]
+    def _result_ports(self) -> dict[str, PortSpec]:
+        if not self.is_unpacked:
+            width = max(item.width for item in self.choices.out)
+            return {"y": PortSpec(Out(width), "data", None if self.is_selected else self.out_format)}
+        fmt = unpacked_product(self.a_format, self.b_format, self.subnormals)
+        widths = {"sign": 1, "exponent": fmt.exp_bits, "significand": fmt.significand_bits}
+        present = {"zero": fmt.has_zero, "inf": fmt.has_inf, "nan": fmt.has_nan}
+        widths |= {name: 1 for name, has in present.items() if has}
+        return {name: PortSpec(Out(width), "data") for name, width in widths.items()}
 
-    @property
-    def out_format(self) -> Format:
-        """Format of the product, with ``formats`` the first of them; out="unpacked": of the exact product."""
-        return self.choices.out[0]
-
-    def _ports(self) -> dict[str, PortSpec]:
-        choices = self.choices
-        if self.is_selected:  # numbers in one of several formats
-            code = PortSpec(In(max(item.width for item in choices.a)), "data")
-            ports = {"a": code, "b": code, "select": control(range(len(choices.a)))}
-        else:
-            ports = {"a": number(In, self.a_format), "b": number(In, self.b_format)}
-        ports |= {"rounding_mode": control(PORT_BITS)} if self.rounding == PORT else {}
-        ports |= {"random": control(self.random_bits)} if self.random_bits else {}
-        ports |= {"valid": PortSpec(In(1), "valid")} if self.with_valid else {}
-        if self.is_unpacked:
-            fmt = unpacked_product(self.a_format, self.b_format, self.subnormals)
-            widths = {"sign": 1, "exponent": fmt.exp_bits, "significand": fmt.significand_bits}
-            present = {"zero": fmt.has_zero, "inf": fmt.has_inf, "nan": fmt.has_nan}
-            widths |= {name: 1 for name, has in present.items() if has}
-            ports |= {name: PortSpec(Out(width), "data") for name, width in widths.items()}
-        else:
-            width = max(item.width for item in choices.out)
-            ports |= {"y": PortSpec(Out(width), "data", None if self.is_selected else self.out_format)}
-        ports |= {"flags": PortSpec(Out(5), "flags")} if self.with_flags else {}
-        ports |= {"y_valid": PortSpec(Out(1), "valid")} if self.with_valid else {}
-        return ports
-
-    def _parameters(self, given_out: bool) -> dict[str, Any]:
-        parameters: dict[str, Any] = {"a": self.a_format.name, "b": self.b_format.name, "out": self.out_format.name}
-        if self.is_unpacked:
-            parameters["out"] = UNPACKED
+    def _formats(self, given_out: bool) -> dict[str, Any]:
+        """The formats as parameters."""
         if self.is_selected:
             names = [item.name for item in self.choices.a]
-            parameters = {"formats": names, "out": self.out_format.name if given_out else None}
-        parameters |= {"rounding": self.rounding, "overflow": self.overflow}
-        parameters |= {"random_bits": self.random_bits} if self.random_bits else {}
-        parameters |= {"subnormals": self.subnormals} if self.subnormals else {}
-        parameters |= {"flags": self.with_flags} if self.out_format.raises_flags and not self.is_unpacked else {}
-        parameters |= {"architecture": self.architecture, "stages": self.stages}
-        return parameters | ({"valid": True} if self.with_valid else {})
+            return {"formats": names, "out": self.out_format.name if given_out else None}
+        return self._format_names | ({"out": UNPACKED} if self.is_unpacked else {})
 
     @property
     def command_parameters(self) -> dict[str, Any]:
@@ -244,8 +206,7 @@ class Multiplier(PipelinedUnit):
             Path.SIGN: (0,),
         }
         pipeline = Pipeline(m, self.stages, order[path], self.enable)
-        # What comes with the operands: chosen by ports.
-        side = {name: getattr(self, name) for name in self._side_ports()}
+        side = self._side() | ({"select": self.select} if self.is_selected else {})
         side = pipeline.cut_named(0, side)
         if self.is_unpacked:
             results = self._to_unpacked(m, platform, pipeline)
@@ -255,15 +216,8 @@ class Multiplier(PipelinedUnit):
             results = {"y": self._to_fixed(m, platform, pipeline, side)}
         else:
             results = {"y": self._to_sign(m, platform, pipeline)}
-        results = pipeline.cut_named(3, results)
-        if self.with_valid:
-            (results["y_valid"],) = pipeline.delay(self.stages, self.valid)
-        m.d.comb += [getattr(self, name).eq(value) for name, value in results.items()]
+        self._drive(m, pipeline, results, 3)
         return m
-
-    def _side_ports(self) -> list[str]:
-        names = {"rounding_mode": self.rounding == PORT, "random": self.random_bits, "select": self.is_selected}
-        return [name for name, present in names.items() if present]
 
     def _operands(self, m: Module, platform: object, pipeline: Pipeline) -> tuple[RawFloat, RawFloat]:
         subnormals = self.subnormals or "full"
@@ -361,18 +315,14 @@ class Multiplier(PipelinedUnit):
         product = exact_product(m, x, y, significand, exponent)
         wires: dict[str, Any] = {"significand": significand, "exponent": exponent, "leading_zeros": zeros}
         wires |= {name: getattr(product, name) for name in ("sign", "zero", "inf", "nan", "invalid")}
-        names = {"rounding_mode": "rounding"}
-        wires |= {names.get(name, name): value for name, value in side.items()}
-        wires = pipeline.cut_named(1, wires)
-        # Where the product is exact the rounder only packs.
-        policy = Policy(self.rounding or "rne", self.overflow or "ieee", self.subnormals)
+        wires, side = pipeline.cut_named(1, wires), pipeline.cut_named(1, side)
         options: dict[str, Any] = {
             "min_exponent": min_exponent,
             "max_exponent": max(max_exponent, 0),
             "significand_bits": len(significand),
             "most_zeros": most_zeros,
             "slack": slack,
-            "policy": policy,
+            "policy": self._policy,
             "flags": self.with_flags,
             "stages": pipeline.depth(2),
             "random_bits": self.random_bits,
@@ -380,12 +330,7 @@ class Multiplier(PipelinedUnit):
         step(m, "Normalised, rounded and packed" if self.rounding else "Normalised and packed")
         fmts = self.choices.out if len(set(self.choices.out)) > 1 else (self.out_format,)
         rounder = rounder_of(fmts[0])(fmts=fmts, **options)
-        wires |= {"en": self.en} if self.stages else {}
-        results = {"y": Signal(len(self.y), name="result")}
-        results |= {"flags": Signal(5, name="result_flags")} if self.with_flags else {}
-        given = {port.name for port, _ in rounder.flat_ports()}
-        instantiate(m, platform, "round", rounder, **{n: w for n, w in (wires | results).items() if n in given})
-        return results
+        return self._round(m, platform, rounder, wires, side, "result_flags")
 
     def _exponent_ranges(self, x: RawFloat, y: RawFloat, slack: bool) -> list[tuple[int, int, int]]:
         """For each choice of formats: what is added to the operands' exponents to give the product's, biased as in the
