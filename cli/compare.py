@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,7 @@ from typing import Any
 import click
 
 from .. import synth
-from ..comparison import FIGURES, MATCHED, SOURCES, Options, Request, Row
-from ..comparison import horowitz as published
-from ..comparison import published as claims
-from ..comparison.export import check_suffix, write_rows
+from ..comparison import MATCHED, SOURCES, Options, Request, Row, horowitz, published
 from ..comparison.export import json_text as rows_as_json
 from ..comparison.kept import measure_kept
 from ..golden.formats import ParameterError, any_format, check_choice
@@ -23,7 +20,8 @@ from ..synth import Target
 from ..synth.yosys.runner import Workers
 from .options import comma_list, unit_options
 from .output import check_new_file, lines, print_table, progress, write_file
-from .published import print_claims
+from .published import print_claims, print_horowitz
+from .rows import Show, check_outputs, outputs_option, shown, write_outputs
 from .workers import open_workers, workers_options
 
 #: The units that combine a format with a format.
@@ -134,14 +132,7 @@ Examples:
 @unit_options(side=SIDE, without=("a", "b", "formats", "target", "preset"))
 @click.option("--json", "json_file", metavar="FILE", help="Write every row with its records as JSON; - prints it.")
 @click.option("--html", metavar="FILE", type=click.Path(path_type=Path), help="Write a page of plots and tables.")
-@click.option(
-    "--output",
-    "outputs",
-    metavar="FILE",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Write the rows to FILE.parquet, FILE.csv or FILE.json, for `polymac report`; may be repeated.",
-)
+@outputs_option(", for `polymac report`; may be repeated.")
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 def compare(
     unit: str | None,
@@ -179,16 +170,15 @@ def compare(
     if preset in (_HOROWITZ, _PUBLISHED) and any(item is not None for item in (formats, a_formats, b_formats)):
         raise ParameterError(f"--formats, --a and --b must be left out with --preset {preset}, which has its own")
     check_choice("--activity", activity, (*SOURCES, _NO_ACTIVITY))
-    for path in outputs:
-        check_suffix(path)
-    for option, path in (("--json", json_file), ("--html", html), *(("--output", path) for path in outputs)):
+    check_outputs(outputs, force=force)
+    for option, path in (("--json", json_file), ("--html", html)):
         if path not in (None, "-"):
             check_new_file(option, Path(path), force=force)
     found = _targets(targets, liberty)
     if preset == _HOROWITZ:
-        requests = [request for target in found for request in published.requests(target)]
+        requests = [request for target in found for request in horowitz.requests(target)]
     elif preset == _PUBLISHED:
-        requests = [request for target in found for request in claims.requests(target, claims.CLAIMS)]
+        requests = [request for target in found for request in published.requests(target, published.CLAIMS)]
     else:
         pairs = _pairs(formats, a_formats, b_formats, FRONT if preset else _FORMATS)
         kind = check_choice("unit", unit or "multiplier", _UNITS)
@@ -209,8 +199,7 @@ def compare(
         click.echo(rows_as_json(comparison.rows), nl=False)
     elif json_file:
         write_file(Path(json_file), rows_as_json(comparison.rows), force=force)
-    for path in outputs:
-        write_rows(path, comparison.rows, force=force)
+    write_outputs(outputs, comparison.rows, force=force)
     if html is not None:
         # Only here: what draws is optional.
         from ..comparison.page import page
@@ -287,16 +276,16 @@ def print_comparison(comparison: Comparison) -> None:
         if index:
             click.echo()
         if comparison.preset == _HOROWITZ:
-            _print_published(rows)
+            print_horowitz(rows)
         elif comparison.preset == _PUBLISHED:
-            print_claims(rows, target, claims.CLAIMS)
+            print_claims(rows, target, published.CLAIMS)
         else:
             _print_target(comparison, target, rows)
         done = [row for row in rows if row.least is not None]
         for row in done:
             parameters = (row.least or {})["parameters"]
-            shown = (f"{k}={v}" for k, v in parameters.items() if v is not None and k != "architecture")
-            click.echo(f"{row.name}: {', '.join(shown)}")
+            given = (f"{k}={v}" for k, v in parameters.items() if v is not None and k != "architecture")
+            click.echo(f"{row.name}: {', '.join(given)}")
             for part in row.parts:
                 area = f"{part['area_um2']:,.0f} µm², {part['share']:.1%}"
                 click.echo(f"  {part['name']}: {part['instances']:,} × {area}")
@@ -304,9 +293,9 @@ def print_comparison(comparison: Comparison) -> None:
             for note in [*row.notes, *([f"no figure: {row.error}"] if row.error else [])]:
                 click.echo(f"{row.name}: {note}" if not note.startswith("no figure: ") else note)
         if comparison.preset == _HOROWITZ:
-            click.echo(published.SENTENCE)
+            click.echo(horowitz.SENTENCE)
         elif comparison.preset == _PUBLISHED:
-            click.echo(claims.SENTENCE)
+            click.echo(published.SENTENCE)
         elif comparison.preset:
             click.echo(f"{comparison.preset}: {MATCHED[comparison.preset].sentence}")
         elif unlike := _unlike(done):
@@ -322,13 +311,10 @@ def print_comparison(comparison: Comparison) -> None:
 def _print_target(comparison: Comparison, target: Target, rows: Sequence[Row]) -> None:
     base = next((row for row in rows if row.name == comparison.relative_to), rows[0])
     columns = _columns(target, rows, base)
-    shown = [[show(row) for show in columns.values()] for row in rows]
+    table = [[show(row) for show in columns.values()] for row in rows]
     left = [name for name in columns if name in ("format", "differs") or name.startswith("recipe")]
     unit = rows[0].request["unit"]
-    print_table(f"{unit} on {target.name}: {target.title}", list(columns), shown, left=left)
-
-
-Show = Callable[[Row], str]
+    print_table(f"{unit} on {target.name}: {target.title}", list(columns), table, left=left)
 
 
 def _columns(target: Target, rows: Sequence[Row], base: Row) -> dict[str, Show]:
@@ -340,68 +326,51 @@ def _columns(target: Target, rows: Sequence[Row], base: Row) -> dict[str, Show]:
 
     costs: dict[str, dict[str, Show]] = {
         "area_um2": {
-            "area µm²": _shown("area_um2"),
-            "GE": _shown("area_ge"),
-            "µm²/product": _shown("area_per_product_um2"),
+            "area µm²": shown("area_um2"),
+            "GE": shown("area_ge"),
+            "µm²/product": shown("area_per_product_um2"),
             "ratio": ratio,
             "recipe (area)": lambda row: _recipe(row.least),
-            "delay ns": _shown("fast_delay_ns"),
+            "delay ns": shown("fast_delay_ns"),
             "recipe (delay)": lambda row: _recipe(row.fast),
-            "period ns": _shown("fast_period_ns"),
-            "µm² ≤ delay": _shown("within_area_um2"),
+            "period ns": shown("fast_period_ns"),
+            "µm² ≤ delay": shown("within_area_um2"),
             "recipe (≤)": lambda row: _recipe(row.within),
-            "FF": _shown("ffs"),
-            "pJ": _shown("energy_pj"),
-            "pJ glitches": _shown("energy_glitch_pj"),
+            "FF": shown("ffs"),
+            "pJ": shown("energy_pj"),
+            "pJ glitches": shown("energy_glitch_pj"),
         },
         "transistors": {
-            "transistors": _shown("transistors"),
-            "gates": _shown("gates"),
-            "FF": _shown("ffs"),
+            "transistors": shown("transistors"),
+            "gates": shown("gates"),
+            "FF": shown("ffs"),
             "ratio": ratio,
             "recipe": lambda row: _recipe(row.least),
         },
         "area_luts": {
-            "LUT area": _shown("area_luts"),
-            "LUT": _shown("luts"),
-            "carry": _shown("carries"),
-            "FF": _shown("ffs"),
+            "LUT area": shown("area_luts"),
+            "LUT": shown("luts"),
+            "carry": shown("carries"),
+            "FF": shown("ffs"),
             "ratio": ratio,
             "recipe": lambda row: _recipe(row.least),
             "with DSP": _with_dsp,
-            "MHz": _shown("fmax_mhz"),
-            "spread MHz": _shown("fmax_spread_mhz"),
+            "MHz": shown("fmax_mhz"),
+            "spread MHz": shown("fmax_spread_mhz"),
         },
     }
     shared: dict[str, Show] = {
-        "acc bits": _shown("accumulator_bits"),
-        "bits": _shown("bits_a"),
-        "SQNR dB": _shown("sqnr_gaussian_db"),
-        "sum error": _shown("sum_error_4096"),
-        "digits %": _shown("digits_percent"),
+        "acc bits": shown("accumulator_bits"),
+        "bits": shown("bits_a"),
+        "SQNR dB": shown("sqnr_gaussian_db"),
+        "sum error": shown("sum_error_4096"),
+        "digits %": shown("digits_percent"),
         "differs": lambda row: row.differs or "–",
     }
-    # What every table has, whether or not there is a figure.
-    always = {
-        "ratio",
-        "FF",
-        *(name for name in costs[target.cost] if not name.startswith(("µm²", "pJ", "period", "recipe (≤"))),
-    }
     every = {"format": lambda row: row.name} | costs[target.cost] | shared
-    only = {"acc bits", "bits"} if rows[0].request["unit"] in ("multiplier", "adder") else set()
-    return {
-        name: show
-        for name, show in every.items()
-        if name not in only and (name in always or name == "format" or any(show(row) != "–" for row in rows))
-    }
-
-
-def _shown(name: str) -> Show:
-    def show(row: Row) -> str:
-        value = row.figures.get(name)
-        return "–" if value is None else f"{value:{FIGURES[name].style}}"
-
-    return show
+    if rows[0].request["unit"] in ("multiplier", "adder"):
+        del every["bits"]  # the table's own names say them
+    return {name: show for name, show in every.items() if any(show(row) != "–" for row in rows)}
 
 
 def _recipe(record: dict[str, Any] | None) -> str:
@@ -415,44 +384,6 @@ def _recipe(record: dict[str, Any] | None) -> str:
 def _with_dsp(row: Row) -> str:
     record = row.dsp
     return "–" if record is None else f"{record['dsps']:,} DSP + {record['luts']:,} LUT + {record['ffs']:,} FF"
-
-
-def _print_published(rows: Sequence[Row]) -> None:
-    """His figures, and ours of both netlists."""
-    columns = (
-        "operation",
-        "his µm²",
-        "ours least",
-        "ours fast",
-        "his pJ",
-        "ours least",
-        "glitches",
-        "ours fast",
-        "glitches",
-    )
-    scale = 0.9**2
-
-    def energy(row: Row, name: str) -> str:
-        value, volt = row.figures.get(name), row.figures.get("voltage_v")
-        if not isinstance(value, float) or not isinstance(volt, float):
-            return "–"
-        return f"{value * scale / volt**2:.3f}"
-
-    shown = [
-        [
-            item.title,
-            f"{item.area_um2:,.0f}",
-            _shown("area_um2")(row),
-            _shown("fast_area_um2")(row),
-            f"{item.energy_pj:g}",
-            energy(row, "energy_pj"),
-            energy(row, "energy_glitch_pj"),
-            energy(row, "fast_energy_pj"),
-            energy(row, "fast_energy_glitch_pj"),
-        ]
-        for item, row in zip(published.TABLE, rows, strict=True)
-    ]
-    print_table("Energy and area of operations, 45 nm, 0.9 V", columns, shown, left=["operation"])
 
 
 def _unlike(rows: Sequence[Row]) -> str:

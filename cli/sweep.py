@@ -9,11 +9,12 @@ import click
 
 from ..comparison import Row
 from ..comparison.batches import measure_batches
-from ..comparison.export import check_suffix, rows_as_csv, write_rows
+from ..comparison.export import rows_as_csv
 from ..comparison.sweep import read_sweep
 from ..golden.formats import load_environment
 from ..synth import SynthesisError
-from .output import check_new_file, progress
+from .output import progress
+from .rows import check_outputs, outputs_option, write_outputs
 from .workers import open_workers, workers_options
 
 #: Rows that failed are shown one by one up to here; the results hold all.
@@ -28,14 +29,7 @@ Examples:
 """,
 )
 @click.argument("spec", metavar="SPEC.toml", type=click.Path(path_type=Path))
-@click.option(
-    "--output",
-    "outputs",
-    metavar="FILE",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Write the rows to FILE.parquet, FILE.csv or FILE.json; may be repeated.  [default: print CSV]",
-)
+@outputs_option("; may be repeated.  [default: print CSV]")
 @workers_options
 @click.option("--yes", is_flag=True, help="Run more than 100,000 jobs.")
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
@@ -66,9 +60,7 @@ def sweep(spec: Path, outputs: tuple[Path, ...], jobs: int, scheduler: str | Non
       activity = "uniform"
     """
     load_environment()
-    for path in outputs:
-        check_suffix(path)
-        check_new_file("--output", path, force=force)
+    check_outputs(outputs, force=force)
     asked = read_sweep(spec)
     requests = asked.requests(yes=yes)
     found: dict[int, Row] = {}
@@ -83,19 +75,14 @@ def sweep(spec: Path, outputs: tuple[Path, ...], jobs: int, scheduler: str | Non
     except BaseException:
         if found and outputs:
             rows = [found[place] for place in sorted(found)]
-            _write(outputs, rows, force)
+            write_outputs(outputs, rows, force=force)
             click.echo(f"polymac: {len(rows):,} of {len(requests):,} rows are in {_names(outputs)}", err=True)
         raise
     rows = [found[place] for place in range(len(requests))]
-    _write(outputs, rows, force)
+    write_outputs(outputs, rows, force=force)
     if not outputs:
         click.echo(rows_as_csv(rows), nl=False)
     _tell(rows, outputs)
-
-
-def _write(outputs: Sequence[Path], rows: Sequence[Row], force: bool) -> None:
-    for path in outputs:
-        write_rows(path, rows, force=force)
 
 
 def _tell(rows: Sequence[Row], outputs: Sequence[Path]) -> None:

@@ -3,7 +3,8 @@
 from .activity import SOURCES, streams
 from .figures import FIGURES, Figure
 from .matched import MATCHED, Matched, matched
-from .measure import Options, measure
+from .measure import measure
+from .plan import Options
 from .request import Request
 from .row import SCHEMA, Row
 

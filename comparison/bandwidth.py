@@ -1,18 +1,12 @@
-"""Stored bits of an element, and bytes that move for each product of a tile."""
+"""Bytes that move for each product of a tile."""
 
 from __future__ import annotations
 
-from fractions import Fraction
-
+from ..golden.accuracy.noise import bits_per_element
 from ..golden.formats import BlockFormat, Format
 
 #: M = N = K of the tile that bytes are counted for.
 TILE = 64
-
-
-def bits_per_element(fmt: Format | BlockFormat) -> Fraction:
-    """Stored bits for an element, its share of the block's scale included."""
-    return fmt.bits_per_element if isinstance(fmt, BlockFormat) else Fraction(fmt.width)
 
 
 def bytes_per_mac(a: Format | BlockFormat, b: Format | BlockFormat, out: Format) -> float:
@@ -21,4 +15,4 @@ def bytes_per_mac(a: Format | BlockFormat, b: Format | BlockFormat, out: Format)
     (M·K·bits_a + K·N·bits_b + M·N·bits_out) / 8 / (M·N·K)
     """
     bits = bits_per_element(a) + bits_per_element(b) + out.width
-    return float(bits * TILE**2 / 8 / TILE**3)
+    return bits * TILE**2 / 8 / TILE**3

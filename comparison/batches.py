@@ -10,7 +10,8 @@ from ..synth import Progress, SynthesisError
 from ..synth.yosys.job import ClusterLostError
 from ..synth.yosys.runner import Workers
 from .kept import measure_kept
-from .measure import Options
+from .measure import failed_row
+from .plan import Options
 from .request import Request
 from .row import Row
 
@@ -72,7 +73,7 @@ def _rows(batch: Sequence[Request], workers: Workers, options: Options | None, p
         raise
     except (ParameterError, TypeError, SynthesisError):
         rows = (_alone(request, workers, options, progress) for request in good)
-    return [_failed(request, fault) if fault else next(rows) for request, fault in zip(batch, faults, strict=True)]
+    return [failed_row(request, fault) if fault else next(rows) for request, fault in zip(batch, faults, strict=True)]
 
 
 def _fault(request: Request) -> Exception | None:
@@ -91,8 +92,4 @@ def _alone(request: Request, workers: Workers, options: Options | None, progress
     except ClusterLostError:
         raise
     except (ParameterError, TypeError, SynthesisError) as error:
-        return _failed(request, error)
-
-
-def _failed(request: Request, error: Exception) -> Row:
-    return Row(request.name, request.plain(), request.command(), error=str(error))
+        return failed_row(request, error)

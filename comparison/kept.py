@@ -15,7 +15,9 @@ from ..golden.formats import BLOCK_FORMATS, FORMATS
 from ..synth import Progress
 from ..synth.yosys.job import tool
 from ..synth.yosys.runner import Workers
-from .measure import NO_ENERGY_OF_ARRAYS, Options, measure
+from .measure import measure
+from .netlists import NO_ENERGY_OF_ARRAYS
+from .plan import Options
 from .request import Request
 from .row import SCHEMA, Row
 

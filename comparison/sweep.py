@@ -24,7 +24,7 @@ A file has ``[grid]`` (or several ``[[grid]]``), whose product of all lists it s
 
 Keys are ``unit`` ("multiplier" unless given), ``target`` ("nangate45", a name or a Liberty file) and the options of the
 units. A grid leaves an option out for the units that do not have it. ``preset`` is an accelerator's, or a matched
-comparison (:data:`.matched.MATCHED`), which says the unit. ``[measure]`` has the fields of :class:`.measure.Options`;
+comparison (:data:`.matched.MATCHED`), which says the unit. ``[measure]`` has the fields of :class:`.plan.Options`;
 ``activity = "none"`` measures no energy.
 """
 
@@ -47,7 +47,7 @@ from ..sim.units.make import accepted_options
 from ..synth import TARGETS, TIMEOUT, Target, liberty_target
 from .activity import SOURCES
 from .matched import MATCHED
-from .measure import Options
+from .plan import Options
 from .request import Request
 
 #: Jobs that a sweep may have without being asked again.

@@ -10,8 +10,8 @@ import pytest
 
 from polymac import comparison, hdl
 from polymac.comparison.export import read_rows
-from polymac.comparison.measure import module_name
 from polymac.comparison.page import markdown
+from polymac.comparison.plan import module_name
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "docs" / "figures"

@@ -199,15 +199,15 @@ def measure_frame(design: Design, module: str, target: Target, workers: Workers)
             if use.module == module:
                 used[use] += count
                 continue
-            inside = [(key, bits) for key, cell, bits in cells[use.module] if cell["type"] not in modules]
+            inside = [(key, cell["type"], bits) for key, cell, bits in cells[use.module] if cell["type"] not in modules]
             if use.module in own:
                 area, registers = own[use.module]
             else:
-                area = sum(bits * prices[key][0] for key, bits in inside)
-                registers = sum(bits * prices[key][1] for key, bits in inside)
+                area = sum(bits * prices[key][0] for key, _, bits in inside)
+                registers = sum(bits * prices[key][1] for key, _, bits in inside)
             before = areas.get(name, (0.0, 0.0))
             areas[name] = before[0] + count * area, before[1] + count * registers
-            ffs += count * sum(bits for key, bits in inside if json.loads(key)["type"].endswith(_REGISTERS))
+            ffs += count * sum(bits for _, kind, bits in inside if kind.endswith(_REGISTERS))
     elements = [Element(use, count) for use, count in used.most_common()]
     return Frame(module, modules[module]["ports"], elements, areas, ffs)
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from ...golden.formats import ParameterError
 from ..store import user_store
@@ -206,16 +206,19 @@ class _Run:
 _Finished = tuple[_Run, Outcome | SynthesisError]
 
 
+class Settings(TypedDict, total=False):
+    """The settings of :func:`try_all` as keywords."""
+
+    recipes: Sequence[str] | None
+    max_delay_ns: float | None
+    timeout: float
+    jobs: int
+    progress: Progress | None
+    workers: Workers | None
+
+
 def compare(
-    designs: Sequence[Design | Sequence[Design]],
-    targets: Sequence[str | Target],
-    *,
-    recipes: Sequence[str] | None = None,
-    max_delay_ns: float | None = None,
-    timeout: float = TIMEOUT,
-    jobs: int = 2,
-    progress: Progress | None = None,
-    workers: Workers | None = None,
+    designs: Sequence[Design | Sequence[Design]], targets: Sequence[str | Target], **settings: Unpack[Settings]
 ) -> list[Result]:
     """:func:`try_all`, where a design without any figure is an error.
 
@@ -225,17 +228,7 @@ def compare(
     >>> [result.luts for result in synth.compare(designs, ["ice40"], recipes=["plain"])]
     [6, 18]
     """
-    found = try_all(
-        designs,
-        targets,
-        recipes=recipes,
-        max_delay_ns=max_delay_ns,
-        timeout=timeout,
-        jobs=jobs,
-        progress=progress,
-        workers=workers,
-    )
-    return [_checked(item) for item in found]
+    return [_checked(item) for item in try_all(designs, targets, **settings)]
 
 
 def _checked(result: Result | SynthesisError) -> Result:
@@ -288,7 +281,7 @@ def try_all(
         if isinstance(result, SynthesisError):
             small.append([])
             continue
-        best = next(run.design for run in part if _is_of(result.best_area, run))
+        best = next(run.design for run in part if is_of(result.best_area, run.design))
         cells = sum(result.best_area.cells.values())
         rest = [item for item in chosen[part[0].target.name] if item not in first[part[0].target.name]]
         fitting = [item for item in rest if item.most_cells is not None and cells <= item.most_cells]
@@ -312,9 +305,9 @@ def _run(
     return [[(run, next(outcomes)) for run in part] for part in parts]
 
 
-def _is_of(record: Record, run: _Run) -> bool:
-    """Whether the record is of the run's design."""
-    return record.verilog_sha256 == hashlib.sha256(run.design.verilog.encode()).hexdigest()
+def is_of(record: Record, design: Design) -> bool:
+    """Whether the record is of the design."""
+    return record.verilog_sha256 == hashlib.sha256(design.verilog.encode()).hexdigest()
 
 
 def _check_delay(max_delay_ns: float | None) -> float | None:

@@ -9,7 +9,7 @@ import pytest
 from polymac import golden
 from polymac.comparison import Options, Request, Row, kept
 from polymac.comparison.kept import is_complete, measure_kept, row_key
-from polymac.comparison.measure import NO_ENERGY_OF_ARRAYS
+from polymac.comparison.netlists import NO_ENERGY_OF_ARRAYS
 from polymac.golden.formats import FORMATS
 from polymac.synth.store import ResultStore
 from polymac.synth.yosys.runner import Workers

@@ -8,8 +8,9 @@ import pytest
 
 from polymac import comparison, golden, synth
 from polymac.comparison import horowitz
-from polymac.comparison.bandwidth import bits_per_element, bytes_per_mac
-from polymac.comparison.measure import module_name
+from polymac.comparison.bandwidth import bytes_per_mac
+from polymac.comparison.plan import module_name
+from polymac.golden.accuracy.noise import bits_per_element
 from polymac.synth.yosys.runner import Workers
 
 WORKERS = Workers(2, 300.0)
