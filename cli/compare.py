@@ -287,8 +287,8 @@ def print_comparison(comparison: Comparison) -> None:
             given = (f"{k}={v}" for k, v in parameters.items() if v is not None and k != "architecture")
             click.echo(f"{row.name}: {', '.join(given)}")
             for part in row.parts:
-                area = f"{part['area_um2']:,.0f} µm², {part['share']:.1%}"
-                click.echo(f"  {part['name']}: {part['instances']:,} × {area}")
+                count = f"{part['instances']:,} " if part["instances"] > 1 else ""
+                click.echo(f"  {count}{part['name']}: {part['area_um2']:,.0f} µm², {part['share']:.1%}")
         for row in rows:
             for note in [*row.notes, *([f"no figure: {row.error}"] if row.error else [])]:
                 click.echo(f"{row.name}: {note}" if not note.startswith("no figure: ") else note)

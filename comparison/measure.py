@@ -16,7 +16,7 @@ from ..synth.area.synthesize import try_all
 from ..synth.yosys.runner import Workers
 from .accuracy import digits_percent, noise_figures, sum_error
 from .bandwidth import bytes_per_mac
-from .netlists import with_netlists
+from .netlists import with_arrays, with_netlists
 from .plan import Options, Plan
 from .request import Request
 from .row import Row
@@ -82,7 +82,8 @@ def _rows(plans: Sequence[Plan], workers: Workers, options: Options, progress: P
             rows.append(_with_accuracy(_row(plan, joined), plan.unit, options))
     if options.fmax:
         rows = [row if row.error else _with_fmax(row, plan, workers) for row, plan in zip(rows, plans, strict=True)]
-    return [_per_product(row) for row in with_netlists(plans, found, rows, workers, options)]
+    rows = with_netlists(plans, found, rows, workers, options)
+    return [_per_product(row) for row in with_arrays(plans, found, rows, workers, options)]
 
 
 def _with_fmax(row: Row, plan: Plan, workers: Workers) -> Row:

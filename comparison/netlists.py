@@ -13,7 +13,8 @@ from ..sim.units import UNITS
 from ..synth import Energy, Record, Result, SynthesisError, Target
 from ..synth.area.cell_delay import longest_path
 from ..synth.area.measure import library_cells, mapped_netlist, synthesis_job
-from ..synth.area.synthesize import try_all
+from ..synth.area.parts import Part
+from ..synth.area.synthesize import compare
 from ..synth.energy.cells import read_power_library
 from ..synth.yosys.runner import Outcome, Workers
 from .activity import CYCLES, streams
@@ -53,7 +54,10 @@ def with_netlists(
     workers: Workers,
     options: Options,
 ) -> list[Row]:
-    """The rows of plans that share a target, with the figures of their netlists of least area and shortest delay."""
+    """The rows of plans that share a target, with the figures of their netlists of least area and shortest delay.
+
+    A large array has the clock period of its processing element; its areas are in :func:`with_arrays`.
+    """
     target = plans[0].target
     if target.liberty is None:
         return list(rows)
@@ -88,22 +92,49 @@ def with_netlists(
         if isinstance(outcome, SynthesisError):
             found[item.place] = replace(row, notes=[*row.notes, f"no netlist: {outcome}"])
             continue
-        figures, parts = dict(row.figures), row.parts
+        figures = dict(row.figures)
         if item.plan.unit.clocked:
             try:
                 figures[f"{item.prefix}period_ns"] = _period(item.module(outcome), target, options)
             except (ParameterError, SynthesisError) as error:
                 more = [*more, f"no period: {error}"]
-        if item.plan.frame is not None:
-            max_delay_ns = options.max_delay_ns if recipes[item.record.recipe].timed else None
-            total, parts, others = _array(item, workers, max_delay_ns)
-            more = [*more, *others]
-            figures |= {f"{item.prefix}{name}": value for name, value in total.items()}
-            parts = row.parts or parts
-        elif options.activity is not None:
+        if measured is not None and options.activity is not None:
             figures |= _energy_figures(measured, item.prefix, options.activity)
         notes = [*row.notes, *(note for note in more if note not in row.notes)]
-        found[item.place] = replace(row, figures=figures, notes=notes, parts=parts)
+        found[item.place] = replace(row, figures=figures, notes=notes)
+    return found
+
+
+def with_arrays(
+    plans: Sequence[Plan],
+    results: Sequence[Result | SynthesisError],
+    rows: Sequence[Row],
+    workers: Workers,
+    options: Options,
+) -> list[Row]:
+    """The rows with the areas of whole arrays in place of those of the processing elements that were synthesized."""
+    found = list(rows)
+    for place, (plan, result) in enumerate(zip(plans, results, strict=True)):
+        if plan.frame is None or isinstance(result, SynthesisError):
+            continue
+        row = found[place]
+        figures, parts, notes = dict(row.figures), row.parts, [*row.notes, NO_ENERGY_OF_ARRAYS]
+        for prefix, record in (("", result.best_area), ("fast_", result.best_delay), ("within_", result.best_within)):
+            if record is None:
+                continue
+            try:
+                total, ffs = _array(plan, record, workers, options)
+            except SynthesisError as error:
+                notes.append(f"no area of the array: {error}")
+                del figures[f"{prefix}area_um2"]
+                continue
+            area = figures[f"{prefix}area_um2"] = round(sum(part.area_um2 for part in total), 3)
+            if not prefix:
+                parts = [asdict(part) for part in total]
+                figures["ffs"] = ffs
+                if record.area_ge and record.area_um2:
+                    figures["area_ge"] = round(area * record.area_ge / record.area_um2, 1)
+        found[place] = replace(row, figures=figures, parts=parts, notes=notes)
     return found
 
 
@@ -135,9 +166,7 @@ def _energy(item: _Netlist, netlist: dict[str, Any], target: Target, options: Op
     return found, list(found.notes)
 
 
-def _energy_figures(energy: Energy | None, prefix: str, activity: str) -> dict[str, float | str]:
-    if energy is None:
-        return {}
+def _energy_figures(energy: Energy, prefix: str, activity: str) -> dict[str, float | str]:
     names = ["energy_pj", "energy_glitch_pj"]
     if not prefix:
         names += ["energy_09v_pj", "energy_glitch_09v_pj", "register_pj", "clock_pj", "leakage_nw", "voltage_v"]
@@ -145,31 +174,25 @@ def _energy_figures(energy: Energy | None, prefix: str, activity: str) -> dict[s
     return {name: round(value, 6) for name, value in found.items() if value is not None} | {"activity": activity}
 
 
-def _array(
-    item: _Netlist, workers: Workers, max_delay_ns: float | None
-) -> tuple[dict[str, Any], list[dict[str, Any]], list[str]]:
-    """Area and flip-flops of the whole array with its processing elements as in the record; its parts; and notes."""
-    frame, record = item.plan.frame, item.record
+def _array(plan: Plan, record: Record, workers: Workers, options: Options) -> tuple[list[Part], int]:
+    """The parts of an array with its processing elements as in the record, and its flip-flops.
+
+    Raises
+    ------
+    SynthesisError
+        The recipe makes nothing of a processing element at an edge.
+    """
+    frame = plan.frame
     assert frame is not None
-    results = try_all(
-        frame.designs(item.plan.designs[item.index]),
-        [item.plan.target],
+    (recipe,) = plan.target.choose_recipes([record.recipe])
+    results = compare(
+        frame.designs(plan.designs[plan.index_of(record)]),
+        [plan.target],
         recipes=[record.recipe],
-        max_delay_ns=max_delay_ns,
+        max_delay_ns=options.max_delay_ns if recipe.timed else None,
         workers=workers,
     )
-    areas, ffs = [], frame.ffs
-    for element, result in zip(frame.elements, results, strict=True):
-        if isinstance(result, SynthesisError):
-            return {}, [], [f"no area of the array: {result}"]
-        best = result.best_area
-        areas.append((best.area_um2 or 0.0, best.sequential_area_um2 or 0.0))
-        ffs += element.instances * best.ffs
-    parts = frame.parts(areas)
-    area = round(sum(part.area_um2 for part in parts), 3)
-    figures: dict[str, Any] = {"area_um2": area}
-    if not item.prefix:
-        figures["ffs"] = ffs
-        if record.area_ge and record.area_um2:
-            figures["area_ge"] = round(area * record.area_ge / record.area_um2, 1)
-    return figures, [asdict(part) for part in parts], [NO_ENERGY_OF_ARRAYS]
+    best = [result.best_area for result in results]
+    ffs = sum(element.instances * item.ffs for element, item in zip(frame.elements, best, strict=True))
+    parts = frame.parts([(item.area_um2 or 0.0, item.sequential_area_um2 or 0.0) for item in best])
+    return parts, frame.ffs + ffs

@@ -61,6 +61,17 @@ def test_an_array_has_its_parts():
     assert found.notes == ["no energy: not measured for arrays (compare a mac or a dot)"]
 
 
+def test_every_area_of_an_array_is_of_the_whole():
+    options = {"a": "int2", "rows": 4, "cols": 2, "architecture": "operator"}
+    recipes = ["plain area", "timed tree"]
+    found = row(comparison.Options(recipes=recipes, max_delay_ns=5.0), unit="array", options=options)
+    figures: dict[str, Any] = found.figures
+    assert found.within is not None and found.fast is not None
+    for prefix, record in (("fast_", found.fast), ("within_", found.within)):
+        # Eight processing elements and more; some at an edge are a little smaller.
+        assert figures[f"{prefix}area_um2"] > 7 * record["area_um2"]
+
+
 def test_what_fails_is_a_row_that_says_so():
     (found,) = comparison.measure([comparison.Request(options={"a": "int8"}, target="cmos")], Workers(1, 0.01))
     assert found.figures == {} and found.error.endswith("no result within the time limit of 0.01 s")
